@@ -1,0 +1,18 @@
+/**
+ * A finding: something wrong in an object, reported on that object. Never an exception: a broken
+ * object does not hide another one, and nothing is dropped without one of these.
+ */
+export type Finding = Readonly<{
+  level: "error" | "warning";
+  kind: string;
+  namespace: string;
+  name: string;
+  /** Field path in the object, such as `spec.rules[0].http.paths[1].backend.service.name`. */
+  field: string;
+  /** What is wrong, naming the value, in one sentence without a full stop. */
+  reason: string;
+  /** The likely fix, or "". */
+  hint: string;
+  /** What it means for traffic, such as `this path answers 503`, or "". */
+  effect: string;
+}>;
