@@ -1,0 +1,136 @@
+/** Where contestants run: started, pinned, waited for and stopped; nothing outlives the arena. */
+import { mkdirSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { mortal } from "./namespace.ts";
+import { build, OUT, type Product } from "./products.ts";
+import { type Row } from "./rows.ts";
+import { verify } from "./wrk.ts";
+
+const READY_MS_MAX = 10_000;
+const STOP_MS_MAX = 3_000;
+const POLL_MS = 50;
+
+/** The generator and the origin share one CPU; the product has the other to itself. */
+export const LOAD_CPU = 0;
+export const PRODUCT_CPU = 1;
+
+/** Whether each side can have a CPU of its own here. */
+export const PINNED = availableParallelism() > 1 && Bun.which("taskset") !== null;
+
+/** A contestant that serves. */
+export type Contestant = Readonly<{ product: Product; port: number; pid: number }>;
+
+/** What could not be started, and why. */
+export type Absent = Readonly<{ product: Product; reason: string }>;
+
+const children: Bun.Subprocess[] = [];
+
+/** Starts the origin and returns its port. */
+export async function startOrigin(): Promise<number> {
+  const port = freePort();
+  run([build("origin"), `${port}`], LOAD_CPU);
+  await answers(port);
+  return port;
+}
+
+/** Starts a product in an emptied folder of its own and waits until it serves `rows`. */
+export async function startProduct(
+  product: Product,
+  originPort: number,
+  rows: readonly Row[],
+): Promise<Contestant | Absent> {
+  if (product.version() === null) return { product, reason: "it is not installed" };
+  const dir = join(OUT, product.name);
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+  const port = freePort();
+  const setup = { port, originPort, extraPort: freePort(), dir };
+  const child = run(product.command(setup), PRODUCT_CPU, join(dir, "log"));
+  const reason = (await answers(port)) ?? (await serves(port, rows));
+  if (reason === null) return { product, port, pid: child.pid };
+  await stop(child);
+  return { product, reason };
+}
+
+/** Runs a short command on the generator's CPU and returns its output. */
+export async function runLoad(command: readonly string[]): Promise<string> {
+  const child = spawn(pin(command, LOAD_CPU), { stdout: "pipe", stderr: "inherit" });
+  const output = await new Response(child.stdout as ReadableStream).text();
+  await child.exited;
+  return output;
+}
+
+/** Ends everything that was started here, newest first. */
+export async function clear(): Promise<void> {
+  for (const child of children.splice(0).reverse()) await stop(child);
+}
+
+/** As `clear`, at once: for an exit that cannot wait. */
+export function clearNow(): void {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+}
+
+function run(command: readonly string[], cpu: number, log?: string): Bun.Subprocess {
+  const output = log === undefined ? "inherit" : Bun.file(log);
+  return spawn(pin(command, cpu), { stdout: output, stderr: output });
+}
+
+function spawn(
+  command: string[],
+  output: Pick<Bun.SpawnOptions.OptionsObject<"ignore", "pipe", "pipe">, never> & {
+    stdout: "pipe" | "inherit" | Bun.BunFile;
+    stderr: "inherit" | Bun.BunFile;
+  },
+): Bun.Subprocess {
+  const child = Bun.spawn([...mortal(), ...command], { stdin: "ignore", ...output });
+  children.push(child);
+  return child;
+}
+
+function pin(command: readonly string[], cpu: number): string[] {
+  return PINNED ? ["taskset", "-c", `${cpu}`, ...command] : [...command];
+}
+
+async function stop(child: Bun.Subprocess): Promise<void> {
+  child.kill("SIGTERM");
+  const hard = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
+  await child.exited;
+  clearTimeout(hard);
+}
+
+function freePort(): number {
+  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const port = probe.port;
+  probe.stop(true);
+  return port;
+}
+
+/** Waits until somebody accepts on the port. */
+async function answers(port: number): Promise<string | null> {
+  const deadline = Date.now() + READY_MS_MAX;
+  while (Date.now() < deadline) {
+    if (await accepts(port)) return null;
+    await Bun.sleep(POLL_MS);
+  }
+  return `nothing listens after ${READY_MS_MAX} ms`;
+}
+
+async function accepts(port: number): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+    socket.end();
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === "ECONNREFUSED") return false;
+    throw error;
+  }
+}
+
+async function serves(port: number, rows: readonly Row[]): Promise<string | null> {
+  for (const row of rows) {
+    const wrong = await verify(port, row);
+    if (wrong !== null) return `${row.name}: ${wrong}`;
+  }
+  return null;
+}

@@ -1,0 +1,72 @@
+/** One sample: a product under one row's load for some seconds, and what the kernel says it cost. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Contestant, LOAD_CPU, PRODUCT_CPU, runLoad } from "./arena.ts";
+import { cpuOf, type CpuTicks, type Memory, memoryOf, ticksOf } from "./cpu.ts";
+import { OUT } from "./products.ts";
+import { type ProductName, type Row } from "./rows.ts";
+import { faultOf, parseCounts, scriptOf, wrkCommand } from "./wrk.ts";
+
+export type Sample = Readonly<{
+  row: string;
+  product: ProductName;
+  round: number;
+  requests: number;
+  /** CPU microseconds a request, over the product's whole process tree. */
+  microseconds: number;
+  /** The same by ticks: it differs when threads came and went. */
+  tickMicroseconds: number;
+  /** Of the serving process, after the load; `null` when it is gone. */
+  memory: Memory | null;
+  /** Shares of 1: time the hypervisor took from the product, and how busy the generator's CPU was. */
+  steal: number;
+  loadBusy: number;
+  productBusy: number;
+  /** Why the sample is void, or `null`. */
+  fault: string | null;
+}>;
+
+/** Puts a product under load without looking, until its code is compiled and its pools are full. */
+export async function warm(contestant: Contestant, row: Row, seconds: number): Promise<void> {
+  await load(contestant, row, seconds);
+}
+
+/** Loads for `seconds` and reads the product's clocks just before and just after. */
+export async function measure(
+  contestant: Contestant,
+  row: Row,
+  at: Readonly<{ round: number; seconds: number }>,
+): Promise<Sample> {
+  const before = { cpu: cpuOf(contestant.pid), load: ticksOf(LOAD_CPU), own: ticksOf(PRODUCT_CPU) };
+  const output = await load(contestant, row, at.seconds);
+  const after = { cpu: cpuOf(contestant.pid), load: ticksOf(LOAD_CPU), own: ticksOf(PRODUCT_CPU) };
+  const counts = parseCounts(output) ?? { requests: 0, bytes: 0, errors: 0 };
+  const own = shares(before.own, after.own);
+  return {
+    row: row.name,
+    product: contestant.product.name,
+    round: at.round,
+    requests: counts.requests,
+    microseconds: (after.cpu.ns - before.cpu.ns) / 1e3 / counts.requests,
+    tickMicroseconds: (after.cpu.tickNs - before.cpu.tickNs) / 1e3 / counts.requests,
+    memory: memoryOf(after.cpu.busiestPid),
+    steal: own.steal,
+    loadBusy: shares(before.load, after.load).busy,
+    productBusy: own.busy,
+    fault: faultOf(counts, row),
+  };
+}
+
+function load(contestant: Contestant, row: Row, seconds: number): Promise<string> {
+  const script = join(OUT, `${row.name}.lua`);
+  writeFileSync(script, scriptOf(row));
+  return runLoad(wrkCommand(contestant.port, row, seconds, script));
+}
+
+function shares(before: CpuTicks, after: CpuTicks): { busy: number; steal: number } {
+  const total = Math.max(1, after.total - before.total);
+  return {
+    busy: 1 - (after.idle - before.idle) / total,
+    steal: (after.steal - before.steal) / total,
+  };
+}

@@ -1,0 +1,112 @@
+/** Samples in, sentences out: a Markdown table and a verdict on every promise. Pure. */
+import { type Sample } from "./measure.ts";
+import { type ProductName, type Row, WORKER_RSS_MIB_MAX } from "./rows.ts";
+import { type Estimate, estimate, median } from "./statistics.ts";
+
+const STEAL_MAX = 0.01;
+const TICK_DRIFT_MAX = 0.03;
+const COLUMNS: readonly ProductName[] = ["floor", "rind", "nginx", "nginx-big", "haproxy"];
+
+/** One line a promise; `passed` when none is missed and nothing is void. */
+export type Verdicts = Readonly<{ lines: readonly string[]; passed: boolean }>;
+
+/** CPU microseconds a request, median of the rounds; in brackets rind's ratio to that product. */
+export function table(rows: readonly Row[], samples: readonly Sample[]): string {
+  const lines = [
+    "",
+    "CPU-µs a request (median of rounds); [rind ÷ product, 95 % interval]",
+    "",
+    `| row | ${COLUMNS.join(" | ")} | rind RSS / PSS MiB |`,
+    `|---|${COLUMNS.map(() => "---:").join("|")}|---:|`,
+  ];
+  for (const row of rows) {
+    const cells = COLUMNS.map((name) => cell(row, name, samples));
+    lines.push(`| ${row.name} | ${cells.join(" | ")} | ${memoryCell(row, samples)} |`);
+  }
+  return lines.join("\n") + "\n";
+}
+
+/** PASS or MISS for every target, VOID for every row with a fault, and notes on doubtful rounds. */
+export function judge(rows: readonly Row[], samples: readonly Sample[]): Verdicts {
+  const lines: string[] = [];
+  let passed = true;
+  for (const row of rows) {
+    const own = samples.filter((sample) => sample.row === row.name);
+    for (const sample of own.filter((s) => s.fault !== null)) {
+      lines.push(`VOID ${row.name} ${sample.product} round ${sample.round + 1}: ${sample.fault}`);
+      passed = false;
+    }
+    for (const target of row.targets) {
+      const ratio = ratioOf(row, target.than, samples);
+      if (ratio === null) {
+        lines.push(`---- ${row.name}: rind or ${target.than} did not run`);
+        continue;
+      }
+      const kept = ratio.median <= target.max;
+      if (!kept) passed = false;
+      const goal = `≤ ${target.max.toFixed(2)} × ${target.than}`;
+      lines.push(`${kept ? "PASS" : "MISS"} ${row.name}: ${show(ratio)} (${goal})`);
+    }
+    lines.push(...doubts(row, own));
+  }
+  const rssMib = Math.max(0, ...ofRind(samples).map((s) => (s.memory?.rssKib ?? 0) / 1024));
+  if (rssMib > 0) {
+    const kept = rssMib <= WORKER_RSS_MIB_MAX;
+    if (!kept) passed = false;
+    const goal = `≤ ${WORKER_RSS_MIB_MAX} MiB`;
+    lines.push(`${kept ? "PASS" : "MISS"} worker RSS at most ${rssMib.toFixed(1)} MiB (${goal})`);
+  }
+  return { lines, passed };
+}
+
+/** rind's cost over `than`'s, round by round; `null` when one of them has no sound sample. */
+function ratioOf(row: Row, than: ProductName, samples: readonly Sample[]): Estimate | null {
+  const ratios: number[] = [];
+  for (const rind of ofRind(samples)) {
+    if (rind.row !== row.name || rind.fault !== null) continue;
+    const other = samples.find(
+      (s) => s.row === row.name && s.product === than && s.round === rind.round,
+    );
+    if (other?.fault === null) ratios.push(rind.microseconds / other.microseconds);
+  }
+  return ratios.length === 0 ? null : estimate(ratios);
+}
+
+function cell(row: Row, name: ProductName, samples: readonly Sample[]): string {
+  const own = samples.filter((s) => s.row === row.name && s.product === name);
+  if (own.length === 0) return "–";
+  if (own.some((s) => s.fault !== null)) return "VOID";
+  const cost = median(own.map((s) => s.microseconds)).toFixed(2);
+  const ratio = name === "rind" ? null : ratioOf(row, name, samples);
+  return ratio === null ? cost : `${cost} [${show(ratio)}]`;
+}
+
+function memoryCell(row: Row, samples: readonly Sample[]): string {
+  const last = ofRind(samples).findLast((s) => s.row === row.name && s.memory !== null);
+  if (last === undefined || last.memory === null) return "–";
+  return `${(last.memory.rssKib / 1024).toFixed(1)} / ${(last.memory.pssKib / 1024).toFixed(1)}`;
+}
+
+/** What makes a reader trust a row less, said out loud. */
+function doubts(row: Row, own: readonly Sample[]): string[] {
+  const lines: string[] = [];
+  const stolen = own.filter((s) => s.steal > STEAL_MAX).length;
+  if (stolen > 0) lines.push(`note ${row.name}: ${stolen} rounds lost over 1 % to the hypervisor`);
+  const drift = own.filter((s) => s.tickMicroseconds > s.microseconds * (1 + TICK_DRIFT_MAX));
+  for (const sample of drift) {
+    lines.push(`note ${row.name} ${sample.product}: ticks say ${sample.tickMicroseconds} µs`);
+  }
+  const busy = median(own.map((s) => s.loadBusy));
+  if (own.length > 0) {
+    lines.push(`note ${row.name}: generator's CPU ${(busy * 100).toFixed(0)} % busy`);
+  }
+  return lines;
+}
+
+function ofRind(samples: readonly Sample[]): readonly Sample[] {
+  return samples.filter((sample) => sample.product === "rind");
+}
+
+function show(ratio: Estimate): string {
+  return `${ratio.median.toFixed(3)} (${ratio.low.toFixed(3)}–${ratio.high.toFixed(3)})`;
+}

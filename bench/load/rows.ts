@@ -1,0 +1,92 @@
+/** The rows: what is asked of every product, and what rind promises against the others. */
+
+/** Who is compared. `nginx-big` is nginx set up for large bodies. */
+export type ProductName = "floor" | "rind" | "nginx" | "nginx-big" | "haproxy";
+
+/** rind's CPU a request is at most `max` times that of `than`. */
+export type Target = Readonly<{ than: ProductName; max: number }>;
+
+export type Row = Readonly<{
+  name: string;
+  method: "GET" | "POST";
+  path: string;
+  headers: Readonly<Record<string, string>>;
+  requestBytes: number;
+  responseBytes: number;
+  products: readonly ProductName[];
+  targets: readonly Target[];
+}>;
+
+/** Resident memory of the serving process, MiB. */
+export const WORKER_RSS_MIB_MAX = 70;
+
+const SMALL_PRODUCTS = ["floor", "rind", "nginx", "haproxy"] as const;
+const BIG_PRODUCTS = ["floor", "rind", "nginx", "nginx-big", "haproxy"] as const;
+const SMALL_TARGETS = [
+  { than: "nginx", max: 0.97 },
+  { than: "haproxy", max: 0.93 },
+  { than: "floor", max: 1.3 },
+] as const;
+const BIG_TARGETS = [
+  { than: "nginx", max: 0.7 },
+  { than: "nginx-big", max: 1.3 },
+] as const;
+
+/** Twenty fields with the Host, of the sizes browsers send. */
+const BROWSER_HEADERS = {
+  "User-Agent":
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+  Accept: "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+  "Accept-Language": "en-GB,en;q=0.9,fr;q=0.7,de;q=0.5",
+  "Accept-Encoding": "gzip, deflate, br, zstd",
+  "Cache-Control": "max-age=0",
+  Cookie:
+    "session=6f1ed002ab5595859014ebf0951522d9; theme=dark; consent=1; _ga=GA1.2.1234567890.1700000000",
+  "Upgrade-Insecure-Requests": "1",
+  "Sec-Fetch-Dest": "document",
+  "Sec-Fetch-Mode": "navigate",
+  "Sec-Fetch-Site": "same-origin",
+  "Sec-Fetch-User": "?1",
+  "Sec-CH-UA": '"Chromium";v="140", "Not=A?Brand";v="24"',
+  "Sec-CH-UA-Mobile": "?0",
+  "Sec-CH-UA-Platform": '"Linux"',
+  Referer: "https://bench.example/cheeses/cheddar?order=age&direction=descending",
+  "If-None-Match": 'W/"5f-0K1Q2W3E4R5T6Y7U8I9O0P"',
+  "If-Modified-Since": "Tue, 04 Nov 2025 09:12:44 GMT",
+  DNT: "1",
+  Priority: "u=0, i",
+};
+
+const GET = { method: "GET", headers: {}, requestBytes: 0 } as const;
+const SMALL = { products: SMALL_PRODUCTS, targets: SMALL_TARGETS } as const;
+const BIG = { products: BIG_PRODUCTS, targets: BIG_TARGETS } as const;
+
+export const ROWS: readonly Row[] = [
+  { ...GET, ...SMALL, name: "small", path: "/", responseBytes: 64 },
+  {
+    ...GET,
+    ...SMALL,
+    name: "headers",
+    path: "/",
+    headers: BROWSER_HEADERS,
+    responseBytes: 64,
+    targets: [],
+  },
+  { ...GET, ...BIG, name: "64k", path: "/64k", responseBytes: 64 << 10 },
+  { ...GET, ...BIG, name: "1m", path: "/1m", responseBytes: 1 << 20 },
+  {
+    ...BIG,
+    name: "upload64k",
+    method: "POST",
+    path: "/",
+    headers: {},
+    requestBytes: 64 << 10,
+    responseBytes: 64,
+    targets: [],
+  },
+];
+
+/** The origin's body byte at `i`: any byte lost, doubled or moved shows. */
+export function bodyByte(i: number): number {
+  return 97 + (i % 23);
+}
