@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Runs the pinned Bun on a machine that has only Node and npm: `node scripts/bun.mjs ARGS…` is
- * `bun ARGS…`. It installs the dependencies first when they are missing (scripts/setup.mjs), finds
+ * `bun ARGS…`. It installs the dependencies when they are missing (scripts/setup.mjs), finds
  * the binary even where install scripts are forbidden, and passes signals and the exit on.
  */
 import { execFileSync, spawn } from "node:child_process";
@@ -33,7 +33,7 @@ export async function launch(args) {
   }
 }
 
-/** In this order: RIND_BUN, npm's platform package, npm's `bun`, a `bun` in PATH of the same version. */
+/** RIND_BUN, or npm's platform package, or npm's `bun`, or a `bun` in PATH of the same version. */
 function findBun() {
   const pinned = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).dependencies.bun;
   const chosen = process.env.RIND_BUN;

@@ -1,6 +1,6 @@
 /**
- * Installs what the lockfile says when a checkout has not got it, so that `npm start` and `npm test`
- * each work right after `git clone`. Node only: there is no Bun yet when this runs.
+ * Installs what the lockfile says when a checkout has not got it, so that `npm start` and
+ * `npm test` each work right after `git clone`. Node only: there is no Bun yet when this runs.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
