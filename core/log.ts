@@ -9,7 +9,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 /** A value that can stand without quotes. */
 const PLAIN = /^[^\s"=\\]+$/;
 
-export type Level = "debug" | "info" | "warn" | "error";
+export type Level = "info" | "warn" | "error";
 export type Fields = Readonly<Record<string, string | number | boolean | null>>;
 
 let lostCount = 0;

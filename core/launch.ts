@@ -1,0 +1,52 @@
+/** Starts worker processes: this same program again, told by one variable what it is. */
+import { log } from "./log.ts";
+import type { FromWorker, ToWorker } from "./protocol.ts";
+
+/** Set in a worker's environment, to its index; rind.ts looks at it before anything else. */
+export const WORKER_VARIABLE = "RIND_WORKER";
+
+/** What a child tells its owner. `gone` comes exactly once, last. */
+export type ChildEvents = Readonly<{
+  message: (message: FromWorker) => void;
+  /** `why` is `code 1` or `signal SIGKILL`. */
+  gone: (why: string) => void;
+}>;
+
+/** A running worker process. `kill` is SIGKILL; `send` to one that is gone does nothing. */
+export type Child = Readonly<{
+  pid: number;
+  send: (message: ToWorker) => void;
+  kill: () => void;
+}>;
+
+export type Launch = (index: number, events: ChildEvents) => Child;
+
+/** A launcher of this program, from source or compiled. `cursorsFd` is inherited by every child. */
+export function launcher(cursorsFd: number | null): Launch {
+  const command = Bun.isStandaloneExecutable ? [process.execPath] : [process.execPath, Bun.main];
+  return (index, events) => {
+    const child = Bun.spawn(command, {
+      env: { ...process.env, [WORKER_VARIABLE]: String(index) },
+      stdio: ["ignore", "inherit", "inherit", ...(cursorsFd === null ? [] : [cursorsFd])],
+      serialization: "advanced",
+      ipc: (message) => events.message(message as FromWorker),
+      onExit: (_child, code, signal) => {
+        events.gone(signal === null ? `code ${code}` : `signal ${signal}`);
+      },
+    });
+    return {
+      pid: child.pid,
+      send: (message) => send(child, message),
+      kill: () => child.kill("SIGKILL"),
+    };
+  };
+}
+
+function send(child: Bun.Subprocess, message: ToWorker): void {
+  try {
+    child.send(message);
+  } catch (error) {
+    // The channel closes a moment before the exit is seen; `gone` follows and decides.
+    log("warn", "worker does not take messages", { pid: child.pid, error: String(error) });
+  }
+}

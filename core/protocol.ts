@@ -1,0 +1,33 @@
+/** What the supervisor and its workers say to each other over IPC: plain data, one union each way. */
+import type { Delta } from "./model.ts";
+
+/** An IP literal without brackets, and a port; port 0 asks the system to choose one. */
+export type Address = Readonly<{ host: string; port: number }>;
+
+/**
+ * `start` is the first message and comes once. A worker binds `http` when its first delta is
+ * applied, never before: without a table it could only answer 404. At most one `delta` is in flight
+ * to a worker; it is answered by `applied` or `refused`. `drain` ends the worker.
+ */
+export type ToWorker =
+  | Readonly<{ kind: "start"; http: readonly Address[]; cursors: boolean }>
+  | Readonly<{ kind: "delta"; delta: Delta }>
+  | Readonly<{ kind: "drain"; deadlineMs: number }>;
+
+/**
+ * `ready`: the worker listens to IPC. `listening`: all addresses are bound. `failed`: they cannot
+ * be, and the worker is about to exit. `refused`: the delta could not be compiled, and the worker
+ * goes on with the table it has.
+ */
+export type FromWorker =
+  | Readonly<{ kind: "ready" }>
+  | Readonly<{ kind: "applied"; version: number }>
+  | Readonly<{ kind: "refused"; version: number; reason: string }>
+  | Readonly<{ kind: "listening"; addresses: readonly Address[] }>
+  | Readonly<{ kind: "failed"; reason: string }>;
+
+/** `127.0.0.1:8000`, `[::1]:8000`: as people write an address. */
+export function showAddress(address: Address): string {
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return `${host}:${address.port}`;
+}

@@ -1,0 +1,55 @@
+/** `--workers 0`: one data plane in the supervisor's own process, behind the face of many workers. */
+import { EMPTY_MODEL } from "./model.ts";
+import { log } from "./log.ts";
+import type { Delta, Model } from "./model.ts";
+import type { Started, Workers } from "./supervisor.ts";
+import type { WorkerPlane } from "./worker.ts";
+
+/**
+ * Drives `plane` directly: no process, no IPC, nothing that survives a crash. For tests, debuggers
+ * and profilers. Binds with the first model, as a worker process does.
+ */
+export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delta): Workers {
+  const { promise: started, resolve: settle } = Promise.withResolvers<Started>();
+  let served = EMPTY_MODEL;
+  let serving = false;
+
+  const listen = (): void => {
+    try {
+      plane.listen();
+      serving = true;
+      settle({ ok: true });
+    } catch (error) {
+      settle({ ok: false, reason: String(error) });
+    }
+  };
+
+  const publish = (model: Model): void => {
+    try {
+      plane.apply(diff(served, model));
+      served = model;
+    } catch (error) {
+      // A model that does not compile is a bug; the table that serves stays.
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      log("error", "worker keeps its table", { version: model.version, reason });
+      return;
+    }
+    if (!serving) listen();
+  };
+
+  return {
+    started,
+    publish: (model) => Promise.resolve(publish(model)),
+    addresses: () => (serving ? plane.addresses() : []),
+    states: () => [{ pid: process.pid, serving, version: served.version }],
+    stormy: () => false,
+    drain: (deadlineMs) => {
+      serving = false;
+      return plane.drain(deadlineMs);
+    },
+    stop: () => {
+      serving = false;
+      plane.stop();
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Worker } from "../worker.ts";
+import type { WorkerPlane } from "../worker.ts";
+import type { Delta } from "../model.ts";
+import type { FromWorker } from "../protocol.ts";
+
+const HTTP = [{ host: "127.0.0.1", port: 8000 }];
+const START = { kind: "start", http: HTTP, cursors: false } as const;
+
+function delta(base: number, version: number): Delta {
+  return { base, version, hosts: [], hostsGone: [], backends: [], backendsGone: [] };
+}
+
+type Double = {
+  told: string[];
+  worker: Worker;
+  /** Ends the drain that runs. */
+  drained: () => void;
+  plane: { applyFails: boolean; listenFails: boolean };
+};
+
+/** A worker on a plane that writes down what happens to it. */
+function double(): Double {
+  const told: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const flags = { applyFails: false, listenFails: false };
+  let version = 0;
+  const plane: WorkerPlane = {
+    get version() {
+      return version;
+    },
+    apply: (change) => {
+      if (flags.applyFails) throw new Error("does not compile");
+      version = change.version;
+      told.push(`apply ${change.base}-${change.version}`);
+    },
+    listen: () => {
+      if (flags.listenFails) throw new Error("in use");
+      told.push("listen");
+    },
+    drain: (deadlineMs) => {
+      told.push(`drain ${deadlineMs}`);
+      return promise;
+    },
+    stop: () => told.push("stop"),
+    addresses: () => HTTP,
+  };
+  const worker = new Worker({
+    send: (message: FromWorker) => {
+      const version = "version" in message ? ` ${message.version}` : "";
+      told.push(`send ${message.kind}${version}`);
+    },
+    exit: (code) => told.push(`exit ${code}`),
+    open: () => plane,
+  });
+  return { told, worker, drained: resolve, plane: flags };
+}
+
+test("a worker binds after its first delta and only once", () => {
+  const { told, worker } = double();
+  worker.receive(START);
+  assert.equal(told, []);
+  worker.receive({ kind: "delta", delta: delta(0, 4) });
+  worker.receive({ kind: "delta", delta: delta(4, 5) });
+  assert.equal(told, [
+    "apply 0-4",
+    "listen",
+    "send listening",
+    "send applied 4",
+    "apply 4-5",
+    "send applied 5",
+  ]);
+});
+
+test("a delta that does not compile is refused and the worker goes on", () => {
+  const { told, worker, plane } = double();
+  worker.receive(START);
+  worker.receive({ kind: "delta", delta: delta(0, 1) });
+  plane.applyFails = true;
+  worker.receive({ kind: "delta", delta: delta(1, 2) });
+  plane.applyFails = false;
+  worker.receive({ kind: "delta", delta: delta(1, 3) });
+  assert.equal(told.slice(4), ["send refused 2", "apply 1-3", "send applied 3"]);
+});
+
+test("a worker that cannot bind says why and exits", () => {
+  const { told, worker, plane } = double();
+  plane.listenFails = true;
+  worker.receive(START);
+  worker.receive({ kind: "delta", delta: delta(0, 1) });
+  assert.equal(told, ["apply 0-1", "send failed", "exit 3"]);
+});
+
+test("draining waits for the plane, then exits; nothing is applied meanwhile", async () => {
+  const { told, worker, drained } = double();
+  worker.receive(START);
+  worker.receive({ kind: "delta", delta: delta(0, 1) });
+  worker.receive({ kind: "drain", deadlineMs: 500 });
+  worker.receive({ kind: "delta", delta: delta(1, 2) });
+  worker.receive({ kind: "drain", deadlineMs: 9 });
+  assert.equal(told.slice(4), ["drain 500"]);
+  drained();
+  await Promise.resolve();
+  assert.equal(told.slice(4), ["drain 500", "exit 0"]);
+});
+
+test("a worker that never bound has nothing to drain", () => {
+  const { told, worker } = double();
+  worker.receive(START);
+  worker.receive({ kind: "drain", deadlineMs: 500 });
+  assert.equal(told, ["exit 0"]);
+});
+
+test.run();

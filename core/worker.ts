@@ -1,0 +1,123 @@
+/** A worker process: one data plane, driven by messages of its supervisor, dying with it. */
+import { mapCursors } from "./cursors.ts";
+import { WORKER_VARIABLE } from "./launch.ts";
+import { log } from "./log.ts";
+import type { Delta } from "./model.ts";
+import type { Plane, PlaneConfig } from "./plane.ts";
+import type { FromWorker, ToWorker } from "./protocol.ts";
+
+/** Exit codes, for whoever reads the supervisor's log. */
+const DRAINED = 0;
+const BUG = 1;
+const CANNOT_LISTEN = 3;
+const ORPHANED = 4;
+
+type Start = Extract<ToWorker, { kind: "start" }>;
+
+/** What a worker needs of a data plane; tests give it a double. */
+export type WorkerPlane = Pick<
+  Plane,
+  "listen" | "apply" | "drain" | "stop" | "addresses" | "version"
+>;
+
+/** How a worker reaches the world; tests give it a double. `open` makes the plane, not bound yet. */
+export type WorkerLink = Readonly<{
+  send: (message: FromWorker) => void;
+  exit: (code: number) => void;
+  open: (start: Start) => WorkerPlane;
+}>;
+
+/**
+ * Obeys the protocol. Invariants: one plane a lifetime; nothing is bound before the first delta is
+ * applied; after `drain` nothing is applied or bound any more.
+ */
+export class Worker {
+  readonly #link: WorkerLink;
+  #plane: WorkerPlane | null = null;
+  #listening = false;
+  #draining = false;
+
+  constructor(link: WorkerLink) {
+    this.#link = link;
+  }
+
+  receive(message: ToWorker): void {
+    if (this.#draining) return;
+    if (message.kind === "start") this.#plane ??= this.#link.open(message);
+    else if (message.kind === "delta") this.#apply(message.delta);
+    else this.#drain(message.deadlineMs);
+  }
+
+  #apply(delta: Delta): void {
+    const plane = this.#plane;
+    if (plane === null) return;
+    try {
+      plane.apply(delta);
+    } catch (error) {
+      // A model that does not compile is a bug; the table that serves stays.
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#link.send({ kind: "refused", version: delta.version, reason });
+      return;
+    }
+    if (!this.#listening && !this.#listen(plane)) return;
+    this.#link.send({ kind: "applied", version: plane.version });
+  }
+
+  #listen(plane: WorkerPlane): boolean {
+    try {
+      plane.listen();
+    } catch (error) {
+      this.#link.send({ kind: "failed", reason: String(error) });
+      this.#link.exit(CANNOT_LISTEN);
+      return false;
+    }
+    this.#listening = true;
+    this.#link.send({ kind: "listening", addresses: plane.addresses() });
+    return true;
+  }
+
+  #drain(deadlineMs: number): void {
+    this.#draining = true;
+    if (this.#plane === null || !this.#listening) {
+      this.#link.exit(DRAINED);
+      return;
+    }
+    void this.#plane.drain(deadlineMs).then(() => this.#link.exit(DRAINED));
+  }
+}
+
+/**
+ * Turns this process into a worker with a plane made by `open`. It ends when told to, or when its
+ * supervisor does.
+ */
+export function startWorker(open: (config: PlaneConfig) => WorkerPlane): void {
+  const index = Number(process.env[WORKER_VARIABLE]);
+  const worker = new Worker({
+    send: (message) => void process.send?.(message),
+    exit: (code) => process.exit(code),
+    open: (start) => open(planeConfig(start, index)),
+  });
+  process.on("message", (message) => worker.receive(message as ToWorker));
+  process.on("disconnect", () => process.exit(ORPHANED));
+  // Ctrl-C and some process managers signal the whole group: the supervisor decides, by message.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => {});
+  const die = (error: unknown): void => {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    log("error", "worker failed", { worker: index, stack });
+    process.exit(BUG);
+  };
+  process.on("uncaughtException", die);
+  process.on("unhandledRejection", die);
+  process.send?.({ kind: "ready" } satisfies FromWorker);
+}
+
+function planeConfig(start: Start, index: number): PlaneConfig {
+  let cursors: Int32Array | null = null;
+  if (start.cursors) {
+    const mapped = mapCursors();
+    if (mapped.ok) cursors = mapped.cursors;
+    else log("warn", "worker counts alone", { worker: index, reason: mapped.reason });
+  }
+  return { http: start.http, reusePort: true, cursors };
+}
