@@ -1,0 +1,98 @@
+/** What the admin address answers: one row a path. Reading only; nothing here changes anything. */
+import { findingsJson, modelJson, readinessJson } from "./json.ts";
+import { describe } from "../watch/translate/describe.ts";
+import type { Readiness } from "./json.ts";
+import type { Model } from "../core/model.ts";
+import type { Finding } from "../watch/finding.ts";
+
+/** What the admin API may see: always the latest, never kept. */
+export type View = Readonly<{
+  model: () => Model;
+  findings: () => readonly Finding[];
+  readiness: () => Readiness;
+}>;
+
+type Row = Readonly<{ doc: string; answer: (request: Request, view: View) => Response }>;
+
+const TEXT_TYPE = "text/plain; charset=utf-8";
+const JSON_TYPE = "application/json";
+const HTML_TYPE = "text/html; charset=utf-8";
+
+const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
+  ["/", { doc: "this page", answer: (_request, view) => page(view) }],
+  ["/livez", { doc: "200 while the process answers", answer: () => reply("ok\n", TEXT_TYPE) }],
+  [
+    "/readyz",
+    {
+      doc: "200 while every worker has a table and traffic is welcome, else 503; says why",
+      answer: (_request, view) => {
+        const readiness = view.readiness();
+        return reply(`${readinessJson(readiness)}\n`, JSON_TYPE, readiness.ready ? 200 : 503);
+      },
+    },
+  ],
+  [
+    "/api/routes",
+    { doc: "what is served, as text or, with Accept: application/json, as JSON", answer: routes },
+  ],
+  [
+    "/api/findings",
+    {
+      doc: "what is wrong in the objects that rind reads",
+      answer: (_request, view) =>
+        reply(`${findingsJson({ findings: view.findings() })}\n`, JSON_TYPE),
+    },
+  ],
+]);
+
+/** Answers one admin request. Only GET and HEAD; an unknown path is 404 with the paths there are. */
+export function answer(request: Request, view: View): Response {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    const refused = reply("only GET and HEAD\n", TEXT_TYPE, 405);
+    refused.headers.set("allow", "GET, HEAD");
+    return refused;
+  }
+  const row = ROWS.get(new URL(request.url).pathname);
+  if (row !== undefined) return row.answer(request, view);
+  return reply(`not here; there is ${[...ROWS.keys()].join(" ")}\n`, TEXT_TYPE, 404);
+}
+
+function routes(request: Request, view: View): Response {
+  const accept = request.headers.get("accept") ?? "";
+  if (accept.includes(JSON_TYPE)) return reply(`${modelJson(view.model())}\n`, JSON_TYPE);
+  return reply(describe(view.model(), view.findings()), TEXT_TYPE);
+}
+
+function page(view: View): Response {
+  const { ready, reason, version, http } = view.readiness();
+  const state = ready ? "ready" : `not ready: ${reason}`;
+  const links = [...ROWS]
+    .filter(([path]) => path !== "/")
+    .map(([path, row]) => `<li><a href="${path}">${path}</a> ${Bun.escapeHTML(row.doc)}</li>`);
+  const html = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>rind</title>
+<style>body { font: 16px/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 40rem }</style>
+<h1>rind</h1>
+<p>${Bun.escapeHTML(state)}. Version ${version} on ${Bun.escapeHTML(http.join(", "))}.</p>
+<p>${view.model().hosts.length} hosts, ${view.findings().length} findings.</p>
+<ul>
+${links.join("\n")}
+</ul>
+</html>
+`;
+  return reply(html, HTML_TYPE);
+}
+
+function reply(body: string, type: string, status = 200): Response {
+  return new Response(body, {
+    status,
+    headers: {
+      "content-type": type,
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    },
+  });
+}

@@ -1,0 +1,90 @@
+/** JSON of the admin API: every answer has a schema, and this file alone knows how it is written. */
+import fastJson from "fast-json-stringify";
+import type { ObjectSchema, Schema } from "fast-json-stringify";
+import type { Model } from "../core/model.ts";
+import type { Finding } from "../watch/finding.ts";
+
+/** What `/readyz` says. `reason` is "" when ready; `version` is served by every worker. */
+export type Readiness = Readonly<{
+  ready: boolean;
+  reason: string;
+  version: number;
+  http: readonly string[];
+  workers: readonly Readonly<{ pid: number; serving: boolean; version: number }>[];
+}>;
+
+const TEXT = { type: "string" } as const;
+const WHOLE = { type: "integer" } as const;
+const FLAG = { type: "boolean" } as const;
+const listOf = (items: Schema): Schema => ({ type: "array", items });
+const shape = (properties: Record<string, Schema>): ObjectSchema => ({
+  type: "object",
+  properties,
+});
+
+const CONDITION = shape({ name: TEXT, value: { type: "string", nullable: true } });
+
+const ROUTE = shape({
+  id: TEXT,
+  origin: shape({ kind: TEXT, namespace: TEXT, name: TEXT, field: TEXT }),
+  match: shape({
+    path: shape({ kind: TEXT, value: TEXT }),
+    methods: listOf(TEXT),
+    headers: listOf(CONDITION),
+    cookies: listOf(CONDITION),
+    queries: listOf(CONDITION),
+  }),
+  // The union in one shape: a field that the kind of action does not have is left out.
+  action: shape({
+    kind: TEXT,
+    split: listOf(shape({ backend: TEXT, weight: { type: "number" } })),
+    status: WHOLE,
+    location: TEXT,
+    body: TEXT,
+  }),
+  policy: shape({
+    timeouts: shape({ connectMs: WHOLE, headMs: WHOLE, idleMs: WHOLE }),
+    bodyBytesMax: { type: "integer", nullable: true },
+  }),
+});
+
+const BACKEND = shape({
+  id: TEXT,
+  endpoints: listOf(shape({ address: TEXT, port: WHOLE, uid: TEXT })),
+  reason: TEXT,
+});
+
+const FINDING = shape({
+  level: TEXT,
+  kind: TEXT,
+  namespace: TEXT,
+  name: TEXT,
+  field: TEXT,
+  reason: TEXT,
+  hint: TEXT,
+  effect: TEXT,
+});
+
+/** `/api/routes` as JSON: the whole model. */
+export const modelJson: (model: Model) => string = fastJson(
+  shape({
+    version: WHOLE,
+    hosts: listOf(shape({ name: TEXT, routes: listOf(ROUTE) })),
+    backends: listOf(BACKEND),
+  }),
+);
+
+/** `/api/findings`. */
+export const findingsJson: (answer: Readonly<{ findings: readonly Finding[] }>) => string =
+  fastJson(shape({ findings: listOf(FINDING) }));
+
+/** `/readyz`. */
+export const readinessJson: (readiness: Readiness) => string = fastJson(
+  shape({
+    ready: FLAG,
+    reason: TEXT,
+    version: WHOLE,
+    http: listOf(TEXT),
+    workers: listOf(shape({ pid: WHOLE, serving: FLAG, version: WHOLE })),
+  }),
+);

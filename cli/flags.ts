@@ -1,0 +1,116 @@
+/** Flags: one row each, with its environment variable. Every command reads the same table. */
+import { parseArgs } from "node:util";
+import { nearest } from "../watch/translate/nearest.ts";
+import type { Parsed } from "./address.ts";
+
+type Flag = Readonly<{
+  /** `one`: the last one wins. `list`: may come several times. `switch`: takes no value. */
+  kind: "one" | "list" | "switch";
+  /** The value as the help shows it; "" for a switch. */
+  value: string;
+  doc: string;
+}>;
+
+/** All flags there are. The variable of `without-class` is RIND_WITHOUT_CLASS; lists take commas. */
+export const FLAGS = {
+  manifests: {
+    kind: "list",
+    value: "DIR",
+    doc: "serve this folder of manifests and follow its edits",
+  },
+  http: { kind: "list", value: "ADDR", doc: "listen here for HTTP, such as [::1]:8000" },
+  admin: { kind: "one", value: "ADDR", doc: "health, routes and findings" },
+  workers: { kind: "one", value: "auto|N", doc: "processes; 0 serves from this one" },
+  class: { kind: "list", value: "NAME", doc: "take Ingresses of this class (default: rind)" },
+  controller: {
+    kind: "one",
+    value: "NAME",
+    doc: "take classes of this controller (default: rind.dev/ingress-controller)",
+  },
+  "without-class": {
+    kind: "switch",
+    value: "",
+    doc: "take Ingresses without a class; always so for folders",
+  },
+  drain: { kind: "one", value: "TIME", doc: "what running requests get at the end, such as 30s" },
+  kubeconfig: { kind: "one", value: "FILE", doc: "a cluster to serve; not in this version" },
+} as const satisfies Readonly<Record<string, Flag>>;
+
+export type FlagName = keyof typeof FLAGS;
+
+/** What was given. `all` of a flag that was not is empty, `last` undefined. */
+export type Given = Readonly<{
+  all: (name: FlagName) => readonly string[];
+  last: (name: FlagName) => string | undefined;
+  operands: readonly string[];
+}>;
+
+/** Reads a command line after its command. A flag on it replaces its environment variable. */
+export function readFlags(
+  allowed: readonly FlagName[],
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Parsed<Given> {
+  const given = new Map<FlagName, string[]>();
+  const operands: string[] = [];
+  for (const token of tokensOf(args)) {
+    if (token.kind === "positional") operands.push(token.value);
+    if (token.kind !== "option") continue;
+    const name = allowed.find((each) => each === token.name);
+    if (name === undefined) return { ok: false, reason: unknownFlag(token.rawName, allowed) };
+    const value = valueOf(name, token.value);
+    if (!value.ok) return value;
+    given.set(name, [...(given.get(name) ?? []), value.value]);
+  }
+  for (const name of allowed) {
+    const text = env[variableOf(name)];
+    if (!given.has(name) && text !== undefined && text !== "") given.set(name, split(name, text));
+  }
+  const all = (name: FlagName): readonly string[] => given.get(name) ?? [];
+  return { ok: true, value: { all, last: (name) => all(name).at(-1), operands } };
+}
+
+/** The environment variable of a flag: `RIND_WITHOUT_CLASS`. */
+export function variableOf(name: FlagName): string {
+  return `RIND_${name.replaceAll("-", "_").toUpperCase()}`;
+}
+
+/** One line a flag, aligned, for the help of a command. */
+export function describeFlags(allowed: readonly FlagName[]): string {
+  const left = allowed.map((name) => `--${name} ${FLAGS[name].value}`.trim());
+  const width = Math.max(...left.map((text) => text.length));
+  return allowed
+    .map((name, i) => `  ${left[i]!.padEnd(width)}  ${FLAGS[name].doc} (${variableOf(name)})`)
+    .join("\n");
+}
+
+function tokensOf(args: readonly string[]) {
+  const options = Object.fromEntries(
+    Object.entries(FLAGS).map(([name, flag]) => [
+      name,
+      { type: flag.kind === "switch" ? ("boolean" as const) : ("string" as const) },
+    ]),
+  );
+  // Not strict: what it would say about a mistake does not name the flag that was meant.
+  return parseArgs({ args: [...args], options, strict: false, tokens: true }).tokens;
+}
+
+function valueOf(name: FlagName, value: string | undefined): Parsed<string> {
+  if (FLAGS[name].kind === "switch") {
+    if (value === undefined) return { ok: true, value: "true" };
+    return { ok: false, reason: `--${name} takes no value` };
+  }
+  const missing = value === undefined || value === "" || value.startsWith("--");
+  if (!missing) return { ok: true, value };
+  return { ok: false, reason: `--${name} needs a value: --${name} ${FLAGS[name].value}` };
+}
+
+function unknownFlag(raw: string, allowed: readonly FlagName[]): string {
+  const near = nearest(raw.replace(/^-+/, ""), allowed);
+  return `there is no ${raw} here${near === null ? "" : `; did you mean --${near}?`}`;
+}
+
+function split(name: FlagName, text: string): string[] {
+  if (FLAGS[name].kind === "switch") return text === "0" || text === "false" ? [] : ["true"];
+  return FLAGS[name].kind === "list" ? text.split(",").map((part) => part.trim()) : [text];
+}
