@@ -1,0 +1,93 @@
+/** A plane with one host `*` in front of test origins, as small as wire tests need it. */
+import {
+  DEFAULT_POLICY,
+  NONE,
+  type Delta,
+  type Endpoint,
+  type RoutePolicy,
+} from "../core/model.ts";
+import { Plane } from "../core/plane.ts";
+import { openOrigin, type Origin, type Script } from "./origin.ts";
+import { dial, type Peer } from "./peer.ts";
+
+/** A running plane. `stop` ends everything the rig opened. */
+export type Rig = Readonly<{
+  plane: Plane;
+  origin: Origin;
+  port: number;
+  /** A client's connection to the plane. */
+  client: () => Promise<Peer>;
+  stop: () => void;
+}>;
+
+/** What differs from the plain rig. `endpoints` replaces the origin as the backend's endpoints. */
+export type RigOptions = Readonly<{
+  policy?: RoutePolicy;
+  endpoints?: (origin: Origin) => readonly Endpoint[];
+  listen?: string;
+  originAddress?: string;
+}>;
+
+/** Opens an origin that runs `script`, and a plane that sends it everything. */
+export function openRig(script: Script, options: RigOptions = {}): Rig {
+  const origin = openOrigin(script, options.originAddress ?? "127.0.0.1");
+  const endpoints = options.endpoints ?? (({ address, port }) => [{ address, port, uid: "" }]);
+  const host = options.listen ?? "127.0.0.1";
+  const plane = new Plane({ http: [{ host, port: 0 }], reusePort: false, cursors: null });
+  plane.apply(deltaOf(endpoints(origin), options.policy ?? DEFAULT_POLICY));
+  plane.listen();
+  const port = plane.addresses()[0]?.port ?? 0;
+  const clients: Peer[] = [];
+  const client = async (): Promise<Peer> => {
+    const peer = await dial(port, host);
+    clients.push(peer);
+    return peer;
+  };
+  const stop = (): void => {
+    for (const peer of clients) if (!peer.closed) peer.reset();
+    plane.stop();
+    origin.stop();
+  };
+  return { plane, origin, port, client, stop };
+}
+
+/** Runs `body` against a rig and stops the rig, whatever happens. */
+export async function withRig(
+  script: Script,
+  body: (rig: Rig) => Promise<void>,
+  options: RigOptions = {},
+): Promise<void> {
+  const rig = openRig(script, options);
+  try {
+    await body(rig);
+    if (rig.origin.failures.length > 0) throw new Error(rig.origin.failures.join("; "));
+  } finally {
+    rig.stop();
+  }
+}
+
+/** The first model: any host, any path, one backend. */
+function deltaOf(endpoints: readonly Endpoint[], policy: RoutePolicy): Delta {
+  const reason = endpoints.length === 0 ? "no endpoint" : "";
+  const route = {
+    id: "wire",
+    origin: { kind: "Test", namespace: "wire", name: "wire", field: "" },
+    match: {
+      path: { kind: "prefix", value: "/" },
+      methods: [],
+      headers: [],
+      cookies: [],
+      queries: [],
+    },
+    action: { kind: "forward", split: [{ backend: "wire", weight: 1 }], cursor: NONE },
+    policy,
+  } as const;
+  return {
+    base: 0,
+    version: 1,
+    hosts: [{ name: "*", routes: [route] }],
+    hostsGone: [],
+    backends: [{ id: "wire", endpoints, reason }],
+    backendsGone: [],
+  };
+}

@@ -1,0 +1,456 @@
+/** Bodies through the plane: re-framed, exact, bounded, and never ended when they are cut. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { DEFAULT_POLICY } from "../../core/model.ts";
+import { statusOf, valuesOf } from "../message.ts";
+import { answering, echo, echoed, respond } from "../origin.ts";
+import type { Peer } from "../peer.ts";
+import { withRig } from "../rig.ts";
+
+/** Enough to fill every buffer of two kernels' sockets many times over. */
+const BIG = 50 * 1024 * 1024;
+/**
+ * What a plane may have taken for a peer that does not read: its own buffers (64 KiB a direction)
+ * and two loopback connections' socket buffers, which the kernel grows to several MiB each.
+ */
+const STALLED_MAX = 24 * 1024 * 1024;
+
+const head = (fields: string): string => `POST /b HTTP/1.1\r\nHost: a\r\n${fields}\r\n`;
+const CHUNKED = head("Transfer-Encoding: chunked\r\n");
+
+const pattern = (size: number): Buffer => {
+  const bytes = Buffer.allocUnsafe(size);
+  for (let at = 0; at < size; at++) bytes[at] = (at * 31 + (at >> 8) * 7) & 0xff;
+  return bytes;
+};
+const BLOCK = pattern(1024 * 1024);
+
+const digestOf = (blocks: number): string => {
+  const hash = new Bun.CryptoHasher("sha256");
+  for (let i = 0; i < blocks; i++) hash.update(BLOCK);
+  return hash.digest("hex");
+};
+
+test("a request body with a length arrives with that length", () =>
+  withRig(echo, async (rig) => {
+    const client = await rig.client();
+    client.send(`${head("Content-Length: 007\r\n")}abc`);
+    client.send("defg");
+    const seen = echoed(await client.response());
+    assert.equal([seen.framing, seen.body], ["length", "abcdefg"]);
+    assert.equal(valuesOf(seen.fields, "content-length"), ["7"]);
+  }));
+
+test("a chunked request is chunked again, without extensions and trailers", () =>
+  withRig(echo, async (rig) => {
+    const client = await rig.client();
+    client.send(`${CHUNKED}3;a=b\r\nabc\r\n00000001\r\nd\r\n0;x\r\nA-Trailer: b\r\n\r\n`);
+    const seen = echoed(await client.response());
+    assert.equal([seen.framing, seen.body], ["chunked", "abcd"]);
+    assert.not.match(rig.origin.peers[0]?.unread.toString() ?? "", /Trailer/);
+  }));
+
+test("a GET with a body is framed upstream", () =>
+  withRig(echo, async (rig) => {
+    const client = await rig.client();
+    client.send(
+      "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+    );
+    assert.is(echoed(await client.response()).body, "abc");
+    assert.is(echoed(await client.response()).first, "GET /2 HTTP/1.1");
+  }));
+
+const RESPONSES: readonly (readonly [string, string, string, "length" | "chunked"])[] = [
+  ["length", "Content-Length: 5\r\n\r\nhello", "hello", "length"],
+  [
+    "chunked",
+    "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\n\r\n",
+    "hello",
+    "chunked",
+  ],
+  [
+    "chunk sizes with spaces",
+    "Transfer-Encoding: chunked\r\n\r\n5  \r\nhello\r\n0\r\n\r\n",
+    "hello",
+    "chunked",
+  ],
+  ["empty chunked", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "", "chunked"],
+];
+
+for (const [name, answer, body, framing] of RESPONSES) {
+  test(`response: ${name}`, () =>
+    withRig(
+      answering(() => `HTTP/1.1 200 OK\r\n${answer}`),
+      async (rig) => {
+        const client = await rig.client();
+        for (let i = 0; i < 3; i++) {
+          client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+          const response = await client.response();
+          assert.equal([response.framing, response.body.toString()], [framing, body]);
+        }
+        assert.is(rig.origin.peers.length, 1);
+      },
+    ));
+}
+
+test("response: in single bytes", () =>
+  withRig(
+    async (peer) => {
+      await peer.request();
+      const fields = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
+      await peer.sendPieces(`${fields}\r\n5\r\nhello\r\n1\r\n!\r\n0\r\nA: b\r\n\r\n`, 1);
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      const response = await client.response();
+      assert.is(response.body.toString(), "hello!");
+      assert.equal(response.trailers, [], "the client did not ask for trailers");
+    },
+  ));
+
+test("response: until close becomes chunked for 1.1, and its connection is not kept", () =>
+  withRig(
+    async (peer) => {
+      await peer.request();
+      peer.send("HTTP/1.1 200 OK\r\nA: b\r\n\r\nhello");
+      peer.shut();
+    },
+    async (rig) => {
+      const client = await rig.client();
+      for (let i = 0; i < 2; i++) {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        const response = await client.response();
+        assert.equal([response.framing, response.body.toString()], ["chunked", "hello"]);
+      }
+      assert.is(rig.origin.peers.length, 2);
+    },
+  ));
+
+test("response: coding beside a length; the coding counts and both connections end", () =>
+  withRig(
+    answering(() => {
+      const fields = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\nTransfer-Encoding: chunked\r\n";
+      return `${fields}\r\n3\r\nabc\r\n0\r\n\r\n`;
+    }),
+    async (rig) => {
+      const client = await rig.client();
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      const response = await client.response();
+      assert.is(response.body.toString(), "abc");
+      assert.is(await client.left(), "fin");
+      assert.is.not(await rig.origin.peers[0]!.left(), "open");
+    },
+  ));
+
+/** Sends the block `count` times, each when the one before is in the kernel. */
+async function sendBlocks(peer: Peer, count: number): Promise<void> {
+  for (let i = 0; i < count && !peer.closed; i++) {
+    peer.send(BLOCK);
+    await peer.sentAll();
+  }
+}
+
+test("50 MiB up arrive exactly", () =>
+  withRig(
+    async (peer) => {
+      await peer.head();
+      peer.count();
+      await peer.until(() => peer.received >= BIG, "the body");
+      peer.send(respond(200, peer.digest()));
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send(head(`Content-Length: ${BIG}\r\n`));
+      await sendBlocks(client, 50);
+      assert.is((await client.response()).body.toString(), digestOf(50));
+    },
+  ));
+
+test("50 MiB down arrive exactly", () =>
+  withRig(
+    async (peer) => {
+      await peer.request();
+      peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${BIG}\r\n\r\n`);
+      await sendBlocks(peer, 50);
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      await client.head();
+      client.count();
+      await client.until(() => client.received >= BIG, "the head and most of the body");
+      const size = client.received;
+      await client.until(() => client.received === size || client.received > BIG, "the rest");
+      const sent = rig.origin.peers[0]!;
+      await sent.sentAll();
+      await client.until(() => client.received > BIG, "the end");
+      await rig.origin.peers[0]!.sentAll();
+      await settled(client);
+      assert.is(client.digest(), digestOf(50));
+    },
+  ));
+
+test("5 MiB chunked both ways at once arrive exactly", () => {
+  const size = 5 * BLOCK.length;
+  return withRig(
+    async (peer) => {
+      const request = await peer.request();
+      peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+      const body = request!.body;
+      for (let at = 0; at < body.length; at += 70_000) {
+        const piece = body.subarray(at, at + 70_000);
+        peer.send(`${piece.length.toString(16)}\r\n`);
+        peer.send(piece);
+        peer.send("\r\n");
+      }
+      peer.send("0\r\n\r\n");
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send(CHUNKED);
+      for (let i = 0; i < 5; i++) {
+        client.send(`${BLOCK.length.toString(16).toUpperCase()}\r\n`);
+        client.send(BLOCK);
+        client.send("\r\n");
+      }
+      client.send("0\r\n\r\n");
+      const response = await client.response();
+      assert.is(response.body.length, size);
+      const hash = new Bun.CryptoHasher("sha256").update(response.body).digest("hex");
+      assert.is(hash, digestOf(5));
+    },
+  );
+});
+
+test("a client that does not read holds the upstream back, and loses nothing", () =>
+  withRig(
+    async (peer) => {
+      await peer.request();
+      peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${BIG}\r\n\r\n`);
+      await sendBlocks(peer, 50);
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.pause();
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      const sent = await standstill(() => rig.origin.peers[0]?.sent ?? 0);
+      assert.ok(sent > 0 && sent < STALLED_MAX, `upstream got rid of ${sent} bytes`);
+      client.resume();
+      await client.head();
+      client.count();
+      await client.until(() => client.received > BIG, "the body");
+      await settled(client);
+      assert.is(client.digest(), digestOf(50));
+    },
+  ));
+
+test("an upstream that does not read holds the client back, and loses nothing", () =>
+  withRig(
+    async (peer) => {
+      peer.pause();
+      await peer.head();
+      peer.count();
+      await peer.until(() => peer.received > BIG, "the body");
+      await settled(peer);
+      peer.send(respond(200, peer.digest()));
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send(head(`Content-Length: ${BIG}\r\n`));
+      const sending = sendBlocks(client, 50);
+      const sent = await standstill(() => client.sent);
+      assert.ok(sent > 0 && sent < STALLED_MAX, `client got rid of ${sent} bytes`);
+      rig.origin.peers[0]!.resume();
+      await sending;
+      assert.is((await client.response()).body.toString(), digestOf(50));
+    },
+  ));
+
+test("a client that leaves inside its body takes the upstream connection along", () =>
+  withRig(
+    async (peer) => {
+      await peer.head();
+      await peer.left();
+    },
+    async (rig) => {
+      for (const bytes of [`${head("Content-Length: 9\r\n")}abc`, `${CHUNKED}3\r\nabc\r\n`]) {
+        for (const leave of ["shut", "reset"] as const) {
+          const at = rig.origin.peers.length;
+          const client = await rig.client();
+          client.send(bytes);
+          await turnsUntil(() => rig.origin.peers[at]?.unread.includes("abc") === true);
+          client[leave]();
+          const upstream = rig.origin.peers[at]!;
+          await upstream.left();
+          assert.not.match(upstream.unread.toString("latin1"), /0\r\n\r\n$/, "a clean end");
+        }
+      }
+    },
+  ));
+
+test("a malformed body never completes upstream", () =>
+  withRig(
+    async (peer) => {
+      await peer.head();
+      await peer.left();
+    },
+    async (rig) => {
+      for (const bad of ["3\r\nabc\r\nx\r\n", "3\r\nabcX\r\n", "3\r\nabc\r\n0\r\n A: b\r\n\r\n"]) {
+        const at = rig.origin.peers.length;
+        const client = await rig.client();
+        client.send(CHUNKED + bad);
+        assert.is(statusOf(await client.response()), 400, bad);
+        assert.is(await client.left(), "fin");
+        const upstream = rig.origin.peers[at];
+        if (upstream === undefined) continue;
+        await upstream.left();
+        assert.not.match(upstream.unread.toString("latin1"), /0\r\n\r\n$/, "a clean end");
+      }
+    },
+  ));
+
+const CUTS: readonly (readonly [string, string])[] = [
+  ["length", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc"],
+  ["chunked, inside a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc"],
+  ["chunked, between chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"],
+  [
+    "chunked, before the end",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
+  ],
+  ["chunked, malformed", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n"],
+];
+
+for (const [name, answer] of CUTS) {
+  for (const leave of ["shut", "reset"] as const) {
+    test(`a response cut by ${leave === "shut" ? "FIN" : "RST"} has no clean end: ${name}`, () =>
+      withRig(
+        async (peer) => {
+          await peer.request();
+          peer.send(answer);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          peer[leave]();
+        },
+        async (rig) => {
+          const client = await rig.client();
+          client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+          await client.left();
+          const text = client.unread.toString("latin1");
+          assert.match(text, /^HTTP\/1\.1 200 /);
+          assert.not.match(text, /\r\n0\r\n\r\n$/);
+        },
+      ));
+  }
+}
+
+test("a response until close that is cut by RST has no clean end", () =>
+  withRig(
+    async (peer) => {
+      await peer.request();
+      peer.send("HTTP/1.1 200 OK\r\n\r\nabc");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      peer.reset();
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      await client.left();
+      assert.not.match(client.unread.toString("latin1"), /\r\n0\r\n\r\n$/);
+    },
+  ));
+
+test("a body beyond the route's limit is 413 and never completes upstream", () => {
+  const policy = { ...DEFAULT_POLICY, bodyBytesMax: 10 };
+  return withRig(
+    async (peer) => {
+      await peer.head();
+      await peer.left();
+    },
+    async (rig) => {
+      const announced = await rig.client();
+      announced.send(`${head("Content-Length: 11\r\n")}`);
+      assert.is(statusOf(await announced.response()), 413);
+      assert.is(
+        rig.origin.peers.reduce((sum, peer) => sum + peer.received, 0),
+        0,
+      );
+      const chunked = await rig.client();
+      chunked.send(`${CHUNKED}5\r\nabcde\r\n6\r\nabcdef\r\n0\r\n\r\n`);
+      assert.is(statusOf(await chunked.response()), 413);
+      assert.is(await chunked.left(), "fin");
+      const upstream = rig.origin.peers.at(-1);
+      assert.not.match(upstream?.unread.toString("latin1") ?? "", /0\r\n\r\n$/, "a clean end");
+    },
+    { policy },
+  );
+});
+
+test("an early answer reaches a client that is still sending", () =>
+  withRig(
+    async (peer) => {
+      await peer.head();
+      peer.send(respond(403, "no"));
+      await peer.left();
+      peer.shut();
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send(`${head(`Content-Length: ${BIG}\r\n`)}abc`);
+      const response = await client.response();
+      assert.equal([statusOf(response), response.body.toString()], [403, "no"]);
+      await rig.origin.peers[0]!.left();
+      // Nothing of the body may be taken for a request: the connection ends.
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      await client.left();
+      assert.is(client.unread.length, 0);
+    },
+  ));
+
+test("an early answer to a small body leaves no request behind on either side", () =>
+  withRig(
+    async (peer, index) => {
+      await peer.head();
+      peer.send(respond(403, `${index}`));
+      await peer.left();
+      peer.shut();
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send(`${head("Content-Length: 5\r\n")}ab`);
+      assert.is((await client.response()).body.toString(), "0");
+      client.send("cdeGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      await client.until(
+        () => (client.received > 0 && client.ending !== "open") || client.unread.length > 0,
+        "more",
+      );
+      // Either the connection ended, or the drained request was followed by a fresh one.
+      if (client.unread.length > 0) assert.is((await client.response()).body.toString(), "1");
+      assert.is.not(await rig.origin.peers[0]!.left(), "open", "not pooled: body was not sent");
+    },
+  ));
+
+/** Nothing more came for some turns. */
+async function settled(peer: Peer): Promise<void> {
+  await standstill(() => peer.received);
+}
+
+/** Waits until a count stands still for 150 ms, and returns it. */
+async function standstill(count: () => number): Promise<number> {
+  let last = -1;
+  let still = 0;
+  while (still < 15 || last === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const next = count();
+    still = next === last ? still + 1 : 0;
+    last = next;
+  }
+  return last;
+}
+
+async function turnsUntil(ready: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 100_000 && !ready(); turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test.run();

@@ -1,0 +1,158 @@
+/** Header lines through the plane: what is removed, what is added, what cannot be forged. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { statusOf, valuesOf } from "../message.ts";
+import { answering, echo, echoed, sawField } from "../origin.ts";
+import type { Message } from "../message.ts";
+import { openRig, withRig, type Rig } from "../rig.ts";
+
+let rig: Rig;
+test.before(() => {
+  rig = openRig(echo);
+});
+test.after(() => rig.stop());
+
+const ask = async (fields: string, host = "shop.example:81"): Promise<Message> => {
+  const client = await rig.client();
+  client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`);
+  const response = await client.response();
+  client.reset();
+  assert.is(statusOf(response), 200, fields);
+  return response;
+};
+
+/** Rows: lines sent, and the names the upstream must not see. */
+const REMOVED: readonly (readonly [string, readonly string[]])[] = [
+  ["Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n", ["connection", "keep-alive"]],
+  ["Proxy-Connection: keep-alive\r\n", ["proxy-connection"]],
+  ["TE: trailers, deflate\r\n", ["te"]],
+  ["Trailer: X-A\r\n", ["trailer"]],
+  [
+    "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n",
+    ["upgrade", "http2-settings", "connection"],
+  ],
+  ["HTTP2-Settings: AAMAAABk\r\n", ["http2-settings"]],
+  ["Upgrade: foo/2\r\nConnection: upgrade\r\n", ["upgrade", "connection"]],
+  ["Upgrade: websocket\r\n", ["upgrade"]],
+  ["X-Secret: 1\r\nConnection: x-secret\r\n", ["x-secret"]],
+  ["Connection: X-Secret\r\nX-SECRET: 1\r\n", ["x-secret"]],
+  ["Connection: close\r\nConnection: a , X-Secret\r\nx-secret: 1\r\nX-Secret: 2\r\n", ["x-secret"]],
+  ["Forwarded: for=10.0.0.1;host=evil\r\n", ["forwarded"]],
+  ["X-Forwarded-Prefix: /evil\r\n", ["x-forwarded-prefix"]],
+  [
+    "X-Forwarded-Server: evil\r\nX-Forwarded-Uri: /evil\r\n",
+    ["x-forwarded-server", "x-forwarded-uri"],
+  ],
+  [
+    "X-Forwarded-Tls-Client-Cert: x\r\nX-Forwarded-Tls-Client-Cert-Info: y\r\n",
+    ["x-forwarded-tls-client-cert", "x-forwarded-tls-client-cert-info"],
+  ],
+  ["X_Forwarded_For: 10.0.0.1\r\n", ["x_forwarded_for"]],
+  ["X.Forwarded.For: 10.0.0.1\r\n", ["x.forwarded.for"]],
+  ["X-Forwarded_Host: evil\r\n", ["x-forwarded_host"]],
+  ["X_Real_IP: 10.0.0.1\r\nX~Real~IP: 10.0.0.1\r\n", ["x_real_ip", "x~real~ip"]],
+  ["Some_Name: 1\r\n__proto__: 2\r\n", ["some_name", "__proto__"]],
+];
+
+for (const [lines, names] of REMOVED) {
+  test(`removed: ${names.join(", ")}`, async () => {
+    const response = await ask(lines);
+    for (const name of names) assert.equal(sawField(response, name), [], name);
+    const text = JSON.stringify(echoed(response).fields);
+    assert.not.match(text, /evil|10\.0\.0\.1/);
+  });
+}
+
+test("everything else arrives, in order and byte by byte", async () => {
+  const response = await ask("B: 1\r\nA: \x80\xff\r\nCookie: a=1\r\nCookie: b=2\r\nB: 2 \t 3\r\n");
+  const sent = ["b", "a", "cookie"];
+  const seen = echoed(response).fields.filter(([name]) => sent.includes(name.toLowerCase()));
+  assert.equal(seen, [
+    ["B", "1"],
+    ["A", "\x80\xff"],
+    ["Cookie", "a=1"],
+    ["Cookie", "b=2"],
+    ["B", "2 \t 3"],
+  ]);
+});
+
+test("the client's address, host, scheme and port are ours to say", async () => {
+  const forged =
+    "X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-For: 10.0.0.2\r\nx-forwarded-proto: https\r\n" +
+    "X-Forwarded-Host: evil\r\nX-FORWARDED-PORT: 443\r\nX-Real-IP: 10.0.0.1\r\n";
+  for (const lines of ["", forged]) {
+    const response = await ask(lines);
+    assert.equal(sawField(response, "x-forwarded-for"), ["127.0.0.1"]);
+    assert.equal(sawField(response, "x-real-ip"), ["127.0.0.1"]);
+    assert.equal(sawField(response, "x-forwarded-proto"), ["http"]);
+    assert.equal(sawField(response, "x-forwarded-host"), ["shop.example:81"]);
+    assert.is(sawField(response, "x-forwarded-port").length, 1);
+    assert.equal(sawField(response, "host"), ["shop.example:81"]);
+  }
+});
+
+test("Connection cannot remove what we add", async () => {
+  for (const name of ["X-Forwarded-For", "X-Real-IP", "X-Forwarded-Host", "Via"]) {
+    const response = await ask(`Connection: ${name}\r\n`);
+    assert.is(sawField(response, name.toLowerCase()).length, 1, name);
+  }
+});
+
+test("Via says the hop, behind those before it", async () => {
+  assert.equal(sawField(await ask(""), "via"), ["1.1 rind"]);
+  const seen = sawField(await ask("Via: 1.0 other\r\n"), "via").join(", ");
+  assert.is(seen, "1.0 other, 1.1 rind");
+});
+
+test("a request that went around too often is 508", async () => {
+  const client = await rig.client();
+  client.send(`GET / HTTP/1.1\r\nHost: a\r\n${"Via: 1.1 rind\r\n".repeat(4)}\r\n`);
+  assert.is(statusOf(await client.response()), 508);
+});
+
+test("hop-by-hop fields of a response stay here, whatever is nominated", () => {
+  const lines = [
+    "Connection: keep-alive, X-Hop, content-length",
+    "Keep-Alive: timeout=5",
+    "Proxy-Connection: keep-alive",
+    "Proxy-Authenticate: Basic",
+    "Trailer: A",
+    "Upgrade: h2c",
+    "X-Hop: 1",
+    "X-Kept: 2",
+    "Set-Cookie: a=1",
+    "Set-Cookie: b=2",
+    "Content-Length: 3",
+  ];
+  const answer = `HTTP/1.1 200 OK\r\n${lines.join("\r\n")}\r\n\r\nabc`;
+  return withRig(
+    answering(() => answer),
+    async (own) => {
+      const client = await own.client();
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      const response = await client.response();
+      const names = response.fields.map(([name]) => name.toLowerCase());
+      for (const gone of ["keep-alive", "proxy-connection", "trailer", "upgrade", "x-hop"]) {
+        assert.not.ok(names.includes(gone), gone);
+      }
+      assert.not.ok(names.includes("proxy-authenticate"));
+      assert.equal(valuesOf(response.fields, "x-kept"), ["2"]);
+      assert.equal(valuesOf(response.fields, "set-cookie"), ["a=1", "b=2"]);
+      assert.is(response.body.toString(), "abc");
+    },
+  );
+});
+
+test("a response cannot be split, and its reason phrase is ours", () => {
+  const answer = "HTTP/1.1 200 HTTP/1.1 500 evil\r\nContent-Length: 0\r\n\r\n";
+  return withRig(
+    answering(() => answer),
+    async (own) => {
+      const client = await own.client();
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      assert.is((await client.response()).first, "HTTP/1.1 200 OK");
+    },
+  );
+});
+
+test.run();
