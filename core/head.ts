@@ -16,10 +16,45 @@ export const KNOWN = 4;
 /** Most header lines a head can hold: what an upstream may send; clients get fewer. */
 export const FIELDS_MAX = 256;
 
+// --- bits of `flags` ---
+export const CLOSE = 1 << 0;
+export const KEEP_ALIVE = 1 << 1;
+/** `Connection: upgrade`. */
+export const UPGRADE = 1 << 2;
+/** `Connection` names fields that must not travel on. */
+export const NOMINATED = 1 << 3;
+/** `Upgrade` lists `websocket`. */
+export const WEBSOCKET = 1 << 4;
+/** `Upgrade` lists `h2c` or `h2`. */
+export const H2C = 1 << 5;
+export const EXPECT = 1 << 6;
+export const HAS_LENGTH = 1 << 7;
+export const HAS_CODING = 1 << 8;
+export const HAS_HOST = 1 << 9;
+/** The request line names scheme and authority. */
+export const ABSOLUTE = 1 << 10;
+/** The path holds a byte that `canonicalPath` must look at. */
+export const PATH_ODD = 1 << 11;
+export const WS_KEY = 1 << 12;
+export const WS_VERSION = 1 << 13;
+/** `OPTIONS *`. */
+export const ASTERISK = 1 << 14;
+// A line that is well formed, but means something wrong; judged when all lines are known.
+export const BAD_LENGTH_LINE = 1 << 16;
+export const BAD_CODING_LINE = 1 << 17;
+export const UNKNOWN_CODING_LINE = 1 << 18;
+export const BAD_HOST_LINE = 1 << 19;
+export const BAD_EXPECT_LINE = 1 << 20;
+export const BAD_CONNECTION_LINE = 1 << 21;
+export const BAD_WS_LINE = 1 << 22;
+export const BAD_ALIAS_LINE = 1 << 23;
+
 const NOTHING = Buffer.alloc(0);
 
 export class Head {
   bytes: Buffer = NOTHING;
+  /** Where the message starts. */
+  start = 0;
   /** Header lines in order, FIELD numbers each. */
   readonly fields = new Int32Array(FIELDS_MAX * FIELD);
   /** How many lines `fields` holds. */
@@ -43,6 +78,9 @@ export class Head {
   /** The whole Host value as sent, port included. */
   authorityStart = 0;
   authorityEnd = 0;
+  /** Authority of an absolute-form target. */
+  targetHostStart = 0;
+  targetHostEnd = 0;
 
   // --- status line ---
   status = 0;
@@ -51,8 +89,10 @@ export class Head {
   /** Bytes of body announced by Content-Length; -1 when there is none. */
   length = -1;
   chunked = false;
-  /** OR of the `C_…` bits in core/http1/names.ts. */
-  connection = 0;
+  /** OR of the bits above. */
+  flags = 0;
+  /** How often this proxy stands in `Via` already. */
+  hops = 0;
   /** The end of the head: the body, or the next message, starts here. */
   end = 0;
 
@@ -65,6 +105,7 @@ export class Head {
   /** Empties the head and points it at the bytes of the next message. */
   reset(bytes: Buffer, start: number): void {
     this.bytes = bytes;
+    this.start = start;
     this.count = 0;
     this.methodStart = start;
     this.methodEnd = start;
@@ -78,12 +119,20 @@ export class Head {
     this.hostEnd = start;
     this.authorityStart = start;
     this.authorityEnd = start;
+    this.targetHostStart = start;
+    this.targetHostEnd = start;
     this.status = 0;
     this.length = -1;
     this.chunked = false;
-    this.connection = 0;
+    this.flags = 0;
+    this.hops = 0;
     this.end = start;
     this.phase = 0;
     this.next = start;
+  }
+
+  /** Lets go of the bytes, so that an idle head keeps no buffer alive. */
+  clear(): void {
+    this.reset(NOTHING, 0);
   }
 }

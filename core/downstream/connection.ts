@@ -1,0 +1,487 @@
+/**
+ * One HTTP/1.1 connection of a client. Requests are answered in order, one at a time; what is
+ * pipelined behind the current one waits in a bounded backlog, then in the kernel.
+ */
+import { Backlog } from "../backlog.ts";
+import { ascii } from "../bytes.ts";
+import { Exchange } from "../exchange.ts";
+import type { Downstream, Router } from "../exchange.ts";
+import { faultBody, faultLines } from "../exchange.ts";
+import { BAD_BODY, BAD_PATH, BUG, FAULTS, MORE, OK, REQUEST_TIMEOUT } from "../fault.ts";
+import * as flag from "../head.ts";
+import { Head } from "../head.ts";
+import { writeAnswer } from "../http1/answer.ts";
+import {
+  BROKEN,
+  BY_CHUNKS,
+  BY_CLOSE,
+  BY_LENGTH,
+  Body,
+  DATA,
+  ENDED,
+  NO_BODY,
+} from "../http1/body.ts";
+import { forwardedLines } from "../http1/forwarded.ts";
+import { Partial } from "../http1/partial.ts";
+import { parseRequest, requestLineMax } from "../http1/request.ts";
+import * as write from "../http1/write.ts";
+import { Output } from "../output.ts";
+import { canonicalPath } from "../route/path.ts";
+import { Slab } from "../slab.ts";
+import type { Timed, Timers } from "../timers.ts";
+
+const HEAD_STATE = 0;
+/** The request's body is arriving. */
+const BODY_STATE = 1;
+/** The request is complete, the response is not. */
+const BUSY = 2;
+/** FIN is sent; what still arrives is thrown away. */
+const LINGER = 3;
+const DEAD = 4;
+
+const HEAD_MS = 10_000;
+const KEEP_ALIVE_MS = 75_000;
+const BODY_MS = 30_000;
+const STALL_MS = 30_000;
+const LINGER_MS = 2_000;
+/** A client that raced its request against our drain still gets its answer. */
+const DRAIN_IDLE_MS = 1_000;
+const BACKLOG_MAX = 65_536;
+/** An unread request body up to this size is read and dropped to keep the connection. */
+const DISCARD_MAX = 65_536;
+/** Requests rind answers by itself in one go, before others get their turn. */
+const TURN_MAX = 8;
+const NO_BYTES = new Uint8Array(0);
+const CONTINUE = ascii("HTTP/1.1 100 Continue\r\n\r\n");
+
+/** Shared by all connections of the worker: neither outlives the callback that fills it. */
+const SLAB = new Slab();
+const HEAD = new Head();
+
+export type DownstreamSocket = Bun.Socket<DownstreamConnection>;
+
+/** What all connections of a worker share. */
+export type Site = {
+  readonly router: Router;
+  readonly timers: Timers;
+  readonly connections: Set<DownstreamConnection>;
+  draining: boolean;
+};
+
+export class DownstreamConnection implements Downstream, Timed {
+  deadline: number;
+  slot = -1;
+  prev: Timed | null = null;
+  next: Timed | null = null;
+  forwarded: Uint8Array = NO_BYTES;
+  readonly #site: Site;
+  readonly #exchange: Exchange;
+  readonly #body = new Body();
+  readonly #out: Output;
+  #socket: DownstreamSocket | null;
+  #state = HEAD_STATE;
+  #keep = true;
+  #minor = 1;
+  #headMethod = false;
+  #tunnel = false;
+  #reading = false;
+  #held = false;
+  #full = false;
+  #fin = false;
+  #closing = false;
+  #discarded = 0;
+  #backlog: Backlog | null = null;
+  #partial: Partial | null = null;
+
+  constructor(socket: DownstreamSocket, site: Site) {
+    this.#socket = socket;
+    this.#site = site;
+    this.#out = new Output(SLAB, socket);
+    this.#exchange = new Exchange(this, site.router);
+    this.deadline = site.timers.after(HEAD_MS);
+    site.timers.add(this);
+    site.connections.add(this);
+  }
+
+  // === hot: from the client ===
+
+  received(bytes: Buffer): void {
+    if (this.#state === HEAD_STATE) {
+      if (this.#partial !== null) this.#readMore(this.#partial, bytes);
+      else if (this.#backlog !== null) this.#keepForLater(bytes, 0, bytes.length);
+      else this.#readHeads(bytes, bytes.length);
+    } else if (this.#state === BODY_STATE) {
+      const at = this.#readBody(bytes, 0, bytes.length);
+      if (at < bytes.length) this.#readRest(bytes, at, bytes.length);
+    } else if (this.#state === BUSY) this.#keepForLater(bytes, 0, bytes.length);
+    else if (this.#state === LINGER) this.#discard(bytes.length);
+  }
+
+  /** Reads requests out of `bytes` for as long as they are answered on the spot. */
+  #readHeads(bytes: Buffer, end: number): void {
+    let at = 0;
+    this.#reading = true;
+    for (let turn = 0; at < end && this.#state === HEAD_STATE && turn < TURN_MAX; turn++) {
+      const head = HEAD;
+      head.reset(bytes, at);
+      const result = parseRequest(head, end);
+      if (result === MORE) {
+        this.#waitForMore(bytes, at, end);
+        at = end;
+      } else if (result !== OK) {
+        this.#refuse(result);
+        at = end;
+      } else at = this.#begin(head, bytes, end);
+    }
+    this.#reading = false;
+    if (at < end) this.#readRest(bytes, at, end);
+  }
+
+  /** One request, with the part of its body that is here; returns where the next one starts. */
+  #begin(head: Head, bytes: Buffer, end: number): number {
+    const exchange = this.#exchange;
+    exchange.reset();
+    exchange.replay = bytes;
+    exchange.replayStart = head.start;
+    exchange.switches = (head.flags & flag.WEBSOCKET) !== 0;
+    this.#facts(head);
+    const behind = head.end;
+    if ((head.flags & flag.PATH_ODD) !== 0 && !canonicalPath(head)) {
+      exchange.fail(BAD_PATH);
+    } else if ((head.flags & flag.ASTERISK) !== 0) exchange.answer(204, NO_BYTES, faultLines(6));
+    else exchange.begin(head);
+    if (this.#body.empty) exchange.requestEnd();
+    exchange.requestFlush();
+    return this.#state === BODY_STATE ? this.#readBody(bytes, behind, end) : behind;
+  }
+
+  #facts(head: Head): void {
+    const exchange = this.#exchange;
+    const flags = head.flags;
+    if (this.forwarded === NO_BYTES) this.#introduce();
+    const keep = head.minor === 1 ? (flags & flag.CLOSE) === 0 : (flags & flag.KEEP_ALIVE) !== 0;
+    this.#keep = keep && !this.#site.draining;
+    this.#minor = head.minor;
+    this.#discarded = 0;
+    this.#tunnel = false;
+    const method = head.bytes[head.methodStart]!;
+    const length = head.methodEnd - head.methodStart;
+    this.#headMethod = method === 0x48 && length === 4;
+    exchange.headMethod = this.#headMethod;
+    exchange.idempotent = isIdempotent(method, length, head.bytes[head.methodStart + 1]!);
+    const kind = head.chunked ? BY_CHUNKS : head.length > 0 ? BY_LENGTH : NO_BODY;
+    this.#body.start(kind, head.length, false);
+    this.#state = kind === NO_BODY ? BUSY : BODY_STATE;
+    this.deadline = kind === NO_BODY ? 0 : this.#site.timers.after(BODY_MS);
+    exchange.expects = (flags & flag.EXPECT) !== 0 && head.minor === 1 && kind !== NO_BODY;
+  }
+
+  /** Passes body bytes on, or drops them when nobody wants them; returns where it stopped. */
+  #readBody(bytes: Buffer, from: number, end: number): number {
+    const body = this.#body;
+    const exchange = this.#exchange;
+    let at = from;
+    while (this.#state === BODY_STATE) {
+      const found = body.next(bytes, at, end);
+      at = body.at;
+      if (found === DATA) {
+        if (exchange.finished) this.#drop(body.to - body.from);
+        else exchange.requestBody(bytes, body.from, body.to);
+      } else if (found === ENDED) {
+        this.#state = BUSY;
+        this.deadline = 0;
+        if (exchange.finished) this.#ready();
+        else exchange.requestEnd();
+      } else if (found === BROKEN) {
+        this.#breakBody();
+        return end;
+      } else break;
+    }
+    if (this.#state === BODY_STATE && !this.#held) {
+      this.deadline = this.#tunnel ? 0 : this.#site.timers.after(BODY_MS);
+    }
+    exchange.requestFlush();
+    return at;
+  }
+
+  // === hot: to the client ===
+
+  sendHead(head: Head, kind: number): void {
+    const unsized = kind === BY_CHUNKS || kind === BY_CLOSE;
+    this.#out.chunks = unsized && this.#minor === 1;
+    if (unsized && this.#minor === 0) this.#keep = false;
+    if (this.#site.draining || !this.#discardable()) this.#keep = false;
+    let say = write.SAY_NOTHING;
+    if (!this.#keep) say = write.SAY_CLOSE;
+    else if (this.#minor === 0) say = write.SAY_KEEP_ALIVE;
+    write.writeResponse(SLAB, head, this.#out.chunks ? BY_CHUNKS : kind, say);
+  }
+
+  sendBody(bytes: Buffer, from: number, to: number): boolean {
+    return this.#out.body(bytes, from, to) || this.#stall();
+  }
+
+  sendEnd(): void {
+    this.#out.end();
+  }
+
+  flush(): void {
+    if (!this.#out.flush()) this.#stall();
+  }
+
+  #stall(): boolean {
+    this.deadline = this.#site.timers.after(STALL_MS);
+    return false;
+  }
+
+  /** The exchange is over: the next request, or the end of the connection. */
+  over(): void {
+    if (this.#state === DEAD || this.#state === LINGER) return;
+    if (this.#state === BODY_STATE && this.#keep && !this.#tunnel) this.resume();
+    else this.#ready();
+  }
+
+  #ready(): void {
+    if (!this.#keep || this.#fin || this.#tunnel) {
+      this.#shut();
+      return;
+    }
+    this.#state = HEAD_STATE;
+    this.deadline = this.#out.waiting > 0 ? this.deadline : this.#site.timers.after(KEEP_ALIVE_MS);
+    if (this.#backlog !== null && !this.#reading) this.#readBacklog();
+  }
+
+  // === cold ===
+
+  /** Whether the rest of the request may be read and dropped, so that the connection stays. */
+  #discardable(): boolean {
+    if (this.#state !== BODY_STATE || this.#tunnel) return true;
+    // While the exchange runs its body is wanted; a client that waits for 100 sends none.
+    if (this.#exchange.expects) return false;
+    return this.#body.kind === BY_LENGTH && this.#body.left <= DISCARD_MAX;
+  }
+
+  #drop(size: number): void {
+    this.#discarded += size;
+    if (this.#discarded > DISCARD_MAX) this.#shut();
+  }
+
+  #discard(size: number): void {
+    this.#discarded += size;
+  }
+
+  sendInterim(head: Head): void {
+    if (this.#minor === 0) return;
+    write.writeResponse(SLAB, head, NO_BODY, write.SAY_NOTHING);
+    this.flush();
+  }
+
+  sendContinue(): void {
+    this.#out.raw(CONTINUE);
+  }
+
+  sendSwitch(head: Head): void {
+    write.writeResponse(SLAB, head, NO_BODY, write.SAY_UPGRADE);
+    this.flush();
+    this.#tunnel = true;
+    this.#out.chunks = false;
+    this.#keep = false;
+    this.#body.start(BY_CLOSE, 0, false);
+    this.#state = BODY_STATE;
+    this.#exchange.requestDone = false;
+    this.deadline = 0;
+    this.#readBacklog();
+  }
+
+  answer(status: number, body: Uint8Array, extra: string): void {
+    if (!this.#discardable()) this.#keep = false;
+    const bodiless = this.#headMethod || status === 204 || status === 304;
+    const close = !this.#keep || this.#site.draining;
+    if (close) this.#keep = false;
+    writeAnswer(SLAB, { status, length: body.length, extra, close });
+    if (!bodiless) this.#out.raw(body);
+    this.flush();
+  }
+
+  abort(): void {
+    this.#kill();
+  }
+
+  hold(): void {
+    if (this.#held || this.#socket === null) return;
+    this.#held = true;
+    this.deadline = 0;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    if (this.#state === BODY_STATE && !this.#tunnel) {
+      this.deadline = this.#site.timers.after(BODY_MS);
+    }
+    if (!this.#full && this.#socket !== null) this.#socket.resume();
+  }
+
+  #introduce(): void {
+    const socket = this.#socket!;
+    const arrival = { address: socket.remoteAddress, port: socket.localPort };
+    this.forwarded = forwardedLines({ ...arrival, scheme: "http" });
+  }
+
+  /** A head that cannot be understood: one answer, then no more is read. */
+  #refuse(fault: number): void {
+    this.#keep = false;
+    this.#headMethod = false;
+    this.#state = BUSY;
+    this.answer(FAULTS[fault]!.status, faultBody(fault), faultLines(fault));
+    this.#shut();
+  }
+
+  #breakBody(): void {
+    this.#keep = false;
+    if (this.#exchange.finished) this.#shut();
+    else this.#exchange.fail(BAD_BODY);
+  }
+
+  #waitForMore(bytes: Buffer, from: number, end: number): void {
+    this.deadline = this.#site.timers.after(HEAD_MS);
+    this.#partial = new Partial(bytes, from, end);
+  }
+
+  /** More of a head that began in an earlier read; its deadline stays. */
+  #readMore(partial: Partial, bytes: Buffer): void {
+    const head = partial.head;
+    if (!partial.more(bytes, requestLineMax(head))) return;
+    const end = partial.end;
+    const result = parseRequest(head, end);
+    if (result === MORE) return;
+    this.#partial = null;
+    if (result !== OK) {
+      this.#refuse(result);
+      return;
+    }
+    const whole = head.bytes;
+    this.#reading = true;
+    const at = this.#begin(head, whole, end);
+    this.#reading = false;
+    if (at < end) this.#readRest(whole, at, end);
+  }
+
+  /** Bytes behind the current request: to be parsed now, later, or never. */
+  #readRest(bytes: Buffer, from: number, to: number): void {
+    if (this.#state === LINGER || this.#state === DEAD) return;
+    this.#keepForLater(bytes, from, to);
+    if (this.#state === HEAD_STATE) setImmediate(() => this.#readBacklog());
+  }
+
+  #keepForLater(bytes: Buffer, from: number, to: number): void {
+    this.#backlog ??= new Backlog();
+    this.#backlog.append(bytes, from, to);
+    if (this.#backlog.end > BACKLOG_MAX && !this.#full) {
+      this.#full = true;
+      this.#socket?.pause();
+    }
+  }
+
+  #readBacklog(): void {
+    const backlog = this.#backlog;
+    if (backlog === null || this.#partial !== null) return;
+    if (this.#state !== HEAD_STATE && this.#state !== BODY_STATE) return;
+    this.#backlog = null;
+    const end = backlog.end;
+    const bytes = backlog.take();
+    if (this.#full) {
+      this.#full = false;
+      if (!this.#held) this.#socket?.resume();
+    }
+    if (this.#state === HEAD_STATE) this.#readHeads(bytes, end);
+    else this.#readBody(bytes, 0, end);
+  }
+
+  drained(): void {
+    if (!this.#out.drain()) {
+      this.#stall();
+      return;
+    }
+    if (this.#closing) return this.#finishShut();
+    this.deadline = this.#state === HEAD_STATE ? this.#site.timers.after(KEEP_ALIVE_MS) : 0;
+    this.#exchange.downDrained();
+  }
+
+  /** The client sends no more. A complete request still gets its answer (RFC 9112 §9.6). */
+  ended(): void {
+    this.#fin = true;
+    if (this.#state === BUSY) return;
+    if (this.#tunnel && !this.#exchange.finished) this.#exchange.requestEnd();
+    else if (this.#state === BODY_STATE && !this.#exchange.finished) this.#exchange.requestCut();
+    else if (this.#out.waiting > 0) this.#shut();
+    else this.#kill(false);
+  }
+
+  closed(): void {
+    this.#socket = null;
+    this.#kill();
+  }
+
+  broken(): void {
+    if (!this.#exchange.finished) this.#exchange.fail(BUG);
+    this.#kill();
+  }
+
+  expire(): void {
+    const begun = this.#partial !== null || this.#state === BODY_STATE;
+    if (this.#out.waiting > 0 || this.#state === LINGER || !begun) this.#kill();
+    else if (!this.#exchange.finished) {
+      this.#keep = false;
+      this.#exchange.fail(REQUEST_TIMEOUT);
+    } else if (this.#state === BODY_STATE) this.#shut();
+    else this.#refuse(REQUEST_TIMEOUT);
+  }
+
+  /** The worker is draining: an idle connection closes soon, a busy one after its answer. */
+  drain(): void {
+    this.#keep = false;
+    if (this.#state !== HEAD_STATE || this.#partial !== null) return;
+    this.deadline = this.#site.timers.after(DRAIN_IDLE_MS);
+  }
+
+  /** Sends what waits, then FIN, then reads on for a while so that no RST eats the answer. */
+  #shut(): void {
+    if (this.#state === LINGER || this.#state === DEAD) return;
+    this.#state = LINGER;
+    this.#closing = true;
+    this.#backlog = null;
+    this.#partial = null;
+    this.deadline = this.#site.timers.after(this.#out.waiting > 0 ? STALL_MS : LINGER_MS);
+    if (this.#out.waiting === 0) this.#finishShut();
+  }
+
+  #finishShut(): void {
+    if (this.#fin) return this.#kill(false);
+    if (this.#held || this.#full) this.#socket?.resume();
+    this.deadline = this.#site.timers.after(LINGER_MS);
+    this.#socket?.shutdown();
+  }
+
+  #kill(reset = true): void {
+    if (this.#state === DEAD) return;
+    const socket = this.#socket;
+    this.#state = DEAD;
+    this.#socket = null;
+    this.#out.close();
+    this.#site.timers.remove(this);
+    this.#site.connections.delete(this);
+    if (!this.#exchange.finished) this.#exchange.requestCut();
+    if (socket === null) return;
+    if (reset) socket.terminate();
+    else socket.end();
+  }
+}
+
+/** GET, HEAD, PUT, DELETE and OPTIONS (RFC 9110 §9.2.2), told apart by length and first bytes. */
+function isIdempotent(first: number, length: number, second: number): boolean {
+  if (length === 3) return first === 0x47 || (first === 0x50 && second === 0x55);
+  if (length === 4) return first === 0x48;
+  return (length === 6 && first === 0x44) || (length === 7 && first === 0x4f);
+}

@@ -1,0 +1,228 @@
+/**
+ * An exchange: one request with its response, from head to finish. It stands between a downstream
+ * stream and an upstream stream and knows neither's codec: bytes and heads go through, backpressure
+ * goes back, and every exchange, good or bad, ends in `#finish` exactly once.
+ */
+import { assert } from "./assert.ts";
+import { BODY_TOO_LARGE, CLIENT_GONE, FAULTS } from "./fault.ts";
+import type { Head } from "./head.ts";
+import type { CompiledRoute } from "./route/table.ts";
+import type { Backend } from "./upstream/endpoints.ts";
+import type { Endpoint } from "./upstream/endpoint.ts";
+
+/** The client's side of an exchange: an HTTP/1.1 connection, later an HTTP/2 stream. */
+export interface Downstream {
+  /** Lines that tell a backend who asked. */
+  readonly forwarded: Uint8Array;
+  /** A final response head; `kind` is the framing the backend uses (http1/body.ts). */
+  sendHead(head: Head, kind: number): void;
+  /** A 1xx other than 100 and 101. */
+  sendInterim(head: Head): void;
+  /** The client may send the body it announced (RFC 9110 §10.1.1). */
+  sendContinue(): void;
+  /** The verified 101; from here on both directions are raw bytes. */
+  sendSwitch(head: Head): void;
+  /** Response bytes; false asks to hold the source until `drained`. */
+  sendBody(bytes: Buffer, from: number, to: number): boolean;
+  sendEnd(): void;
+  /** Lets go of what was laid together; called once at the end of each upstream event. */
+  flush(): void;
+  /** A whole response of our own. `extra` is header lines. */
+  answer(status: number, body: Uint8Array, extra: string): void;
+  /** Cuts the response so that the client cannot take it for complete. */
+  abort(): void;
+  hold(): void;
+  resume(): void;
+  /** The exchange is over; the stream may carry another one. */
+  over(): void;
+}
+
+/** The backend's side of an exchange. */
+export interface Upstream {
+  sendHead(head: Head): void;
+  sendBody(bytes: Buffer, from: number, to: number): boolean;
+  sendEnd(): void;
+  flush(): void;
+  abort(): void;
+  hold(): void;
+  resume(): void;
+}
+
+/** What an exchange needs from the worker: where to go, and where else. */
+export interface Router {
+  /** Finds the route and an upstream for the parsed head, or answers by itself. */
+  route(exchange: Exchange, head: Head): void;
+  /** Takes the exchange to another connection after `fault`; false when it must fail. */
+  retry(exchange: Exchange, fault: number): boolean;
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+export class Exchange {
+  readonly down: Downstream;
+  readonly #router: Router;
+  up: Upstream | null = null;
+  route: CompiledRoute | null = null;
+  backend: Backend | null = null;
+  endpoint: Endpoint | null = null;
+  attempts = 0;
+  /** The request head as it came, for a retry on another connection. */
+  replay: Buffer = NO_BYTES;
+  replayStart = 0;
+  /** Facts of the request that outlive its head. */
+  headMethod = false;
+  idempotent = false;
+  expects = false;
+  switches = false;
+  /** Body bytes passed on so far. */
+  sent = 0;
+  requestDone = false;
+  /** A final response head went to the client. */
+  answered = false;
+  finished = true;
+
+  constructor(down: Downstream, router: Router) {
+    this.down = down;
+    this.#router = router;
+  }
+
+  /** Every field above, for the next request. */
+  reset(): void {
+    assert(this.finished, "an exchange is reused after it finished");
+    this.up = null;
+    this.route = null;
+    this.backend = null;
+    this.endpoint = null;
+    this.attempts = 0;
+    this.replay = NO_BYTES;
+    this.replayStart = 0;
+    this.headMethod = false;
+    this.idempotent = false;
+    this.expects = false;
+    this.switches = false;
+    this.sent = 0;
+    this.requestDone = false;
+    this.answered = false;
+    this.finished = false;
+  }
+
+  // === from downstream ===
+
+  begin(head: Head): void {
+    this.#router.route(this, head);
+  }
+
+  requestBody(bytes: Buffer, from: number, to: number): void {
+    if (this.finished || this.up === null) return;
+    this.sent += to - from;
+    const max = this.route === null ? null : this.route.policy.bodyBytesMax;
+    if (max !== null && this.sent > max) this.fail(BODY_TOO_LARGE);
+    else if (!this.up.sendBody(bytes, from, to)) this.down.hold();
+  }
+
+  requestEnd(): void {
+    if (this.finished) return;
+    this.requestDone = true;
+    if (this.up !== null) this.up.sendEnd();
+  }
+
+  /** The downstream event is handled: what was laid together for the backend leaves. */
+  requestFlush(): void {
+    if (!this.finished && this.up !== null) this.up.flush();
+  }
+
+  /** The client went away, or its body broke: nobody is left to answer. */
+  requestCut(): void {
+    if (this.finished) return;
+    this.answered = true;
+    this.fail(CLIENT_GONE);
+  }
+
+  downDrained(): void {
+    if (!this.finished && this.up !== null) this.up.resume();
+  }
+
+  // === from upstream ===
+
+  upDrained(): void {
+    if (!this.finished) this.down.resume();
+  }
+
+  /** A connection is in hand: a client that waits for 100 may go on. */
+  upReady(): void {
+    if (!this.expects || this.finished || this.answered) return;
+    this.expects = false;
+    if (!this.requestDone && this.sent === 0) this.down.sendContinue();
+  }
+
+  responseInterim(head: Head): void {
+    this.down.sendInterim(head);
+  }
+
+  responseHead(head: Head, kind: number): void {
+    this.answered = true;
+    this.expects = false;
+    this.down.sendHead(head, kind);
+  }
+
+  responseSwitch(head: Head): void {
+    this.answered = true;
+    this.down.sendSwitch(head);
+  }
+
+  responseBody(bytes: Buffer, from: number, to: number): void {
+    if (!this.down.sendBody(bytes, from, to) && this.up !== null) this.up.hold();
+  }
+
+  /** The response is complete. The upstream has let go of this exchange already. */
+  responseEnd(): void {
+    this.up = null;
+    this.down.sendEnd();
+    this.down.flush();
+    this.#finish();
+  }
+
+  // === both ===
+
+  /** Answers with the rind's own response (redirect, fixed response) and ends the exchange. */
+  answer(status: number, body: Uint8Array, extra: string): void {
+    this.answered = true;
+    this.down.answer(status, body, extra);
+    this.#finish();
+  }
+
+  /** Ends the exchange with a fault, or takes it to another connection where that is allowed. */
+  fail(fault: number): void {
+    if (this.finished) return;
+    if (!this.answered && this.#router.retry(this, fault)) return;
+    const up = this.up;
+    this.up = null;
+    if (up !== null) up.abort();
+    if (this.answered) this.down.abort();
+    else this.down.answer(FAULTS[fault]!.status, faultBody(fault), faultLines(fault));
+    this.answered = true;
+    this.#finish();
+  }
+
+  #finish(): void {
+    assert(!this.finished, "an exchange finishes once");
+    this.finished = true;
+    this.replay = NO_BYTES;
+    this.down.over();
+  }
+}
+
+const BODIES = FAULTS.map((fault) => Buffer.from(`${fault.text}\n`, "latin1"));
+
+/** What the client reads of a fault. */
+export function faultBody(fault: number): Uint8Array {
+  return BODIES[fault]!;
+}
+
+/** Header lines that belong to a status (RFC 9110 §15.5.6, §15.5.22, §15.6.4). */
+export function faultLines(fault: number): string {
+  const status = FAULTS[fault]!.status;
+  if (status === 405) return "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
+  if (status === 426) return "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+  return status === 503 ? "Retry-After: 1\r\n" : "";
+}

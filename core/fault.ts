@@ -1,0 +1,109 @@
+/**
+ * Every way an exchange can fail, by name. The table knows the status to answer, whose doing it was
+ * and when a retry is allowed; the rest of the code only says which fault it is.
+ */
+
+/** Parsers answer OK, MORE, or one of the fault ids below. */
+export const OK = 0;
+export const MORE = 1;
+
+export const BAD_REQUEST_LINE = 2;
+export const BAD_TARGET = 3;
+export const TARGET_TOO_LONG = 4;
+export const METHOD_UNKNOWN = 5;
+export const METHOD_REFUSED = 6;
+export const BAD_VERSION = 7;
+export const BAD_HEADER = 8;
+export const HEAD_TOO_LARGE = 9;
+export const BAD_FRAMING = 10;
+export const CODING_UNKNOWN = 11;
+export const BAD_HOST = 12;
+export const BAD_PATH = 13;
+export const BAD_EXPECT = 14;
+export const BAD_UPGRADE = 15;
+export const WEBSOCKET_VERSION = 16;
+export const MISDIRECTED = 17;
+export const BAD_CONNECTION = 18;
+export const BAD_BODY = 19;
+export const BODY_TOO_LARGE = 20;
+export const NO_ROUTE = 21;
+export const NO_ENDPOINT = 22;
+export const CONNECT_FAILED = 23;
+export const CONNECT_TIMEOUT = 24;
+export const CONNECTION_LOST = 25;
+export const RESPONSE_TIMEOUT = 26;
+export const BAD_RESPONSE = 27;
+export const RESPONSE_CUT = 28;
+export const CLIENT_GONE = 29;
+export const REQUEST_TIMEOUT = 30;
+export const CLIENT_STALLED = 31;
+export const BUG = 32;
+export const LOOP = 33;
+export const UPSTREAM_FULL = 34;
+
+/**
+ * `retry`: `never`; `unsent` when no byte of the request reached the backend; `reused` when the
+ * connection came from the pool and died before the first byte of a response (RFC 9110 §9.2.2).
+ */
+export type Fault = Readonly<{
+  name: string;
+  status: number;
+  source: "client" | "upstream" | "rind";
+  retry: "never" | "unsent" | "reused";
+  /** What the client reads; one line. */
+  text: string;
+}>;
+
+const none: Fault = { name: "none", status: 0, source: "rind", retry: "never", text: "" };
+
+/** The table, by fault id. */
+export const FAULTS: readonly Fault[] = [
+  none,
+  none,
+  client("badRequestLine", 400, "bad request: request line"),
+  client("badTarget", 400, "bad request: target"),
+  client("targetTooLong", 414, "request target too long"),
+  client("methodUnknown", 501, "method not implemented"),
+  client("methodRefused", 405, "method not allowed"),
+  client("badVersion", 505, "HTTP version not supported"),
+  client("badHeader", 400, "bad request: header section"),
+  client("headTooLarge", 431, "request header fields too large"),
+  client("badFraming", 400, "bad request: message framing"),
+  client("codingUnknown", 501, "transfer coding not implemented"),
+  client("badHost", 400, "bad request: Host"),
+  client("badPath", 400, "bad request: path"),
+  client("badExpect", 417, "expectation failed"),
+  client("badUpgrade", 400, "bad request: WebSocket handshake"),
+  client("websocketVersion", 426, "upgrade required: WebSocket version 13"),
+  client("misdirected", 421, "misdirected request"),
+  client("badConnection", 400, "bad request: Connection"),
+  client("badBody", 400, "bad request: body framing"),
+  client("bodyTooLarge", 413, "request body too large"),
+  client("noRoute", 404, "404 page not found"),
+  upstream("noEndpoint", 503, "never", "503 no endpoint is ready"),
+  upstream("connectFailed", 502, "unsent", "502 cannot connect to the backend"),
+  upstream(
+    "connectTimeout",
+    504,
+    "unsent",
+    "504 the backend did not accept the connection in time",
+  ),
+  upstream("connectionLost", 502, "reused", "502 the backend closed the connection"),
+  upstream("responseTimeout", 504, "never", "504 the backend did not answer in time"),
+  upstream("badResponse", 502, "never", "502 the backend sent an invalid response"),
+  upstream("responseCut", 502, "never", "502 the backend stopped in the middle of a response"),
+  client("clientGone", 499, "client closed the connection"),
+  client("requestTimeout", 408, "request timeout"),
+  client("clientStalled", 408, "client stopped reading"),
+  { name: "bug", status: 500, source: "rind", retry: "never", text: "500 internal error" },
+  client("loop", 508, "508 loop detected"),
+  upstream("upstreamFull", 503, "never", "503 too many connections to the backend"),
+];
+
+function client(name: string, status: number, text: string): Fault {
+  return { name, status, source: "client", retry: "never", text };
+}
+
+function upstream(name: string, status: number, retry: Fault["retry"], text: string): Fault {
+  return { name, status, source: "upstream", retry, text };
+}

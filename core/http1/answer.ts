@@ -1,0 +1,17 @@
+/** Answers rind gives by itself: faults, redirects and fixed responses. */
+import { ascii } from "../bytes.ts";
+import type { Slab } from "../slab.ts";
+import { statusLine } from "./status.ts";
+
+/** `close` ends the connection. `length` of the body, bytes. `extra` is whole header lines. */
+export type Answer = Readonly<{ status: number; length: number; extra: string; close: boolean }>;
+
+/** Lays the head of a response down in the slab; its body is the caller's to send. */
+export function writeAnswer(slab: Slab, answer: Answer): void {
+  slab.add(statusLine(answer.status));
+  const length = answer.status === 204 ? "" : `Content-Length: ${answer.length}\r\n`;
+  const type = answer.length > 0 ? "Content-Type: text/plain; charset=utf-8\r\n" : "";
+  const connection = answer.close ? "Connection: close\r\n" : "";
+  const date = `Date: ${new Date().toUTCString()}\r\n`;
+  slab.add(ascii(`${date}${type}${length}${answer.extra}${connection}\r\n`));
+}

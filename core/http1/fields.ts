@@ -1,0 +1,97 @@
+/**
+ * The header section, one pass: every line is validated while it is scanned, and recorded as
+ * offsets (RFC 9112 §5, RFC 9110 §5). A line is judged when its LF is here or when it cannot fit
+ * its limit any more, so that the outcome never depends on how the bytes were cut into reads.
+ */
+import { BAD_HEADER, HEAD_TOO_LARGE, MORE, OK } from "../fault.ts";
+import {
+  BAD_ALIAS_LINE,
+  FIELD,
+  KNOWN,
+  NAME_END,
+  NAME_START,
+  VALUE_END,
+  VALUE_START,
+} from "../head.ts";
+import type { Head } from "../head.ts";
+import { CLASS, PLAIN, TCHAR, VALUE } from "./classes.ts";
+import { H_DROPPED, H_ODD, aliasesFraming, knownName } from "./names.ts";
+
+/** How much of a head is read before it is refused. Bytes, and lines. */
+export type Limits = Readonly<{ line: number; total: number; lines: number; name: number }>;
+
+export const REQUEST_LIMITS: Limits = { line: 16_384, total: 65_536, lines: 128, name: 256 };
+export const RESPONSE_LIMITS: Limits = { line: 65_536, total: 131_072, lines: 256, name: 256 };
+
+const CR = 13;
+const LF = 10;
+const SP = 32;
+const HTAB = 9;
+const COLON = 58;
+
+// === hot ===
+
+/**
+ * Parses lines from `head.next` until the empty line; then OK, with `head.end` behind it. MORE when
+ * bytes are missing, BAD_HEADER or HEAD_TOO_LARGE otherwise. `available` is the end of the bytes.
+ */
+export function parseFields(head: Head, available: number, limits: Limits): number {
+  const bytes = head.bytes;
+  while (true) {
+    const start = head.next;
+    if (available - start >= 2 && bytes[start] === CR && bytes[start + 1] === LF) {
+      head.end = start + 2;
+      return head.end - head.start > limits.total ? HEAD_TOO_LARGE : OK;
+    }
+    let at = start;
+    let kinds = PLAIN;
+    while (at < available) {
+      const kind = CLASS[bytes[at]!]!;
+      if ((kind & TCHAR) === 0) break;
+      kinds &= kind;
+      at++;
+    }
+    const nameEnd = at;
+    if (at >= available || nameEnd === start || bytes[at] !== COLON) {
+      return judge(head, available, limits, BAD_HEADER);
+    }
+    at++;
+    while (at < available && (bytes[at] === SP || bytes[at] === HTAB)) at++;
+    const valueStart = at;
+    while (at < available && (CLASS[bytes[at]!]! & VALUE) !== 0) at++;
+    if (at + 1 >= available || bytes[at] !== CR || bytes[at + 1] !== LF) {
+      return judge(head, available, limits, BAD_HEADER);
+    }
+    const next = at + 2;
+    if (next - start > limits.line || next - head.start > limits.total) return HEAD_TOO_LARGE;
+    if (nameEnd - start > limits.name || head.count === limits.lines) return HEAD_TOO_LARGE;
+    while (at > valueStart && (bytes[at - 1] === SP || bytes[at - 1] === HTAB)) at--;
+    const line = head.count * FIELD;
+    const fields = head.fields;
+    fields[line + NAME_START] = start;
+    fields[line + NAME_END] = nameEnd;
+    fields[line + VALUE_START] = valueStart;
+    fields[line + VALUE_END] = at;
+    fields[line + KNOWN] =
+      kinds !== 0 ? knownName(bytes, start, nameEnd) : oddName(head, start, nameEnd);
+    head.count++;
+    head.next = next;
+  }
+}
+
+// === cold ===
+
+/** A line that is unfinished or wrong: which of the two, and within its limits or not. */
+export function judge(head: Head, available: number, limits: Limits, fault: number): number {
+  const limit = Math.min(head.next + limits.line, head.start + limits.total);
+  const lf = head.bytes.indexOf(LF, head.next);
+  if (lf >= 0 && lf < available) return lf + 1 > limit ? HEAD_TOO_LARGE : fault;
+  return available > limit ? HEAD_TOO_LARGE : MORE;
+}
+
+/** Names with `_`, `.` and the like, which some backends fold into other names. */
+function oddName(head: Head, from: number, to: number): number {
+  if (!aliasesFraming(head.bytes, from, to)) return H_ODD;
+  head.flags |= BAD_ALIAS_LINE;
+  return H_DROPPED;
+}

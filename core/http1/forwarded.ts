@@ -1,0 +1,24 @@
+/** The forwarded headers that are the same for every request of one client connection. */
+import { ascii } from "../bytes.ts";
+
+/** Where a request came in. Addresses without brackets; `scheme` of the listener. */
+export type Arrival = Readonly<{ address: string; port: number; scheme: "http" | "https" }>;
+
+/**
+ * Header lines that tell a backend who asked and how: X-Forwarded-For, X-Real-IP,
+ * X-Forwarded-Proto and X-Forwarded-Port. What the client sent under these names is removed before.
+ */
+export function forwardedLines(arrival: Arrival): Buffer {
+  const address = unmapped(arrival.address);
+  return ascii(
+    `X-Forwarded-For: ${address}\r\n` +
+      `X-Real-IP: ${address}\r\n` +
+      `X-Forwarded-Proto: ${arrival.scheme}\r\n` +
+      `X-Forwarded-Port: ${arrival.port}\r\n`,
+  );
+}
+
+/** A dual-stack listener shows IPv4 clients as `::ffff:a.b.c.d`. */
+function unmapped(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+}

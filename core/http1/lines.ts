@@ -1,0 +1,233 @@
+/**
+ * What the lines a proxy cares about mean. Each is read when its line is known to be well formed;
+ * what is wrong with it is noted as a flag and judged when all lines are there, so that the order
+ * of lines never changes the verdict.
+ */
+import { equalsFolded, ascii } from "../bytes.ts";
+import {
+  BAD_CODING_LINE,
+  BAD_CONNECTION_LINE,
+  BAD_EXPECT_LINE,
+  BAD_HOST_LINE,
+  BAD_LENGTH_LINE,
+  BAD_WS_LINE,
+  CLOSE,
+  EXPECT,
+  FIELD,
+  H2C,
+  HAS_CODING,
+  HAS_HOST,
+  HAS_LENGTH,
+  KEEP_ALIVE,
+  KNOWN,
+  NAME_END,
+  NAME_START,
+  NOMINATED,
+  UNKNOWN_CODING_LINE,
+  UPGRADE,
+  VALUE_END,
+  VALUE_START,
+  WEBSOCKET,
+  WS_KEY,
+  WS_VERSION,
+} from "../head.ts";
+import type { Head } from "../head.ts";
+import { CLASS, DIGIT, PLAIN, TCHAR } from "./classes.ts";
+import { hostEnd } from "./host.ts";
+import * as names from "./names.ts";
+
+const COMMA = 44;
+const SP = 32;
+const HTAB = 9;
+const NOMINATIONS_MAX = 64;
+const CHUNKED = ascii("chunked");
+const CLOSE_TOKEN = ascii("close");
+const KEEP_ALIVE_TOKEN = ascii("keep-alive");
+const UPGRADE_TOKEN = ascii("upgrade");
+const WEBSOCKET_TOKEN = ascii("websocket");
+const H2C_TOKEN = ascii("h2c");
+const H2_TOKEN = ascii("h2");
+const CONTINUE = ascii("100-continue");
+const PSEUDONYM = ascii("rind");
+
+/** Reads the meaning of every known line of a head whose lines are all parsed. */
+export function readLines(head: Head): void {
+  const fields = head.fields;
+  for (let line = 0; line < head.count * FIELD; line += FIELD) {
+    const known = fields[line + KNOWN]!;
+    if (known === names.H_OTHER || known >= names.H_DROPPED) continue;
+    readLine(head, known, fields[line + VALUE_START]!, fields[line + VALUE_END]!);
+  }
+  if ((head.flags & NOMINATED) !== 0) dropNominated(head);
+}
+
+function readLine(head: Head, known: number, from: number, to: number): void {
+  switch (known) {
+    case names.H_HOST:
+      return readHost(head, from, to);
+    case names.H_LENGTH:
+      return readLength(head, from, to);
+    case names.H_CODING:
+      return readCoding(head, from, to);
+    case names.H_CONNECTION:
+      return readTokens(head, from, to, connectionOption);
+    case names.H_UPGRADE:
+      return readTokens(head, from, to, upgradeToken);
+    case names.H_EXPECT:
+      return readExpect(head, from, to);
+    case names.H_VIA:
+      return countHops(head, from, to);
+    case names.H_WS_KEY:
+      head.flags |= keyFlag(head, from, to);
+      return;
+    case names.H_WS_VERSION:
+      head.flags |= to - from === 2 && isThirteen(head.bytes, from) ? WS_VERSION : 0;
+      return;
+  }
+}
+
+/** 22 base64 digits and `==` (RFC 6455 §4.1), once. */
+function keyFlag(head: Head, from: number, to: number): number {
+  let valid = to - from === 24 && (head.flags & WS_KEY) === 0;
+  for (let i = from; i < to && valid; i++) valid = isKeyByte(head.bytes[i]!, i - from);
+  return valid ? WS_KEY : BAD_WS_LINE;
+}
+
+function isKeyByte(byte: number, index: number): boolean {
+  if (index >= 22) return byte === 0x3d;
+  return byte === 0x2b || byte === 0x2f || (byte !== 0x2d && (CLASS[byte]! & PLAIN) !== 0);
+}
+
+function isThirteen(bytes: Uint8Array, from: number): boolean {
+  return bytes[from] === 0x31 && bytes[from + 1] === 0x33;
+}
+
+function readHost(head: Head, from: number, to: number): void {
+  const end = hostEnd(head.bytes, from, to);
+  if (end < 0 || (head.flags & HAS_HOST) !== 0) head.flags |= BAD_HOST_LINE;
+  head.flags |= HAS_HOST;
+  head.hostStart = from;
+  head.hostEnd = end < 0 ? from : end;
+  head.authorityStart = from;
+  head.authorityEnd = to;
+}
+
+/** `1*19DIGIT`, at most 2^53 − 1; a second line is wrong even when it says the same. */
+function readLength(head: Head, from: number, to: number): void {
+  let value = 0;
+  let valid = to > from && to - from <= 19 && (head.flags & HAS_LENGTH) === 0;
+  for (let i = from; i < to && valid; i++) {
+    if ((CLASS[head.bytes[i]!]! & DIGIT) === 0) valid = false;
+    else value = value * 10 + (head.bytes[i]! - 0x30);
+  }
+  if (!valid || value > Number.MAX_SAFE_INTEGER) head.flags |= BAD_LENGTH_LINE;
+  head.flags |= HAS_LENGTH;
+  head.length = value;
+}
+
+/** Exactly `chunked`; a coding we do not know is told apart from bytes that are no coding. */
+function readCoding(head: Head, from: number, to: number): void {
+  if ((head.flags & HAS_CODING) !== 0) head.flags |= BAD_CODING_LINE;
+  head.flags |= HAS_CODING;
+  if (equalsFolded(head.bytes, from, to, CHUNKED)) {
+    head.chunked = true;
+    return;
+  }
+  let end = from;
+  while (end < to && (CLASS[head.bytes[end]!]! & TCHAR) !== 0) end++;
+  let rest = end;
+  while (rest < to && isOws(head.bytes[rest]!)) rest++;
+  const listed = rest < to && head.bytes[rest] === COMMA;
+  if (listed) for (rest++; rest < to && isOws(head.bytes[rest]!);) rest++;
+  const wellFormed = end > from && !equalsFolded(head.bytes, from, end, CHUNKED);
+  const known = rest === to ? !listed : listed && equalsFolded(head.bytes, rest, to, CHUNKED);
+  head.flags |= wellFormed && known ? UNKNOWN_CODING_LINE : BAD_CODING_LINE;
+}
+
+function readExpect(head: Head, from: number, to: number): void {
+  const valid = (head.flags & EXPECT) === 0 && equalsFolded(head.bytes, from, to, CONTINUE);
+  head.flags |= valid ? EXPECT : EXPECT | BAD_EXPECT_LINE;
+}
+
+/** Calls `read` for each element of a comma list; empty elements are skipped (RFC 9110 §5.6.1). */
+function readTokens(
+  head: Head,
+  from: number,
+  to: number,
+  read: (head: Head, from: number, to: number) => void,
+): void {
+  let at = from;
+  while (at < to) {
+    let end = at;
+    while (end < to && head.bytes[end] !== COMMA) end++;
+    let start = at;
+    let stop = end;
+    while (start < stop && isOws(head.bytes[start]!)) start++;
+    while (stop > start && isOws(head.bytes[stop - 1]!)) stop--;
+    if (stop > start) read(head, start, stop);
+    at = end + 1;
+  }
+}
+
+function connectionOption(head: Head, from: number, to: number): void {
+  if (equalsFolded(head.bytes, from, to, CLOSE_TOKEN)) head.flags |= CLOSE;
+  else if (equalsFolded(head.bytes, from, to, KEEP_ALIVE_TOKEN)) head.flags |= KEEP_ALIVE;
+  else if (equalsFolded(head.bytes, from, to, UPGRADE_TOKEN)) head.flags |= UPGRADE;
+  else nominate(head, from, to);
+}
+
+function nominate(head: Head, from: number, to: number): void {
+  head.flags |= NOMINATED;
+  const known = names.knownName(head.bytes, from, to);
+  if (known === names.H_HOST || known === names.H_LENGTH || known === names.H_CODING) {
+    head.flags |= BAD_CONNECTION_LINE;
+  }
+  for (let i = from; i < to; i++) {
+    if ((CLASS[head.bytes[i]!]! & TCHAR) === 0) head.flags |= BAD_CONNECTION_LINE;
+  }
+}
+
+function upgradeToken(head: Head, from: number, to: number): void {
+  if (equalsFolded(head.bytes, from, to, WEBSOCKET_TOKEN)) head.flags |= WEBSOCKET;
+  else if (equalsFolded(head.bytes, from, to, H2C_TOKEN)) head.flags |= H2C;
+  else if (equalsFolded(head.bytes, from, to, H2_TOKEN)) head.flags |= H2C;
+}
+
+/** Counts our own pseudonym in `Via`: more than a few means that we talk to ourselves. */
+function countHops(head: Head, from: number, to: number): void {
+  readTokens(head, from, to, (seen, start, end) => {
+    if (equalsFolded(seen.bytes, end - PSEUDONYM.length, end, PSEUDONYM) && end - start > 4) {
+      seen.hops++;
+    }
+  });
+}
+
+/** Marks the lines that `Connection` names, so that no writer copies them (RFC 9110 §7.6.1). */
+function dropNominated(head: Head): void {
+  let options = 0;
+  for (let line = 0; line < head.count * FIELD; line += FIELD) {
+    if (head.fields[line + KNOWN] !== names.H_CONNECTION) continue;
+    const from = head.fields[line + VALUE_START]!;
+    readTokens(head, from, head.fields[line + VALUE_END]!, (seen, start, end) => {
+      if (++options <= NOMINATIONS_MAX) dropNamed(seen, start, end);
+      else seen.flags |= BAD_CONNECTION_LINE;
+    });
+  }
+}
+
+function dropNamed(head: Head, from: number, to: number): void {
+  const name = head.bytes.subarray(from, to).toString("latin1").toLowerCase();
+  const wanted = ascii(name);
+  for (let line = 0; line < head.count * FIELD; line += FIELD) {
+    const known = head.fields[line + KNOWN]!;
+    if (known !== names.H_OTHER && known !== names.H_VIA) continue;
+    const start = head.fields[line + NAME_START]!;
+    if (equalsFolded(head.bytes, start, head.fields[line + NAME_END]!, wanted)) {
+      head.fields[line + KNOWN] = names.H_DROPPED;
+    }
+  }
+}
+
+function isOws(byte: number): boolean {
+  return byte === SP || byte === HTAB;
+}

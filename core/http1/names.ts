@@ -1,0 +1,106 @@
+/** The header names that mean something to a proxy, found by length and folded bytes. */
+import { ascii, fold } from "../bytes.ts";
+
+export const H_OTHER = 0;
+export const H_HOST = 1;
+export const H_CONNECTION = 2;
+export const H_LENGTH = 3;
+export const H_CODING = 4;
+export const H_UPGRADE = 5;
+export const H_EXPECT = 6;
+/** Belongs to one connection only, always removed (RFC 9110 §7.6.1). */
+export const H_HOP = 7;
+/** Written by this proxy alone; what clients send under these names is removed. */
+export const H_MANAGED = 8;
+export const H_VIA = 9;
+export const H_WS_KEY = 10;
+export const H_WS_VERSION = 11;
+export const H_WS_ACCEPT = 12;
+/** Never forwarded: named by `Connection`, or another spelling of a framing field. */
+export const H_DROPPED = 13;
+/** Not made of letters, digits and `-` alone: kept in responses, left out of requests. */
+export const H_ODD = 14;
+
+const NAMES: readonly (readonly [string, number])[] = [
+  ["host", H_HOST],
+  ["connection", H_CONNECTION],
+  ["content-length", H_LENGTH],
+  ["transfer-encoding", H_CODING],
+  ["upgrade", H_UPGRADE],
+  ["expect", H_EXPECT],
+  ["te", H_HOP],
+  ["trailer", H_HOP],
+  ["keep-alive", H_HOP],
+  ["proxy-connection", H_HOP],
+  ["proxy-authenticate", H_HOP],
+  ["http2-settings", H_HOP],
+  ["via", H_VIA],
+  ["sec-websocket-key", H_WS_KEY],
+  ["sec-websocket-version", H_WS_VERSION],
+  ["sec-websocket-accept", H_WS_ACCEPT],
+  ["forwarded", H_MANAGED],
+  ["x-real-ip", H_MANAGED],
+  ["x-forwarded-for", H_MANAGED],
+  ["x-forwarded-host", H_MANAGED],
+  ["x-forwarded-proto", H_MANAGED],
+  ["x-forwarded-port", H_MANAGED],
+  ["x-forwarded-prefix", H_MANAGED],
+  ["x-forwarded-scheme", H_MANAGED],
+  ["x-forwarded-server", H_MANAGED],
+  ["x-forwarded-uri", H_MANAGED],
+  ["x-forwarded-method", H_MANAGED],
+  ["x-forwarded-ssl", H_MANAGED],
+  ["x-forwarded-tls-client-cert", H_MANAGED],
+  ["x-forwarded-tls-client-cert-info", H_MANAGED],
+];
+
+type Name = Readonly<{ bytes: Uint8Array; id: number }>;
+
+const NONE_OF_THEM: readonly Name[] = [];
+
+/** Candidates by length of the name. */
+const BY_LENGTH: readonly (readonly Name[])[] = Array.from({ length: 64 }, (_, length) =>
+  NAMES.filter(([name]) => name.length === length).map(([name, id]) => ({
+    bytes: ascii(name),
+    id,
+  })),
+);
+
+/** Names that frame a message or pick its route: an alias of one is never let through. */
+const FRAMING: readonly string[] = ["content-length", "transfer-encoding", "host", "connection"];
+
+// === hot ===
+
+/** The `H_…` id of a field name, H_OTHER when it has none. Letters match in either case. */
+export function knownName(bytes: Uint8Array, from: number, to: number): number {
+  const candidates = to - from < 64 ? BY_LENGTH[to - from]! : NONE_OF_THEM;
+  for (let i = 0; i < candidates.length; i++) {
+    const name = candidates[i]!;
+    if (sameName(bytes, from, name.bytes)) return name.id;
+  }
+  return H_OTHER;
+}
+
+function sameName(bytes: Uint8Array, from: number, name: Uint8Array): boolean {
+  // From the end: names of one length share their beginnings (x-forwarded-…), not their endings.
+  for (let i = name.length - 1; i >= 0; i--) {
+    if (fold(bytes[from + i]!) !== name[i]) return false;
+  }
+  return true;
+}
+
+// === cold ===
+
+/**
+ * Whether a name that is not made of letters, digits and `-` alone would, to a backend that folds
+ * other bytes to `-` or `_` (CGI, WSGI), be a field that frames the message.
+ */
+export function aliasesFraming(bytes: Uint8Array, from: number, to: number): boolean {
+  let folded = "";
+  for (let i = from; i < to; i++) {
+    const char = String.fromCharCode(fold(bytes[i]!));
+    const plain = (char >= "a" && char <= "z") || (char >= "0" && char <= "9");
+    folded += plain ? char : "-";
+  }
+  return FRAMING.includes(folded);
+}

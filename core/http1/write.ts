@@ -1,0 +1,157 @@
+/**
+ * Heads on their way out. Lines that travel on are copied in runs; framing, hop-by-hop fields and
+ * everything this proxy manages are written here and nowhere else, so that what leaves has one
+ * meaning whatever came in (RFC 9110 §7.6, RFC 9112 §6).
+ */
+import { ascii, writeDecimal, writeHex } from "../bytes.ts";
+import { FIELD, KNOWN, NAME_START, WEBSOCKET } from "../head.ts";
+import type { Head } from "../head.ts";
+import type { Slab } from "../slab.ts";
+import { BY_CHUNKS } from "./body.ts";
+import * as names from "./names.ts";
+import { statusLine } from "./status.ts";
+
+const CR = 13;
+const LF = 10;
+const SP = 32;
+const QUESTION = 63;
+const VERSION = ascii(" HTTP/1.1\r\n");
+const LENGTH = ascii("Content-Length: ");
+const CHUNKED = ascii("Transfer-Encoding: chunked\r\n");
+const CLOSE = ascii("Connection: close\r\n");
+const KEEP_ALIVE = ascii("Connection: keep-alive\r\n");
+const UPGRADE = ascii("Connection: Upgrade\r\nUpgrade: websocket\r\n");
+const VIA_11 = ascii("Via: 1.1 rind\r\n");
+const VIA_10 = ascii("Via: 1.0 rind\r\n");
+const FORWARDED_HOST = ascii("X-Forwarded-Host: ");
+const NO_HOST = ascii("Host:\r\n");
+
+/** 1 for the ids of lines that a request takes along. */
+const REQUEST_KEEPS = keeps([
+  names.H_OTHER,
+  names.H_HOST,
+  names.H_VIA,
+  names.H_WS_KEY,
+  names.H_WS_VERSION,
+]);
+
+/** The same for a response, where managed names are the backend's to set. */
+const RESPONSE_KEEPS = keeps([
+  names.H_OTHER,
+  names.H_HOST,
+  names.H_EXPECT,
+  names.H_MANAGED,
+  names.H_VIA,
+  names.H_WS_KEY,
+  names.H_WS_VERSION,
+  names.H_WS_ACCEPT,
+  names.H_ODD,
+]);
+
+// --- how a response tells the client what becomes of the connection ---
+export const SAY_NOTHING = 0;
+export const SAY_CLOSE = 1;
+export const SAY_KEEP_ALIVE = 2;
+export const SAY_UPGRADE = 3;
+
+// === hot ===
+
+/** Writes a request head for a backend. `forwarded` is the client's part (forwarded.ts). */
+export function writeRequest(slab: Slab, head: Head, forwarded: Uint8Array): void {
+  const out = slab.bytes;
+  let at = slab.end;
+  at += head.bytes.copy(out, at, head.methodStart, head.methodEnd);
+  out[at++] = SP;
+  at += head.path.copy(out, at, head.pathStart, head.pathEnd);
+  if (head.queryStart >= 0) {
+    out[at++] = QUESTION;
+    at += head.bytes.copy(out, at, head.queryStart, head.queryEnd);
+  }
+  slab.end = at;
+  slab.add(VERSION);
+  copyLines(slab, head, REQUEST_KEEPS);
+  if (head.length >= 0) writeLength(slab, head.length);
+  else if (head.chunked) slab.add(CHUNKED);
+  if ((head.flags & WEBSOCKET) !== 0) slab.add(UPGRADE);
+  slab.add(forwarded);
+  slab.add(head.minor === 1 ? VIA_11 : VIA_10);
+  if (head.authorityEnd > head.authorityStart) {
+    slab.add(FORWARDED_HOST);
+    at = slab.end;
+    at += head.bytes.copy(out, at, head.authorityStart, head.authorityEnd);
+    out[at] = CR;
+    out[at + 1] = LF;
+    slab.end = at + 2;
+  } else slab.add(NO_HOST);
+  endHead(slab);
+}
+
+/** Writes a response head with the framing `kind` and one of the `SAY_…` words. */
+export function writeResponse(slab: Slab, head: Head, kind: number, say: number): void {
+  slab.add(statusLine(head.status));
+  copyLines(slab, head, RESPONSE_KEEPS);
+  const bodiless = head.status < 200 || head.status === 204;
+  if (kind === BY_CHUNKS) slab.add(CHUNKED);
+  else if (head.length >= 0 && !bodiless) writeLength(slab, head.length);
+  if (say === SAY_CLOSE) slab.add(CLOSE);
+  else if (say === SAY_KEEP_ALIVE) slab.add(KEEP_ALIVE);
+  else if (say === SAY_UPGRADE) slab.add(UPGRADE);
+  endHead(slab);
+}
+
+function copyLines(slab: Slab, head: Head, kept: Uint8Array): void {
+  const fields = head.fields;
+  const last = head.count * FIELD;
+  let run = -1;
+  for (let line = 0; line < last; line += FIELD) {
+    if (kept[fields[line + KNOWN]!] === 1) {
+      if (run < 0) run = fields[line + NAME_START]!;
+    } else if (run >= 0) {
+      slab.end += head.bytes.copy(slab.bytes, slab.end, run, fields[line + NAME_START]!);
+      run = -1;
+    }
+  }
+  // The lines end where the empty line begins.
+  if (run >= 0) slab.end += head.bytes.copy(slab.bytes, slab.end, run, head.end - 2);
+}
+
+function writeLength(slab: Slab, length: number): void {
+  slab.add(LENGTH);
+  const at = writeDecimal(slab.bytes, slab.end, length);
+  slab.bytes[at] = CR;
+  slab.bytes[at + 1] = LF;
+  slab.end = at + 2;
+}
+
+function endHead(slab: Slab): void {
+  slab.bytes[slab.end] = CR;
+  slab.bytes[slab.end + 1] = LF;
+  slab.end += 2;
+}
+
+/** Bytes that a chunk's framing takes at most: 16 digits and twice CRLF. */
+export const CHUNK_FRAMING = 20;
+
+/** Writes `bytes[from, to)` as one chunk; the caller made sure that it fits. */
+export function writeChunk(slab: Slab, bytes: Buffer, from: number, to: number): void {
+  const out = slab.bytes;
+  let at = writeHex(out, slab.end, to - from);
+  out[at] = CR;
+  out[at + 1] = LF;
+  at += 2;
+  at += bytes.copy(out, at, from, to);
+  out[at] = CR;
+  out[at + 1] = LF;
+  slab.end = at + 2;
+}
+
+// === cold ===
+
+/** Ends a chunked body, without trailers. */
+export const LAST_CHUNK = ascii("0\r\n\r\n");
+
+function keeps(ids: readonly number[]): Uint8Array {
+  const kept = new Uint8Array(16);
+  for (const id of ids) kept[id] = 1;
+  return kept;
+}

@@ -1,0 +1,92 @@
+/**
+ * The way out of one HTTP/1.1 connection: heads and body pieces are laid together in the worker's
+ * slab and leave in one write; what the kernel does not take waits in the outbox.
+ */
+import { LAST_CHUNK, CHUNK_FRAMING, writeChunk } from "./http1/write.ts";
+import { Outbox } from "./outbox.ts";
+import type { Sink } from "./outbox.ts";
+import { COPY_MAX } from "./slab.ts";
+import type { Slab } from "./slab.ts";
+
+export class Output {
+  /** Where bytes go; null while there is no open socket, then they wait. */
+  sink: Sink | null;
+  /** Whether body bytes leave as chunks. */
+  chunks = false;
+  readonly #slab: Slab;
+  readonly #outbox = new Outbox();
+
+  constructor(slab: Slab, sink: Sink | null) {
+    this.#slab = slab;
+    this.sink = sink;
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get waiting(): number {
+    return this.#outbox.size;
+  }
+
+  // === hot ===
+
+  /** Body bytes, framed as `chunks` says. False: something waits, hold the source. */
+  body(bytes: Buffer, from: number, to: number): boolean {
+    const slab = this.#slab;
+    if (this.chunks) return this.#bodyInChunks(bytes, from, to);
+    if (slab.end > 0 && to - from <= COPY_MAX) {
+      slab.end += bytes.copy(slab.bytes, slab.end, from, to);
+      return this.#outbox.size === 0;
+    }
+    this.flush();
+    return this.#outbox.send(this.sink, bytes, from, to, true);
+  }
+
+  /** The end of a body. */
+  end(): void {
+    if (this.chunks) this.#slab.add(LAST_CHUNK);
+  }
+
+  /** Writes what was laid together. False: something waits. */
+  flush(): boolean {
+    const slab = this.#slab;
+    if (slab.end === 0) return this.#outbox.size === 0;
+    const end = slab.end;
+    slab.end = 0;
+    return this.#outbox.send(this.sink, slab.bytes, 0, end);
+  }
+
+  #bodyInChunks(bytes: Buffer, from: number, to: number): boolean {
+    const slab = this.#slab;
+    for (let at = from; at < to;) {
+      if (slab.room < COPY_MAX) this.flush();
+      const end = Math.min(to, at + slab.room - CHUNK_FRAMING - LAST_CHUNK.length);
+      writeChunk(slab, bytes, at, end);
+      at = end;
+    }
+    return this.#outbox.size === 0;
+  }
+
+  // === cold ===
+
+  /** Bytes as they are; `bytes` must not change afterwards. */
+  raw(bytes: Uint8Array): void {
+    this.flush();
+    this.#outbox.send(this.sink, bytes, 0, bytes.length, true);
+  }
+
+  /** Goes on after the socket drained. True when nothing waits any more. */
+  drain(): boolean {
+    return this.sink !== null && this.#outbox.drain(this.sink);
+  }
+
+  /** Takes over what another output never got to send. */
+  adopt(other: Output): void {
+    this.chunks = other.chunks;
+    this.#outbox.adopt(other.#outbox);
+  }
+
+  /** No more bytes leave. */
+  close(): void {
+    this.sink = null;
+    this.#outbox.clear();
+  }
+}

@@ -1,0 +1,108 @@
+/** One worker's data plane: listeners, the live table, its endpoints, and every connection. */
+import { assert } from "./assert.ts";
+import { Dispatch } from "./dispatch.ts";
+import type { Site } from "./downstream/connection.ts";
+import { listen } from "./downstream/listen.ts";
+import type { Address, Listener } from "./downstream/listen.ts";
+import { EMPTY_MODEL } from "./model.ts";
+import type { Delta } from "./model.ts";
+import { shareCursors } from "./route/split.ts";
+import { compileTable, patchTable } from "./route/table.ts";
+import { Timers } from "./timers.ts";
+import { Endpoints } from "./upstream/endpoints.ts";
+
+export type PlaneConfig = Readonly<{
+  /** Where to listen; literal addresses. */
+  http: readonly Address[];
+  reusePort: boolean;
+  /** Counters that all workers share, so that splits are exact over all of them; null: own ones. */
+  cursors: Int32Array | null;
+}>;
+
+/** How often a draining worker looks whether its last connection has closed. */
+const DRAIN_LOOK_MS = 20;
+
+export class Plane {
+  readonly #config: PlaneConfig;
+  readonly #timers = new Timers();
+  readonly #endpoints = new Endpoints();
+  readonly #dispatch: Dispatch;
+  readonly #site: Site;
+  #listeners: Listener[] = [];
+  #version = EMPTY_MODEL.version;
+
+  constructor(config: PlaneConfig) {
+    this.#config = config;
+    if (config.cursors !== null) shareCursors(config.cursors);
+    const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf);
+    this.#dispatch = new Dispatch(table, this.#endpoints, this.#timers);
+    this.#site = {
+      router: this.#dispatch,
+      timers: this.#timers,
+      connections: new Set(),
+      draining: false,
+    };
+    this.#timers.start();
+  }
+
+  /** The version of the model that is served. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Binds every address; throws Bun's error for the first that cannot be bound, binding none. */
+  listen(): void {
+    try {
+      for (const address of this.#config.http) {
+        this.#listeners.push(listen(address, this.#site, this.#config.reusePort));
+      }
+    } catch (error) {
+      for (const listener of this.#listeners.splice(0)) listener.stop();
+      throw error;
+    }
+  }
+
+  /** The bound addresses, with the ports that port 0 became. */
+  addresses(): readonly Address[] {
+    return this.#listeners.map((listener) => listener.address);
+  }
+
+  /**
+   * Compiles the change beside the live table and swaps. Backends first and last: a route never
+   * points at a backend that is not there yet, or not there any more.
+   */
+  apply(delta: Delta): void {
+    assert(delta.base === this.#version, `delta for ${delta.base}, this is ${this.#version}`);
+    for (const backend of delta.backends) this.#endpoints.put(backend);
+    if (delta.hosts.length > 0 || delta.hostsGone.length > 0) {
+      this.#dispatch.table = patchTable(this.#dispatch.table, delta, this.#endpoints.indexOf);
+    }
+    for (const id of delta.backendsGone) this.#endpoints.remove(id);
+    this.#version = delta.version;
+  }
+
+  /** Accepts nothing new, finishes what runs; resolves when all is closed or the time is up. */
+  async drain(deadlineMs: number): Promise<void> {
+    const began = performance.now();
+    this.#site.draining = true;
+    for (const listener of this.#listeners.splice(0)) listener.stop();
+    for (const connection of this.#site.connections) connection.drain();
+    while (this.#site.connections.size > 0 && performance.now() - began < deadlineMs) {
+      await Bun.sleep(DRAIN_LOOK_MS);
+    }
+    this.stop();
+  }
+
+  /** Closes everything now. */
+  stop(): void {
+    for (const listener of this.#listeners.splice(0)) listener.stop();
+    for (const connection of this.#site.connections) connection.abort();
+    this.#endpoints.drain();
+    this.#timers.stop();
+  }
+
+  /** What is open, for tests and the drain report. */
+  counts(): Readonly<{ connections: number; idleUpstream: number }> {
+    return { connections: this.#site.connections.size, idleUpstream: this.#endpoints.idle };
+  }
+}

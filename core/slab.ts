@@ -1,0 +1,25 @@
+/**
+ * A worker's assembly buffer for one direction: a head and the first bytes of its body are laid
+ * side by side and leave in one write. It is empty again before the callback that filled it
+ * returns, so it is shared by all connections of the worker.
+ */
+export class Slab {
+  /** Larger than the largest head with all its additions, plus a body piece worth copying. */
+  readonly bytes = Buffer.allocUnsafeSlow(256 * 1024);
+  /** How much of `bytes` is filled. */
+  end = 0;
+
+  /** Free bytes. */
+  get room(): number {
+    return this.bytes.length - this.end;
+  }
+
+  /** Appends all of a small constant. */
+  add(constant: Uint8Array): void {
+    this.bytes.set(constant, this.end);
+    this.end += constant.length;
+  }
+}
+
+/** Body bytes worth copying behind a head instead of writing them by themselves. */
+export const COPY_MAX = 16 * 1024;

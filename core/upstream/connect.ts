@@ -1,0 +1,46 @@
+/** The only place that opens connections to backends. */
+import { FAULTS } from "../fault.ts";
+import { log } from "../log.ts";
+import type { UpstreamConnection } from "./connection.ts";
+
+/** One set of callbacks for all upstream sockets; the connection hangs on `socket.data`. */
+const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
+  binaryType: "buffer",
+  open(socket) {
+    socket.data.opened(socket);
+  },
+  data(socket, bytes) {
+    socket.data.received(bytes);
+  },
+  drain(socket) {
+    socket.data.drained();
+  },
+  end(socket) {
+    socket.data.ended();
+  },
+  close(socket) {
+    socket.data.closed();
+  },
+  connectError(socket) {
+    socket.data.refused();
+  },
+  error(socket, error) {
+    log("error", FAULTS.at(-1)!.name, { error: error.stack ?? error.message });
+    socket.data.broken();
+  },
+};
+
+/**
+ * Starts to connect; the outcome arrives as `opened` or `refused`. There is no way to cancel it:
+ * a connection that gave up waiting terminates the socket when it opens late.
+ */
+export function connect(connection: UpstreamConnection): void {
+  const { address, port } = connection.endpoint;
+  Bun.connect({
+    hostname: address,
+    port,
+    allowHalfOpen: true,
+    data: connection,
+    socket: HANDLERS,
+  }).catch(() => connection.refused());
+}

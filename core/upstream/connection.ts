@@ -1,0 +1,352 @@
+/**
+ * One HTTP/1.1 connection to a backend: connecting, busy with one exchange, idle in its endpoint's
+ * pool, or dead. It decodes what the backend sends with the same distrust as what clients send.
+ */
+import type { Exchange, Upstream } from "../exchange.ts";
+import {
+  BAD_RESPONSE,
+  BUG,
+  CONNECTION_LOST,
+  CONNECT_FAILED,
+  CONNECT_TIMEOUT,
+  MORE,
+  OK,
+  RESPONSE_CUT,
+  RESPONSE_TIMEOUT,
+} from "../fault.ts";
+import { CLOSE, Head, KEEP_ALIVE } from "../head.ts";
+import {
+  BROKEN,
+  BY_CHUNKS,
+  BY_CLOSE,
+  BY_LENGTH,
+  Body,
+  DATA,
+  ENDED,
+  NO_BODY,
+} from "../http1/body.ts";
+import { parseResponse } from "../http1/response.ts";
+import { isSwitch } from "../http1/websocket.ts";
+import { Partial } from "../http1/partial.ts";
+import { writeRequest } from "../http1/write.ts";
+import { Output } from "../output.ts";
+import { Slab } from "../slab.ts";
+import type { Timed, Timers } from "../timers.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+const CONNECTING = 0;
+const BUSY = 1;
+const IDLE = 2;
+const DEAD = 3;
+
+const IDLE_MS = 55_000;
+/** How long a tunnel or a closing connection may take to say goodbye. */
+const LINGER_MS = 2_000;
+const TUNNEL_IDLE_MS = 3_600_000;
+const INTERIM_MAX = 32;
+const LINE_MAX = 65_536;
+
+/** Shared by all connections of the worker: neither outlives the callback that fills it. */
+const SLAB = new Slab();
+const HEAD = new Head();
+
+export type UpstreamSocket = Bun.Socket<UpstreamConnection>;
+
+export class UpstreamConnection implements Upstream, Timed {
+  readonly endpoint: Endpoint;
+  deadline = 0;
+  slot = -1;
+  prev: Timed | null = null;
+  next: Timed | null = null;
+  /** It answered an exchange before; a failure may be the idle-close race. */
+  reused = false;
+  readonly #timers: Timers;
+  readonly #body = new Body();
+  readonly #out = new Output(SLAB, null);
+  #socket: UpstreamSocket | null = null;
+  #exchange: Exchange | null = null;
+  #state = CONNECTING;
+  /** The final response head is here. */
+  #answering = false;
+  /** A byte of the response is here. */
+  #touched = false;
+  #keep = false;
+  #tunnel = false;
+  #held = false;
+  #closing = false;
+  #interims = 0;
+  #partial: Partial | null = null;
+
+  constructor(endpoint: Endpoint, timers: Timers) {
+    this.endpoint = endpoint;
+    this.#timers = timers;
+  }
+
+  /** Binds the exchange; the request follows through `sendHead`. */
+  assign(exchange: Exchange): void {
+    const timeouts = exchange.route!.policy.timeouts;
+    this.#exchange = exchange;
+    this.#answering = false;
+    this.#touched = false;
+    this.#tunnel = false;
+    this.#interims = 0;
+    if (this.#state === CONNECTING) {
+      this.deadline = this.#timers.after(timeouts.connectMs);
+      this.#timers.add(this);
+    } else {
+      this.#state = BUSY;
+      this.deadline = this.#timers.after(timeouts.headMs);
+      exchange.upReady();
+    }
+  }
+
+  /** Takes the request of a connection that never opened. */
+  adopt(other: UpstreamConnection): void {
+    this.#out.adopt(other.#out);
+  }
+
+  // === hot: to the backend ===
+
+  sendHead(head: Head): void {
+    this.#out.chunks = head.chunked;
+    writeRequest(SLAB, head, this.#exchange!.down.forwarded);
+  }
+
+  sendBody(bytes: Buffer, from: number, to: number): boolean {
+    return this.#out.body(bytes, from, to);
+  }
+
+  sendEnd(): void {
+    if (this.#tunnel) this.#close();
+    else this.#out.end();
+  }
+
+  flush(): void {
+    this.#out.flush();
+  }
+
+  // === hot: from the backend ===
+
+  received(bytes: Buffer): void {
+    const exchange = this.#exchange;
+    if (this.#state !== BUSY || exchange === null) {
+      // Unsolicited bytes would answer the next request, whoever asks it: GHSA-35p6-xmwp-9g52.
+      this.#kill(true);
+      return;
+    }
+    this.#touched = true;
+    if (this.#answering) this.#readBody(exchange, bytes, 0, bytes.length);
+    else if (this.#partial !== null) this.#readMore(exchange, bytes);
+    else {
+      HEAD.reset(bytes, 0);
+      this.#readHead(exchange, HEAD, bytes.length);
+    }
+  }
+
+  #readHead(exchange: Exchange, head: Head, available: number): void {
+    while (this.#exchange === exchange) {
+      const result = parseResponse(head, available);
+      if (result === MORE) return this.#waitForMore(head, available);
+      if (result !== OK) return exchange.fail(result);
+      if (head.status >= 200 || head.status === 101) break;
+      if (++this.#interims > INTERIM_MAX) return exchange.fail(BAD_RESPONSE);
+      // We answer Expect ourselves, so a 100 is no news to the client (RFC 9110 §15.2).
+      if (head.status !== 100) exchange.responseInterim(head);
+      head.reset(head.bytes, head.end);
+    }
+    if (this.#exchange !== exchange) return;
+    const bytes = head.bytes;
+    const end = head.end;
+    this.#partial = null;
+    if (head.status === 101) this.#switch(exchange, head);
+    else this.#answer(exchange, head);
+    if (this.#exchange === exchange) this.#readBody(exchange, bytes, end, available);
+  }
+
+  #answer(exchange: Exchange, head: Head): void {
+    const kind = responseKind(exchange, head);
+    this.#answering = true;
+    this.#keep = kind !== BY_CLOSE && isKept(head) && !exchange.switches;
+    this.#body.start(kind, head.length, true);
+    this.deadline = this.#timers.after(exchange.route!.policy.timeouts.idleMs);
+    exchange.responseHead(head, kind);
+  }
+
+  #readBody(exchange: Exchange, bytes: Buffer, from: number, end: number): void {
+    const body = this.#body;
+    let at = from;
+    while (true) {
+      const found = body.next(bytes, at, end);
+      at = body.at;
+      if (found === DATA) {
+        exchange.responseBody(bytes, body.from, body.to);
+        if (this.#exchange !== exchange) return;
+      } else if (found === ENDED) return this.#done(exchange, at === end);
+      else if (found === BROKEN) return exchange.fail(RESPONSE_CUT);
+      else break;
+    }
+    const timeouts = exchange.route!.policy.timeouts;
+    this.deadline = this.#timers.after(this.#tunnel ? TUNNEL_IDLE_MS : timeouts.idleMs);
+    exchange.down.flush();
+  }
+
+  /** The response is complete: back to the pool first, so that the next request may use it. */
+  #done(exchange: Exchange, clean: boolean): void {
+    const reusable = this.#keep && clean && exchange.requestDone && this.#out.waiting === 0;
+    this.#exchange = null;
+    exchange.up = null;
+    if (this.#held) this.#unhold();
+    if (reusable && !this.#closing && this.endpoint.give(this)) {
+      this.#state = IDLE;
+      this.reused = true;
+      this.deadline = this.#timers.after(IDLE_MS);
+    } else this.#kill(false);
+    exchange.responseEnd();
+  }
+
+  hold(): void {
+    if (this.#held || this.#socket === null) return;
+    this.#held = true;
+    this.#socket.pause();
+    this.deadline = 0;
+  }
+
+  resume(): void {
+    if (this.#held) this.#unhold();
+  }
+
+  #unhold(): void {
+    this.#held = false;
+    if (this.#socket !== null) this.#socket.resume();
+    const exchange = this.#exchange;
+    if (exchange !== null) {
+      this.deadline = this.#timers.after(exchange.route!.policy.timeouts.idleMs);
+    }
+  }
+
+  // === cold ===
+
+  /** Keeps an unfinished head; it goes on line by line when more arrives. */
+  #waitForMore(head: Head, available: number): void {
+    this.#partial ??= new Partial(head.bytes, head.start, available);
+  }
+
+  #readMore(exchange: Exchange, bytes: Buffer): void {
+    const partial = this.#partial!;
+    if (partial.more(bytes, LINE_MAX)) this.#readHead(exchange, partial.head, partial.end);
+  }
+
+  /** 101: only for a handshake that we passed on, and only the right answer to it. */
+  #switch(exchange: Exchange, head: Head): void {
+    if (!exchange.switches || !isSwitch(head, exchange.replay, exchange.replayStart)) {
+      exchange.fail(BAD_RESPONSE);
+      return;
+    }
+    this.#answering = true;
+    this.#keep = false;
+    this.#tunnel = true;
+    this.#out.chunks = false;
+    this.#body.start(BY_CLOSE, 0, true);
+    exchange.responseSwitch(head);
+  }
+
+  opened(socket: UpstreamSocket): void {
+    if (this.#state === DEAD) {
+      socket.terminate();
+      return;
+    }
+    this.#socket = socket;
+    this.#out.sink = socket;
+    this.#state = BUSY;
+    const exchange = this.#exchange!;
+    this.deadline = this.#timers.after(exchange.route!.policy.timeouts.headMs);
+    if (this.#out.drain()) exchange.upDrained();
+    exchange.upReady();
+  }
+
+  drained(): void {
+    if (!this.#out.drain()) return;
+    if (this.#closing) this.#socket?.shutdown();
+    else if (this.#exchange !== null) this.#exchange.upDrained();
+  }
+
+  refused(): void {
+    if (this.#state === CONNECTING) this.#lose(CONNECT_FAILED);
+  }
+
+  /** The backend sends no more. */
+  ended(): void {
+    const exchange = this.#exchange;
+    if (exchange !== null && this.#answering && this.#body.kind === BY_CLOSE) {
+      this.#done(exchange, true);
+    } else this.#lose(this.#lossFault());
+  }
+
+  closed(): void {
+    this.#socket = null;
+    if (this.#state !== DEAD) this.#lose(this.#lossFault());
+  }
+
+  broken(): void {
+    this.#lose(BUG);
+  }
+
+  #lossFault(): number {
+    if (this.#answering) return RESPONSE_CUT;
+    return this.#touched ? BAD_RESPONSE : CONNECTION_LOST;
+  }
+
+  expire(): void {
+    if (this.#state === CONNECTING) this.#lose(CONNECT_TIMEOUT);
+    else if (this.#state === BUSY && this.#exchange !== null) {
+      this.#exchange.fail(this.#answering ? RESPONSE_CUT : RESPONSE_TIMEOUT);
+    } else this.#kill(false);
+  }
+
+  #lose(fault: number): void {
+    const exchange = this.#exchange;
+    this.#kill(false);
+    if (exchange !== null) exchange.fail(fault);
+  }
+
+  /** The exchange ends without us: nothing on this connection can be trusted any more. */
+  abort(): void {
+    this.#kill(true);
+  }
+
+  /** Closes an idle connection. */
+  shut(): void {
+    this.#kill(false);
+  }
+
+  /** Ends a tunnel: what waits, then FIN; the rest ends when the backend's FIN comes, or soon. */
+  #close(): void {
+    this.#closing = true;
+    this.deadline = this.#timers.after(LINGER_MS);
+    if (this.#out.waiting === 0) this.#socket?.shutdown();
+  }
+
+  #kill(reset: boolean): void {
+    const socket = this.#socket;
+    if (this.#state === IDLE) this.endpoint.drop(this);
+    this.#state = DEAD;
+    this.#exchange = null;
+    this.#socket = null;
+    this.#out.close();
+    this.#timers.remove(this);
+    if (socket === null) return;
+    if (reset) socket.terminate();
+    else socket.end();
+  }
+}
+
+/** The framing of a response (RFC 9112 §6.3). */
+function responseKind(exchange: Exchange, head: Head): number {
+  if (exchange.headMethod || head.status === 204 || head.status === 304) return NO_BODY;
+  if (head.chunked) return BY_CHUNKS;
+  return head.length >= 0 ? BY_LENGTH : BY_CLOSE;
+}
+
+function isKept(head: Head): boolean {
+  return head.minor === 1 ? (head.flags & CLOSE) === 0 : (head.flags & KEEP_ALIVE) !== 0;
+}
