@@ -4,6 +4,8 @@
  * is, a worker or a command, decides what it loads, so that a worker never pays for the rest.
  */
 import { WORKER_VARIABLE } from "./core/launch.ts";
+import type { PlaneConfig } from "./core/plane.ts";
+import type { WorkerPlane } from "./core/worker.ts";
 
 if (process.env[WORKER_VARIABLE] !== undefined && process.send !== undefined) {
   const { startWorker } = await import("./core/worker.ts");
@@ -11,5 +13,9 @@ if (process.env[WORKER_VARIABLE] !== undefined && process.send !== undefined) {
   startWorker((config) => new Plane(config));
 } else {
   const { main } = await import("./cli/main.ts");
-  process.exitCode = await main(process.argv.slice(2), process.env);
+  const openPlane = async (config: PlaneConfig): Promise<WorkerPlane> => {
+    const { Plane } = await import("./core/plane.ts");
+    return new Plane(config);
+  };
+  process.exitCode = await main(process.argv.slice(2), process.env, openPlane);
 }

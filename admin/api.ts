@@ -45,7 +45,7 @@ const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
   ],
 ]);
 
-/** Answers one admin request. Only GET and HEAD; an unknown path is 404 with the paths there are. */
+/** Answers one request: GET and HEAD only; an unknown path is 404 with the paths there are. */
 export function answer(request: Request, view: View): Response {
   if (request.method !== "GET" && request.method !== "HEAD") {
     const refused = reply("only GET and HEAD\n", TEXT_TYPE, 405);
@@ -76,7 +76,7 @@ function page(view: View): Response {
 <style>body { font: 16px/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 40rem }</style>
 <h1>rind</h1>
 <p>${Bun.escapeHTML(state)}. Version ${version} on ${Bun.escapeHTML(http.join(", "))}.</p>
-<p>${view.model().hosts.length} hosts, ${view.findings().length} findings.</p>
+<p>Hosts: ${view.model().hosts.length}. Findings: ${view.findings().length}.</p>
 <ul>
 ${links.join("\n")}
 </ul>

@@ -1,4 +1,4 @@
-/** JSON of the admin API: every answer has a schema, and this file alone knows how it is written. */
+/** JSON of the admin API: every answer has a schema, and this file alone writes it. */
 import fastJson from "fast-json-stringify";
 import type { ObjectSchema, Schema } from "fast-json-stringify";
 import type { Model } from "../core/model.ts";

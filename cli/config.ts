@@ -4,17 +4,14 @@ import { parseAddress } from "./address.ts";
 import type { Parsed } from "./address.ts";
 import type { Given } from "./flags.ts";
 import type { Address } from "../core/protocol.ts";
+import type { TranslateOptions } from "../watch/translate/draft.ts";
 
 const WORKERS_MAX = 256;
 const DRAIN_MS_MAX = 3_600_000;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
 
-/** What Ingresses are ours; watch/translate explains the fields. */
-export type Adoption = Readonly<{
-  classes: readonly string[];
-  controller: string;
-  withoutClass: boolean;
-}>;
+/** Which Ingresses are ours. */
+export type Adoption = Omit<TranslateOptions, "version">;
 
 /** `workers: 0` serves from the supervisor's own process. */
 export type Config = Readonly<{

@@ -11,8 +11,8 @@ type Flag = Readonly<{
   doc: string;
 }>;
 
-/** All flags there are. The variable of `without-class` is RIND_WITHOUT_CLASS; lists take commas. */
-export const FLAGS = {
+/** All flags there are. In an environment variable, a list is separated by commas. */
+const FLAGS = {
   manifests: {
     kind: "list",
     value: "DIR",
@@ -71,7 +71,7 @@ export function readFlags(
 }
 
 /** The environment variable of a flag: `RIND_WITHOUT_CLASS`. */
-export function variableOf(name: FlagName): string {
+function variableOf(name: FlagName): string {
   return `RIND_${name.replaceAll("-", "_").toUpperCase()}`;
 }
 

@@ -1,8 +1,9 @@
-/** The command line: which command, then its flags. Commands load on use: `check` opens no socket. */
+/** The command line: which command, then its flags. A command loads what it needs when it runs. */
 import { describeFlags, readFlags } from "./flags.ts";
 import { nearest } from "../watch/translate/nearest.ts";
 import type { FlagName, Given } from "./flags.ts";
 import { version } from "../package.json";
+import type { OpenPlane } from "./serve.ts";
 
 /** Exit codes are a contract: 0 fine, 1 the work failed or found errors, 2 the call was wrong. */
 const USAGE = 2;
@@ -16,7 +17,7 @@ type Command = Readonly<{
   doc: string;
   flags: readonly FlagName[];
   /** Resolves to the exit code. */
-  run: (given: Given) => Promise<number>;
+  run: (given: Given, openPlane: OpenPlane) => Promise<number>;
 }>;
 
 const ADOPTION: readonly FlagName[] = ["class", "controller", "without-class"];
@@ -30,7 +31,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
       operandsMax: 0,
       doc: "serve manifests",
       flags: ["manifests", ...SERVING, ...ADOPTION, "kubeconfig"],
-      run: async (given) => (await import("./run.ts")).run(given),
+      run: async (given, openPlane) => (await import("./run.ts")).run(given, openPlane),
     },
   ],
   [
@@ -40,7 +41,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
       operandsMax: 0,
       doc: "serve the examples with three cheese servers, on 127.0.0.1",
       flags: ["manifests", ...SERVING],
-      run: async (given) => (await import("./demo.ts")).demo(given),
+      run: async (given, openPlane) => (await import("./demo.ts")).demo(given, openPlane),
     },
   ],
   [
@@ -65,8 +66,15 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ],
 ]);
 
-/** Runs one command line and resolves to its exit code. Help and version go to stdout. */
-export async function main(args: readonly string[], env: Environment): Promise<number> {
+/**
+ * Runs one command line and resolves to its exit code. Help and version go to stdout. `openPlane`
+ * makes the data plane of `--workers 0`; only rind.ts knows both planes.
+ */
+export async function main(
+  args: readonly string[],
+  env: Environment,
+  openPlane: OpenPlane,
+): Promise<number> {
   const name = args[0];
   if (name === undefined) return misused(help());
   if (name === "--help" || name === "-h" || name === "help") return told(help());
@@ -75,17 +83,17 @@ export async function main(args: readonly string[], env: Environment): Promise<n
   if (command === undefined) {
     const near = nearest(name, COMMANDS.keys());
     const guess = near === null ? "" : `; did you mean ${near}?`;
-    return misused(`rind: there is no command ${JSON.stringify(name)}${guess}\n\n${help()}`);
+    return misused(`rind: there is no command ${JSON.stringify(name)}${guess}\nsee rind --help`);
   }
   const rest = args.slice(1);
   if (rest.includes("--help") || rest.includes("-h")) return told(helpOf(name, command));
   const given = readFlags(command.flags, rest, env);
-  if (!given.ok) return misused(`rind ${name}: ${given.reason}\n\n${helpOf(name, command)}`);
+  if (!given.ok) return misused(`rind ${name}: ${given.reason}\nsee rind ${name} --help`);
   const extra = given.value.operands[command.operandsMax];
   if (extra !== undefined) {
-    return misused(`rind ${name}: ${JSON.stringify(extra)} is one too many\n`);
+    return misused(`rind ${name}: ${JSON.stringify(extra)} is one too many`);
   }
-  return command.run(given.value);
+  return command.run(given.value, openPlane);
 }
 
 function help(): string {

@@ -1,4 +1,4 @@
-/** What the supervisor and its workers say to each other over IPC: plain data, one union each way. */
+/** What a supervisor and its workers say to each other over IPC: plain data, a union each way. */
 import type { Delta } from "./model.ts";
 
 /** An IP literal without brackets, and a port; port 0 asks the system to choose one. */

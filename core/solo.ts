@@ -1,4 +1,4 @@
-/** `--workers 0`: one data plane in the supervisor's own process, behind the face of many workers. */
+/** `--workers 0`: one data plane in this very process, behind the face of many workers. */
 import { EMPTY_MODEL } from "./model.ts";
 import { log } from "./log.ts";
 import type { Delta, Model } from "./model.ts";

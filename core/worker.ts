@@ -20,7 +20,7 @@ export type WorkerPlane = Pick<
   "listen" | "apply" | "drain" | "stop" | "addresses" | "version"
 >;
 
-/** How a worker reaches the world; tests give it a double. `open` makes the plane, not bound yet. */
+/** How a worker reaches the world; tests give it a double. `open` makes a plane, not bound yet. */
 export type WorkerLink = Readonly<{
   send: (message: FromWorker) => void;
   exit: (code: number) => void;

@@ -180,7 +180,7 @@ test("publish does not wait for a worker that is gone, but for one at least", as
   assert.ok(await settled(published));
 });
 
-test("a refused delta is not sent again, and the next one starts from the table that serves", async () => {
+test("a refused delta is not sent again; the next starts at the table that serves", async () => {
   const { launched, supervisor } = stage(1);
   const worker = launched[0]!;
   ready(worker);

@@ -1,0 +1,99 @@
+/** `rind demo`: the lesson on this machine, without a cluster. What `npm start` runs. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describeFinding } from "../watch/translate/describe.ts";
+import { showAddress } from "../core/protocol.ts";
+import { readConfig } from "./config.ts";
+import { openShops } from "./demo/cheeses.ts";
+import { serve } from "./serve.ts";
+import type { Finding } from "../watch/finding.ts";
+import type { Shop } from "./demo/cheeses.ts";
+import type { Given } from "./flags.ts";
+import type { Doors, OpenPlane, Voice } from "./serve.ts";
+
+const DEFAULTS = { http: "127.0.0.1:8000", admin: "127.0.0.1:8080" };
+const EXAMPLES = fileURLToPath(new URL("../k8s/examples", import.meta.url));
+/** Any name under nip.io is the address in it, so browsers need no set-up. */
+const DOMAIN = "127.0.0.1.nip.io";
+
+/** Serves the examples, or the folders given instead, and the cheeses, until asked to stop. */
+export async function demo(given: Given, openPlane: OpenPlane): Promise<number> {
+  const config = readConfig(given, DEFAULTS);
+  if (!config.ok) {
+    console.error(`rind demo: ${config.reason}`);
+    return 2;
+  }
+  const folders = config.value.manifests.length === 0 ? [EXAMPLES] : config.value.manifests;
+  const shops = openShops();
+  const made = mkdtempSync(join(tmpdir(), "rind-demo-"));
+  // On exit, because a second signal does not come back here.
+  process.once("exit", () => rmSync(made, { recursive: true, force: true }));
+  writeFileSync(join(made, "endpoints.json"), JSON.stringify(slicesOf(shops), null, 2));
+  const manifests = [...folders, made];
+  const code = await serve({ ...config.value, manifests }, speaker(folders), openPlane);
+  for (const shop of shops) shop.stop();
+  return code;
+}
+
+/** Tells what was found at the start with the rest, and what is found later at once. */
+function speaker(folders: readonly string[]): Voice {
+  const early: Finding[] = [];
+  let open = false;
+  return {
+    found: (finding: Finding): void => {
+      if (open) console.log(describeFinding(finding));
+      else early.push(finding);
+    },
+    opened: (doors: Doors): void => {
+      open = true;
+      console.log(welcome(doors, folders, early));
+    },
+  };
+}
+
+function welcome(doors: Doors, folders: readonly string[], findings: readonly Finding[]): string {
+  const first = doors.http[0] ?? { host: "127.0.0.1", port: 0 };
+  const at = `localhost:${first.port}`;
+  const curl = (name: string): string => `curl -H 'Host: ${name}.${DOMAIN}' ${at}`;
+  const silent = curl("cheeseplate").replace("curl", "curl -s");
+  const eight = `for i in 1 2 3 4 5 6 7 8; do ${silent} | head -1; done`;
+  const found = findings.map((finding) => `  ${describeFinding(finding)}\n`).join("");
+  return `
+rind serves three cheeses on ${doors.http.map(showAddress).join(", ")}
+
+Try
+  ${curl("cheddar")}
+  ${curl("stilton")}
+  ${curl("wensleydale")}
+  ${curl("nobody")}
+or http://cheddar.${DOMAIN}:${first.port} in a browser.
+
+Half of the cheeseplate is cheddar, a quarter stilton, a quarter wensleydale:
+  ${eight}
+
+Edit a file in ${folders.join(", ")}
+and traffic moves at once. What is served: curl http://${showAddress(doors.admin)}/api/routes
+
+${findings.length === 0 ? "Nothing is wrong with the manifests." : `Found in the manifests:\n${found}`}
+Ctrl-C stops.
+`;
+}
+
+/** What the cluster would say about where the pods of the three Services are. */
+function slicesOf(shops: readonly Shop[]): object {
+  const items = shops.map(({ name, port }) => ({
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: {
+      name: `${name}-demo`,
+      namespace: "default",
+      labels: { "kubernetes.io/service-name": name },
+    },
+    addressType: "IPv4",
+    ports: [{ name: "", port, protocol: "TCP" }],
+    endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],
+  }));
+  return { apiVersion: "v1", kind: "List", items };
+}
