@@ -41,7 +41,7 @@ test("nothing is too long", () => clean(SOURCES.flatMap(sizeFindings)));
 test("no banned words", () => clean(SOURCES.flatMap(wordFindings)));
 test("hot code does nothing that allocates", () => {
   clean(SOURCES.flatMap(hotFindings));
-  clean(hotMissing(SOURCES.map(({ path }) => path)));
+  clean(hotMissing(SOURCES));
 });
 test("everything is used", () => clean(unusedFindings(SOURCES)));
 
@@ -80,13 +80,15 @@ test("an import upward, sideways, of a test or of a roomless file is found", () 
 
 test("a circle is found", () => {
   const a = `import { b } from "./b.ts";`;
-  const b = `import type { C } from "./c.ts";`;
+  const b = `import { c } from "./c.ts";`;
   const c = `import { a } from "./a.ts";`;
   const found = layerFindings(files("core/route/a.ts", a, "core/route/b.ts", b));
   assert.equal(found, []);
   const round = files("core/route/a.ts", a, "core/route/b.ts", b, "core/route/c.ts", c);
   const circle = "core/route/a.ts → core/route/b.ts → core/route/c.ts → core/route/a.ts";
   assert.equal(layerFindings(round), [`${circle}: a circle`]);
+  const types = files("core/route/a.ts", a, "core/route/b.ts", a.replace("import", "import type"));
+  assert.equal(layerFindings(types), []);
 });
 
 test("names and packages outside their fence are found", () => {
@@ -169,6 +171,7 @@ test("banned words are found", () => {
     ["class A {\n  private b = 1;\n}", "#private"],
     ["console.log(1);", "core/log.ts"],
     [`throw new Error("a");`, "a value"],
+    ["try { a(); } catch (error) { b(); throw error; }", ""],
     [`const a = "enum B {"; // any as any`, ""],
     ["try { a(); } catch { return null; }", ""],
   ]);
@@ -189,7 +192,12 @@ test("what allocates is found in hot parts only", () => {
     [hot("for (let i = 0; i < n; i++) a(i); // a => `b`"), ""],
     ["const a = b.map((c) => `c`);", ""],
     [`${hot("a();")}const a = b.map((c) => c);`, ""],
+    [hot("a(() => 1);").replace("hot", "hot: one way"), "=>"],
   ]);
+  const unmarked = files("core/route/trie.ts", "// nothing is marked\n");
+  assert.ok(hotMissing(unmarked).join("\n").includes("core/route/trie.ts: on the hot path"));
+  const marked = files("core/route/trie.ts", hot("a();"));
+  assert.not.ok(hotMissing(marked).join("\n").includes("core/route/trie.ts"));
 });
 
 test("dead files and dead exports are found", () => {
