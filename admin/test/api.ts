@@ -1,0 +1,143 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { DEFAULT_POLICY, NONE } from "../../core/model.ts";
+import { answer } from "../api.ts";
+import type { Model, Route } from "../../core/model.ts";
+import type { Finding } from "../../watch/finding.ts";
+import type { View } from "../api.ts";
+import type { Readiness } from "../json.ts";
+
+const EVIL = `</p><script>alert("x")</script>`;
+
+function route(id: string, action: Route["action"]): Route {
+  return {
+    id,
+    origin: { kind: "Ingress", namespace: "shop", name: "web", field: "" },
+    match: {
+      path: { kind: "prefix", value: "/" },
+      methods: ["GET"],
+      headers: [{ name: "x-a", value: null }],
+      cookies: [],
+      queries: [{ name: "q", value: EVIL }],
+    },
+    action,
+    policy: DEFAULT_POLICY,
+  };
+}
+
+const MODEL: Model = {
+  version: 7,
+  hosts: [
+    {
+      name: "shop.example.com",
+      routes: [
+        route("a", {
+          kind: "forward",
+          split: [
+            { backend: "shop/web:80", weight: 1 },
+            { backend: "shop/new:80", weight: 2 ** 40 },
+          ],
+          cursor: NONE,
+        }),
+        route("b", { kind: "redirect", status: 308, location: "https://{host}{path}" }),
+        route("c", { kind: "respond", status: 200, body: EVIL }),
+      ],
+    },
+  ],
+  backends: [
+    {
+      id: "shop/web:80",
+      endpoints: [{ address: "fd00::1", port: 8080, uid: "u1" }],
+      reason: "",
+    },
+    { id: "shop/new:80", endpoints: [], reason: EVIL },
+  ],
+};
+
+const FINDING: Finding = {
+  level: "error",
+  kind: "Ingress",
+  namespace: "shop",
+  name: "web",
+  field: "spec",
+  reason: EVIL,
+  hint: "",
+  effect: "this path answers 503",
+};
+
+function view(change: Partial<Readiness> = {}): View {
+  return {
+    model: () => MODEL,
+    findings: () => [FINDING],
+    readiness: () => ({
+      ready: true,
+      reason: "",
+      version: 7,
+      http: ["[::1]:8000"],
+      workers: [{ pid: 1, serving: true, version: 7 }],
+      ...change,
+    }),
+  };
+}
+
+function get(path: string, init: RequestInit = {}, seen = view()): Response {
+  return answer(new Request(`http://admin${path}`, init), seen);
+}
+
+const STATUS: readonly [string, string, number, RegExp][] = [
+  ["GET", "/", 200, /text\/html/],
+  ["GET", "/livez", 200, /text\/plain/],
+  ["GET", "/readyz", 200, /application\/json/],
+  ["GET", "/api/routes", 200, /text\/plain/],
+  ["GET", "/api/findings", 200, /application\/json/],
+  ["HEAD", "/api/findings", 200, /application\/json/],
+  ["GET", "/api/findings?x=1", 200, /application\/json/],
+  ["GET", "/metrics", 404, /text\/plain/],
+  ["GET", "/livez/", 404, /text\/plain/],
+  ["POST", "/livez", 405, /text\/plain/],
+  ["DELETE", "/nowhere", 405, /text\/plain/],
+];
+
+for (const [method, path, status, type] of STATUS) {
+  test(`${method} ${path} is ${status}`, () => {
+    const response = get(path, { method });
+    assert.is(response.status, status);
+    assert.match(response.headers.get("content-type") ?? "", type);
+    assert.is(response.headers.get("x-content-type-options"), "nosniff");
+  });
+}
+
+test("readiness is told by status and body", async () => {
+  const ready = await get("/readyz").json();
+  assert.equal(ready, view().readiness());
+  const draining = get("/readyz", {}, view({ ready: false, reason: "draining" }));
+  assert.is(draining.status, 503);
+  assert.is((await draining.json()).reason, "draining");
+});
+
+test("routes come as text, or as JSON when that is asked for", async () => {
+  assert.match(await get("/api/routes").text(), /^shop\.example\.com\n/);
+  const json = await get("/api/routes", { headers: { accept: "application/json" } }).json();
+  const [forward, redirect, respond] = json.hosts[0].routes;
+  assert.is(json.version, 7);
+  assert.equal(forward.match, MODEL.hosts[0]!.routes[0]!.match);
+  assert.equal(forward.policy, DEFAULT_POLICY);
+  assert.is(forward.action.split[1].weight, 2 ** 40);
+  assert.equal(redirect.action, MODEL.hosts[0]!.routes[1]!.action);
+  assert.equal(respond.action, MODEL.hosts[0]!.routes[2]!.action);
+  assert.equal(json.backends, MODEL.backends);
+});
+
+test("findings are whole", async () => {
+  assert.equal(await get("/api/findings").json(), { findings: [FINDING] });
+});
+
+test("the page lists every path and escapes what it shows", async () => {
+  const html = await get("/", {}, view({ ready: false, reason: EVIL })).text();
+  for (const path of ["/livez", "/readyz", "/api/routes", "/api/findings"]) {
+    assert.match(html, `href="${path}"`);
+  }
+  assert.not.match(html, "<script>");
+});
+
+test.run();
