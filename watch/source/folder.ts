@@ -7,7 +7,6 @@ import { type FSWatcher, watch } from "node:fs";
 import { basename, join, normalize, relative } from "node:path";
 import type { Cancel, Clock } from "../../core/clock.ts";
 import type { Finding } from "../finding.ts";
-import { Holdoff } from "../holdoff.ts";
 import type { KubeObject } from "../objects.ts";
 import { isManifest, type Folder, list, type Listing, read } from "./files.ts";
 import { DOUBT_MS, fileFinding, type Kept, merge, newKept, reread } from "./kept.ts";
@@ -16,8 +15,8 @@ import type { SourceEvent } from "./source.ts";
 const POLL_MS = 1_000;
 /** Looking at everything may take this part of the time at most. */
 const POLL_SHARE = 20;
-/** Editors write in several steps; they are over when nothing was told for so long. */
-const SETTLE = { quietMs: 4, maxMs: 16 };
+/** An editor makes several events of one edit; what comes within this time is looked at once. */
+const SETTLE_MS = 4;
 /** By replacing this link a kubelet replaces all files of a mounted ConfigMap at once. */
 const CONFIG_MAP_LINK = "..data";
 /** New folders are watched, then looked into again; somebody may create them in a loop. */
@@ -29,7 +28,6 @@ type Watched = Readonly<{ id: string; watcher: FSWatcher }>;
 export class FolderSource {
   readonly #roots: readonly string[];
   readonly #clock: Clock;
-  readonly #settle: Holdoff;
   readonly #kept = new Map<string, Kept>();
   readonly #signatures = new Map<string, string>();
   readonly #watched = new Map<string, Watched>();
@@ -44,12 +42,12 @@ export class FolderSource {
   #folderFindings: readonly Finding[] = [];
   #sink: ((event: SourceEvent) => void) | null = null;
   #cancelPoll: Cancel | null = null;
+  #cancelSettle: Cancel | null = null;
   #cancelDoubt: Cancel | null = null;
 
   constructor(roots: readonly string[], clock: Clock) {
     this.#roots = roots.map((root) => withoutSlash(normalize(root)));
     this.#clock = clock;
-    this.#settle = new Holdoff(clock, SETTLE, () => this.#look());
   }
 
   /** Tells everything that is there before it returns, then every change. */
@@ -61,8 +59,8 @@ export class FolderSource {
 
   stop(): void {
     this.#sink = null;
-    this.#settle.cancel();
     this.#cancelPoll?.();
+    this.#cancelSettle?.();
     this.#cancelDoubt?.();
     for (const { watcher } of this.#watched.values()) watcher.close();
     this.#watched.clear();
@@ -201,7 +199,11 @@ export class FolderSource {
     else this.#pendingAll = true;
     // The last thing a folder tells before it goes is its own name. Another one may take its place.
     if (name === basename(folderPath)) this.#unwatch(folderPath);
-    this.#settle.touch();
+    if (this.#sink === null || this.#cancelSettle !== null) return;
+    this.#cancelSettle = this.#clock.after(SETTLE_MS, () => {
+      this.#cancelSettle = null;
+      this.#look();
+    });
   }
 }
 

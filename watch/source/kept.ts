@@ -23,7 +23,7 @@ export type Kept = Readonly<{
   doubt: Readonly<{ text: string | null; since: number }> | null;
 }>;
 
-/** What all manifests together say. Keys are those of `idOf`. */
+/** What all manifests together say; objects by kind and key. */
 export type Merged = Readonly<{
   objects: ReadonlyMap<string, KubeObject>;
   findings: readonly Finding[];
@@ -88,7 +88,7 @@ export function merge(files: Iterable<Kept>): Merged {
 }
 
 /** A name for an object that no other object of any kind has. */
-export function idOf(object: KubeObject): string {
+function idOf(object: KubeObject): string {
   return `${object.kind} ${keyOf(object)}`;
 }
 
