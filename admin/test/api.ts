@@ -112,20 +112,15 @@ test("readiness is told by status and body", async () => {
   assert.equal(ready, view().readiness());
   const draining = get("/readyz", {}, view({ ready: false, reason: "draining" }));
   assert.is(draining.status, 503);
-  assert.is((await draining.json()).reason, "draining");
+  assert.match(await draining.text(), `"reason":"draining"`);
 });
 
 test("routes come as text, or as JSON when that is asked for", async () => {
   assert.match(await get("/api/routes").text(), /^shop\.example\.com\n/);
-  const json = await get("/api/routes", { headers: { accept: "application/json" } }).json();
-  const [forward, redirect, respond] = json.hosts[0].routes;
-  assert.is(json.version, 7);
-  assert.equal(forward.match, MODEL.hosts[0]!.routes[0]!.match);
-  assert.equal(forward.policy, DEFAULT_POLICY);
-  assert.is(forward.action.split[1].weight, 2 ** 40);
-  assert.equal(redirect.action, MODEL.hosts[0]!.routes[1]!.action);
-  assert.equal(respond.action, MODEL.hosts[0]!.routes[2]!.action);
-  assert.equal(json.backends, MODEL.backends);
+  const json = get("/api/routes", { headers: { accept: "application/json" } });
+  // All but the cursor, which is the workers' own affair.
+  const shown = JSON.parse(JSON.stringify(MODEL).replaceAll(`,"cursor":${NONE}`, ""));
+  assert.equal(await json.json(), shown);
 });
 
 test("findings are whole", async () => {

@@ -13,7 +13,7 @@ if (!mapped.ok) throw new Error(mapped.reason);
 for (let i = 0; i < 10_000; i++) Atomics.add(mapped.cursors, 7, 1);
 `;
 
-test("counters are shared by processes that inherit the file, and the file has no name", async () => {
+test("processes that inherit the file share its counters; the file has no name", async () => {
   const folder = mkdtempSync(join(tmpdir(), "rind-test-"));
   const opened = openCursors([folder]);
   assert.ok(opened.ok, opened.ok ? "" : opened.reason);

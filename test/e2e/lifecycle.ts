@@ -1,0 +1,175 @@
+/** How rind starts, refuses to start, and ends. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { alive, get, runToEnd, startRind, until } from "./program.ts";
+
+/** An origin that answers when the test lets it. */
+type Origin = { server: Server; port: number; asked: Socket[] };
+
+const lifecycle = suite("lifecycle");
+let origin: Origin;
+let folder = "";
+
+lifecycle.before(async () => {
+  const asked: Socket[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.on("data", () => asked.push(socket));
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", () => listening()));
+  const at = server.address();
+  origin = { server, port: at === null || typeof at === "string" ? 0 : at.port, asked };
+  folder = mkdtempSync(join(tmpdir(), "rind-e2e-"));
+  writeFileSync(join(folder, "slow.json"), JSON.stringify({ kind: "List", ...objects() }));
+});
+
+lifecycle.after(() => {
+  for (const socket of origin.asked) socket.destroy();
+  origin.server.close();
+  rmSync(folder, { recursive: true });
+});
+
+function objects(): object {
+  const name = "slow";
+  const service = { name, port: { number: 80 } };
+  const path = { path: "/", pathType: "Prefix", backend: { service } };
+  return {
+    apiVersion: "v1",
+    items: [
+      { apiVersion: "v1", kind: "Service", metadata: { name }, spec: { ports: [{ port: 80 }] } },
+      {
+        apiVersion: "discovery.k8s.io/v1",
+        kind: "EndpointSlice",
+        metadata: { name, labels: { "kubernetes.io/service-name": name } },
+        addressType: "IPv4",
+        ports: [{ port: origin.port }],
+        endpoints: [{ addresses: ["127.0.0.1"] }],
+      },
+      {
+        apiVersion: "networking.k8s.io/v1",
+        kind: "Ingress",
+        metadata: { name },
+        spec: { rules: [{ host: "slow.example", http: { paths: [path] } }] },
+      },
+    ],
+  };
+}
+
+function run(workers: number): readonly string[] {
+  return ["run", "--manifests", folder, "--workers", String(workers)];
+}
+
+for (const workers of [0, 1, 2]) {
+  lifecycle(`a request that runs is finished before the end, workers=${workers}`, async () => {
+    const rind = await startRind(run(workers));
+    const answer = rind.get("slow.example");
+    await until("the origin is asked", () => origin.asked.length > 0);
+    process.kill(rind.pid, "SIGTERM");
+    await until("nothing new is accepted", async () => {
+      const { ready, reason } = await rind.readiness();
+      assert.is(reason, ready ? "" : "draining");
+      return !ready && !(await reachable(rind.port));
+    });
+    origin.asked.pop()!.end("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+    assert.is((await answer).body, "late");
+    assert.is(await rind.exited, 0);
+  });
+}
+
+lifecycle("a drain has an end: what does not finish is cut", async () => {
+  const rind = await startRind([...run(2), "--drain", "200ms"]);
+  const answer = rind.get("slow.example").then(
+    (got) => String(got.status),
+    () => "cut",
+  );
+  await until("the origin is asked", () => origin.asked.length > 0);
+  assert.is(await rind.stop(), 0);
+  assert.is.not(await answer, "200");
+  origin.asked.pop()!.destroy();
+});
+
+lifecycle("workers do not outlive a supervisor that was killed", async () => {
+  const rind = await startRind(run(2));
+  const { workers } = await rind.readiness();
+  assert.is(workers.length, 2);
+  process.kill(rind.pid, "SIGKILL");
+  await rind.exited;
+  await until("no worker is left", () => workers.every(({ pid }) => !alive(pid)));
+});
+
+lifecycle("an address that is taken is a clear message and exit code 1", async () => {
+  const taken = `127.0.0.1:${origin.port}`;
+  for (const flag of ["http", "admin"]) {
+    const other = flag === "http" ? "admin" : "http";
+    const doors = [`--${flag}`, taken, `--${other}`, "127.0.0.1:0"];
+    const [code, output] = await runToEnd([...run(2), ...doors]);
+    assert.is(code, 1);
+    assert.match(output, `cannot listen on ${taken}: another program listens there`);
+    assert.match(output, new RegExp(`--${flag} 127\\.0\\.0\\.1:\\d+`));
+  }
+});
+
+lifecycle("a second rind does not creep onto the port of the first", async () => {
+  const rind = await startRind(run(1));
+  const doors = ["--http", `127.0.0.1:${rind.port}`, "--admin", "127.0.0.1:0"];
+  const [code, output] = await runToEnd([...run(1), ...doors]);
+  assert.is(code, 1);
+  assert.match(output, "another program listens there");
+  assert.is(await rind.stop(), 0);
+});
+
+lifecycle("routes and check tell what would be served", async () => {
+  const [routesCode, routes] = await runToEnd(["routes", folder]);
+  assert.is(routesCode, 0);
+  assert.match(routes, /^slow\.example\n/);
+  assert.match(routes, `default/slow:80  127.0.0.1:${origin.port}`);
+  assert.equal(await runToEnd(["check", folder]), [0, "0 errors, 0 warnings\n"]);
+  const broken = "apiVersion: v1\nkind: Service\nmetadata: {}\n";
+  const [checkCode, findings] = await runToEnd(["check", "-"], broken);
+  assert.is(checkCode, 1);
+  assert.match(findings, /metadata\.name/);
+});
+
+lifecycle("routes of a running rind are those of its folder", async () => {
+  const rind = await startRind(run(1));
+  const [, expected] = await runToEnd(["routes", folder]);
+  const admin = `127.0.0.1:${rind.adminPort}`;
+  assert.equal(await runToEnd(["routes", "--admin", admin]), [0, expected]);
+  assert.is(await rind.stop(), 0);
+  assert.is((await runToEnd(["routes", "--admin", admin]))[0], 1);
+});
+
+const WRONG: readonly [string, RegExp][] = [
+  ["", /rind run/],
+  ["rutes", /did you mean routes\?/],
+  ["run", /--manifests DIR/],
+  ["run --manifest x", /did you mean --manifests\?/],
+  ["run --kubeconfig x", /--kubeconfig: this version serves folders only/],
+  ["check", /Give a folder/],
+  ["routes", /Give a folder/],
+  ["check a b", /"b" is one too many/],
+];
+
+lifecycle("a wrong call is exit code 2 with the likely fix", async () => {
+  for (const [line, text] of WRONG) {
+    const [code, output] = await runToEnd(line.split(" ").filter((word) => word !== ""));
+    assert.is(code, 2, line);
+    assert.match(output, text);
+  }
+  const [code, output] = await runToEnd(["--version"]);
+  assert.is(code, 0);
+  assert.match(output, /^rind \d+\.\d+\.\d+\n$/);
+});
+
+async function reachable(port: number): Promise<boolean> {
+  return get(port, "nobody", "/").then(
+    () => true,
+    () => false,
+  );
+}
+
+lifecycle.run();
