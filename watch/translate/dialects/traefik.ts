@@ -1,0 +1,91 @@
+/**
+ * Traefik's annotations on an Ingress: those of 1.7, under both of its prefixes, and the `router.…`
+ * ones of 2 and 3. A rate limit is a guard: nothing tells one that spares capacity from one that
+ * keeps passwords from being guessed.
+ */
+import { type Dialect, type Row, guard, pending } from "./dialect.ts";
+import { SERVICE_WEIGHTS } from "./rind.ts";
+
+const ENTRY_POINTS = ["http", "https", "http,https", "https,http"];
+
+const ROWS: readonly (readonly [string, Row])[] = [
+  ["service-weights", SERVICE_WEIGHTS],
+  ["rule-type", pending("How paths match, and whether the prefix is stripped.", "PathPrefix")],
+  ["request-modifier", pending("Rewrites the path of the request.")],
+  ["rewrite-target", pending("Replaces the matched path prefix.")],
+  ["app-root", pending("Redirects / to another path.")],
+  ["priority", pending("Order of this rule among all rules.")],
+  ["preserve-host", pending("Whether the backend sees the client's Host.", "true")],
+  ["rate-limit", guard("Requests a client may send.")],
+  ["error-pages", pending("Error pages from another service.")],
+  ["redirect-entry-point", pending("Redirects to another entry point.")],
+  ["redirect-regex", pending("Redirects what matches a pattern.")],
+  ["redirect-replacement", pending("Where redirect-regex redirects to.")],
+  ["redirect-permanent", pending("Whether redirects are permanent.", "false")],
+  ["frontend-entry-points", guard("Listeners that may serve this Ingress.", ...ENTRY_POINTS)],
+  ["custom-request-headers", pending("Headers added to requests.")],
+  ["custom-response-headers", pending("Headers added to responses.")],
+  ["allowed-hosts", guard("Host names that are let in.")],
+  ["proxy-headers", pending("Headers that may carry the host name.")],
+  ["ssl-redirect", pending("Redirects to HTTPS.", "false")],
+  ["ssl-temporary-redirect", pending("Redirects to HTTPS with 302.", "false")],
+  ["ssl-host", pending("Host name of the redirect to HTTPS.")],
+  ["ssl-force-host", pending("Redirects to ssl-host always.", "false")],
+  ["ssl-proxy-headers", pending("Headers that tell of HTTPS.")],
+  ["hsts-max-age", pending("HSTS, seconds.")],
+  ["hsts-include-subdomains", pending("HSTS for subdomains.", "false")],
+  ["hsts-preload", pending("HSTS preload flag.", "false")],
+  ["force-hsts", pending("HSTS on plain HTTP too.", "false")],
+  ["frame-deny", pending("X-Frame-Options: DENY.", "false")],
+  ["custom-frame-options-value", pending("X-Frame-Options.")],
+  ["content-type-nosniff", pending("X-Content-Type-Options: nosniff.", "false")],
+  ["browser-xss-filter", pending("X-XSS-Protection.", "false")],
+  ["custom-browser-xss-value", pending("X-XSS-Protection, custom.")],
+  ["content-security-policy", pending("Content-Security-Policy.")],
+  ["public-key", pending("Public-Key-Pins.")],
+  ["referrer-policy", pending("Referrer-Policy.")],
+  ["is-development", pending("Switches the header rules off.", "false")],
+  ["pass-tls-cert", pending("Passes the client's certificate on.", "false")],
+  ["pass-client-tls-cert", pending("Passes parts of the client's certificate on.")],
+  ["auth-type", guard("Authentication of requests.")],
+  ["auth-secret", guard("Users and passwords.")],
+  ["auth-realm", guard("Realm of the authentication.")],
+  ["auth-remove-header", guard("Removes the Authorization header.", "false")],
+  ["auth-header-field", guard("Header that carries the user's name.")],
+  ["auth-url", guard("External authentication.")],
+  ["auth-trust-headers", guard("Trusts forwarded headers in authentication.", "false")],
+  ["auth-response-headers", guard("Headers taken from the authentication.")],
+  ["auth-tls-secret", guard("Certificate for the authentication server.")],
+  ["auth-tls-insecure", guard("Skips checking the authentication server.", "false")],
+  ["whitelist-source-range", guard("Client addresses that are let in.")],
+  ["whitelist-x-forwarded-for", guard("Judges clients by X-Forwarded-For.", "false")],
+  [
+    "router.entrypoints",
+    guard(
+      "Listeners that may serve this Ingress.",
+      ...ENTRY_POINTS,
+      "web",
+      "websecure",
+      "web,websecure",
+      "websecure,web",
+    ),
+  ],
+  ["router.middlewares", guard("Middlewares, which may authenticate or filter.")],
+  ["router.priority", pending("Order of this rule among all rules.")],
+  ["router.pathmatcher", pending("How paths match.", "PathPrefix")],
+  ["router.rulesyntax", pending("Version of the rule language.")],
+  ["router.tls", pending("Serves this Ingress over TLS.", "false")],
+  ["router.tls.certresolver", pending("Where the certificate comes from.")],
+  ["router.tls.domains.N.main", pending("Name on the certificate.")],
+  ["router.tls.domains.N.sans", pending("More names on the certificate.")],
+  ["router.tls.options", guard("TLS options, which may ask for client certificates.")],
+  ["router.observability.accesslogs", pending("Access log of this router.", "true")],
+  ["router.observability.metrics", pending("Metrics of this router.", "true")],
+  ["router.observability.tracing", pending("Tracing of this router.", "true")],
+];
+
+export const TRAEFIK: Dialect = {
+  prefixes: ["traefik.ingress.kubernetes.io/", "ingress.kubernetes.io/"],
+  rows: new Map(ROWS),
+  alike: ["auth-", "whitelist-", "allowlist-", "denylist-", "ssl-client"],
+};

@@ -1,0 +1,161 @@
+/**
+ * The endpoints of a Service port, from its EndpointSlices, or from its Endpoints object when it
+ * has no slice at all. Slices carry resolved port numbers, which is how named targetPorts work.
+ */
+import { isIP } from "node:net";
+
+import type { Endpoint } from "../../core/model.ts";
+import type { KubeObject } from "../objects.ts";
+import type { Snapshot } from "../snapshot.ts";
+import type { Draft } from "./draft.ts";
+import { type Field, at, clip, flag, integer, items, mapped, quote, text, whole } from "./read.ts";
+
+const PORT_MAX = 65_535;
+const IGNORED = "this endpoint is ignored";
+
+/** Usable endpoints in a stable order; `reason` says why there is none ("" otherwise). */
+export type Found = Readonly<{ endpoints: readonly Endpoint[]; reason: string }>;
+
+/** What has been seen so far. The keys are `address port`: slices may share an endpoint. */
+type Tally = {
+  readonly ready: Map<string, Endpoint>;
+  /** Going away, and still serving. */
+  readonly leaving: Map<string, Endpoint>;
+  readonly ports: Set<string>;
+  matched: boolean;
+  seen: number;
+};
+
+type Wanted = Readonly<{ draft: Draft; port: string; tally: Tally }>;
+
+/**
+ * Endpoints of the port named `port` ("" for one without a name) of the Service `key`. Ready ones
+ * that are not going away; only when there is none, those that go away and still serve (KEP-1669).
+ */
+export function findEndpoints(snapshot: Snapshot, draft: Draft, key: string, port: string): Found {
+  const tally: Tally = {
+    ready: new Map(),
+    leaving: new Map(),
+    ports: new Set(),
+    matched: false,
+    seen: 0,
+  };
+  const wanted = { draft, port, tally };
+  const slices = snapshot.slices.get(key) ?? [];
+  const legacy = slices.length === 0 ? snapshot.endpoints.get(key) : undefined;
+  for (const slice of slices) readSlice(slice, wanted);
+  if (legacy !== undefined) readSubsets(legacy, wanted);
+  const found = tally.ready.size > 0 ? tally.ready : tally.leaving;
+  if (found.size > 0) return { endpoints: [...found.values()].sort(compare), reason: "" };
+  const nothing = slices.length === 0 && legacy === undefined;
+  return { endpoints: [], reason: nothing ? "it has no EndpointSlice" : explain(tally, port) };
+}
+
+function readSlice(slice: KubeObject, wanted: Wanted): void {
+  const field = whole(slice, (finding) => wanted.draft.find(finding));
+  // FQDN slices are deprecated and have no defined meaning (discovery.k8s.io/v1 AddressType).
+  if (text(at(field, "addressType")) === "FQDN") return;
+  const numbers = readPorts(items(at(field, "ports")), wanted);
+  for (const endpoint of items(at(field, "endpoints")).filter(mapped)) {
+    const conditions = at(endpoint, "conditions");
+    mapped(conditions);
+    const ready = conditionOf(at(conditions, "ready"), true);
+    const serving = conditionOf(at(conditions, "serving"), true);
+    const leaving = conditionOf(at(conditions, "terminating"), false);
+    // Only the first address has a meaning, says the API.
+    const address = items(at(endpoint, "addresses"))[0];
+    if (address === undefined) continue;
+    const uid = uidOf(endpoint);
+    const into = leaving
+      ? ready || serving
+        ? wanted.tally.leaving
+        : null
+      : ready
+        ? wanted.tally.ready
+        : null;
+    add(address, numbers, uid, { into, tally: wanted.tally });
+  }
+}
+
+function readSubsets(object: KubeObject, wanted: Wanted): void {
+  const field = whole(object, (finding) => wanted.draft.find(finding));
+  for (const subset of items(at(field, "subsets")).filter(mapped)) {
+    const numbers = readPorts(items(at(subset, "ports")), wanted);
+    const { tally } = wanted;
+    for (const endpoint of items(at(subset, "addresses")).filter(mapped)) {
+      add(at(endpoint, "ip"), numbers, uidOf(endpoint), { into: tally.ready, tally });
+    }
+    tally.seen += items(at(subset, "notReadyAddresses")).length;
+  }
+}
+
+/** The numbers behind the wanted port. A port without a number cannot be connected to. */
+function readPorts(ports: readonly Field[], wanted: Wanted): readonly number[] {
+  const numbers: number[] = [];
+  for (const port of ports.filter(mapped)) {
+    const name = text(at(port, "name")) ?? "";
+    const protocol = text(at(port, "protocol")) ?? "TCP";
+    const number = integer(at(port, "port"));
+    if (number === undefined || number === null || protocol !== "TCP") continue;
+    wanted.tally.ports.add(name);
+    if (name !== wanted.port) continue;
+    if (number >= 1 && number <= PORT_MAX) numbers.push(number);
+    else
+      port.remark({
+        level: "warning",
+        field: at(port, "port").path,
+        reason: `${number} is no port`,
+      });
+  }
+  if (numbers.length > 0) wanted.tally.matched = true;
+  return numbers;
+}
+
+function add(
+  field: Field,
+  numbers: readonly number[],
+  uid: string,
+  to: Readonly<{ into: Map<string, Endpoint> | null; tally: Tally }>,
+): void {
+  const raw = text({ ...field, effect: IGNORED });
+  if (typeof raw !== "string") return;
+  // A zone (`fe80::1%eth0`) means nothing on another machine.
+  if (isIP(raw) === 0 || raw.includes("%")) {
+    const reason = `${quote(raw)} is not an IP address`;
+    field.remark({ level: "warning", field: field.path, reason, effect: IGNORED });
+    return;
+  }
+  to.tally.seen += 1;
+  if (to.into === null) return;
+  const address = raw.toLowerCase();
+  for (const port of numbers) {
+    const key = `${address} ${port}`;
+    if (!to.into.has(key)) to.into.set(key, { address, port, uid });
+  }
+}
+
+/** A condition that is there and no boolean is remarked, and speaks against the endpoint. */
+function conditionOf(field: Field, absent: boolean): boolean {
+  const value = flag({ ...field, effect: "this endpoint is not used while others are ready" });
+  return value === null ? !absent : (value ?? absent);
+}
+
+function uidOf(endpoint: Field): string {
+  return text(at(at(endpoint, "targetRef"), "uid")) ?? "";
+}
+
+function explain(tally: Tally, port: string): string {
+  if (tally.seen === 0) return "it has no endpoints";
+  if (!tally.matched) {
+    const ports = [...tally.ports].map((name) => (name === "" ? "one without a name" : clip(name)));
+    ports.sort();
+    const wanted = port === "" ? "an unnamed port" : `a port named ${port}`;
+    return `none of its endpoints has ${wanted}; they have ${ports.join(", ") || "no port"}`;
+  }
+  return tally.seen === 1 ? "its only endpoint is not ready" : `none of its ${tally.seen} is ready`;
+}
+
+function compare(a: Endpoint, b: Endpoint): number {
+  if (a.address !== b.address) return a.address < b.address ? -1 : 1;
+  return a.port - b.port;
+}

@@ -1,0 +1,177 @@
+/** Ingress: the rules and the default backend of every Ingress that is ours become claims. */
+import { type Action, DEFAULT_POLICY, NONE, type PathMatch, type Route } from "../../core/model.ts";
+import type { KubeObject } from "../objects.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { readAnnotations } from "./annotations.ts";
+import { adopted } from "./classes.ts";
+import type { Asked } from "./dialects/dialect.ts";
+import { type Claim, type Draft, REPAIRED, REST, RULE, ageOf } from "./draft.ts";
+import { ANY_HOST } from "./hosts.ts";
+import { type Field, at, items, whole } from "./read.ts";
+import { type Spec, readSpec } from "./rules.ts";
+import { resolve } from "./services.ts";
+import { type Member, type Weights, divide } from "./shares.ts";
+import type { Target } from "./targets.ts";
+
+const PATH_503 = "this path answers 503";
+const SHARE_503 = "its share of this path answers 503";
+
+/** Everything about the Ingress that is being translated. */
+type Subject = Readonly<{
+  snapshot: Snapshot;
+  draft: Draft;
+  object: KubeObject;
+  field: Field;
+  asked: Readonly<Asked>;
+}>;
+
+/** A route in the making: where it is written, what it takes, and where that goes. */
+type Plan = Readonly<{
+  id: string;
+  host: string;
+  field: string;
+  match: PathMatch;
+  rank: Claim["rank"];
+  targets: readonly Target[];
+}>;
+
+/** Translates every Ingress that is ours. A broken one touches nothing of the others. */
+export function translateIngresses(snapshot: Snapshot, draft: Draft): void {
+  for (const object of snapshot.ingresses) {
+    const field = whole(object, (finding) => draft.find(finding));
+    if (!adopted(object, field, snapshot.classes, draft.options)) continue;
+    const asked = readAnnotations(field, object.metadata.annotations);
+    if (asked.withheld) continue;
+    translateIngress({ snapshot, draft, object, field, asked });
+  }
+}
+
+function translateIngress(subject: Subject): void {
+  const { draft, object, field } = subject;
+  const spec = readSpec(field, object.apiVersion);
+  remarkSpec(subject, spec);
+  let order = 0;
+  for (const plan of group(spec, subject.asked)) {
+    const route = routeOf(subject, plan);
+    draft.claim({ host: plan.host, route, rank: plan.rank, age: ageOf(object, order) });
+    order += 1;
+  }
+  if (spec.fallback === null) return;
+  // Rules and a default backend: it takes the rest of the hosts of this Ingress, as in
+  // ingress-nginx, and never the hosts of others.
+  const hosts = new Set(spec.rules.map((rule) => rule.host));
+  if (spec.empty) hosts.add(ANY_HOST);
+  const match: PathMatch = { kind: "prefix", value: "/" };
+  for (const host of hosts) {
+    const id = `defaultBackend ${host}`;
+    const targets = [spec.fallback];
+    const plan: Plan = { id, host, field: spec.fallbackField, match, rank: REST, targets };
+    draft.claim({ host, route: routeOf(subject, plan), rank: REST, age: ageOf(object, order) });
+  }
+}
+
+function remarkSpec(subject: Subject, spec: Spec): void {
+  const { field } = subject;
+  if (spec.empty && spec.fallback === null) {
+    const reason = "has neither rules nor a default backend";
+    field.remark({ field: "spec", reason, effect: "nothing of this Ingress is served" });
+  }
+  for (const rule of spec.rules) {
+    if (!rule.bare || spec.fallback !== null) continue;
+    const reason = "has no paths, and the Ingress has no default backend";
+    field.remark({ field: rule.field, reason, effect: "this rule is ignored" });
+  }
+  const tls = at(at(field, "spec"), "tls");
+  if (items(tls).length > 0) {
+    const reason = "TLS is not served yet";
+    const effect = "its hosts are served over plain HTTP only";
+    field.remark({ level: "warning", field: tls.path, reason, effect });
+  }
+}
+
+/**
+ * The routes of the rules. With service weights, a path that is written several times for one host
+ * is one route with several targets; without them each is a route, and the draft decides.
+ */
+function group(spec: Spec, asked: Readonly<Asked>): Iterable<Plan> {
+  const plans = new Map<string, Plan & { targets: Target[] }>();
+  for (const { host, paths } of spec.rules) {
+    for (const { id, field, match, repaired, target } of paths) {
+      const rank = repaired ? REPAIRED : RULE;
+      const key = asked.weights === null ? id : `${host} ${match.kind} ${match.value} ${rank}`;
+      const known = plans.get(key);
+      if (known !== undefined) known.targets.push(target);
+      else plans.set(key, { id, host, field, match, rank, targets: [target] });
+    }
+  }
+  return plans.values();
+}
+
+function routeOf(subject: Subject, plan: Plan): Route {
+  const { kind } = subject.object;
+  const { namespace, name } = subject.object.metadata;
+  const id = idOf(subject, plan);
+  return {
+    id,
+    origin: { kind, namespace, name, field: plan.field },
+    match: { path: plan.match, methods: [], headers: [], cookies: [], queries: [] },
+    action: actionOf(subject, plan, id),
+    policy: DEFAULT_POLICY,
+  };
+}
+
+/** Stable as long as the object keeps its name and the path its place in it. */
+function idOf(subject: Subject, plan: Plan): string {
+  const { kind, metadata } = subject.object;
+  return `${kind} ${metadata.namespace}/${metadata.name} ${plan.id}`;
+}
+
+function actionOf(subject: Subject, plan: Plan, id: string): Action {
+  const { snapshot, draft, object, asked } = subject;
+  const { namespace } = object.metadata;
+  const several = plan.targets.length > 1;
+  const members = new Map<string, Member>();
+  plan.targets.forEach((target, i) => {
+    // The backend of a broken target is the route's own, and each of several is another one.
+    const own = i === 0 ? id : `${id} ${i}`;
+    const site = { id: own, namespace, effect: several ? SHARE_503 : PATH_503 };
+    const member = resolve(snapshot, draft, target, site);
+    if (members.has(member.backend)) remarkTwice(subject, plan, member);
+    members.set(member.backend, member);
+  });
+  if (asked.blocked !== "") return refuse(draft, id, asked.blocked);
+  // Weights are of paths that rules share; a default backend stands alone.
+  const weights = plan.rank === REST ? null : asked.weights;
+  const [only] = members.values();
+  if (only === undefined) return refuse(draft, id, "it has no backend");
+  const alone = weights === null || (weights.unreadable && members.size === 1);
+  if (!alone) return divideAction(subject, plan, weights, [...members.values()]);
+  return { kind: "forward", split: [{ backend: only.backend, weight: 1 }], cursor: NONE };
+}
+
+function divideAction(
+  subject: Subject,
+  plan: Plan,
+  weights: Weights,
+  members: readonly Member[],
+): Action {
+  const shares = divide(members, weights);
+  if (shares.ok) return { kind: "forward", split: shares.value, cursor: NONE };
+  const { reason, hint } = shares;
+  // An annotation that cannot be read at all has been remarked once, on itself.
+  if (!weights.unreadable) {
+    subject.field.remark({ field: plan.field, reason, hint, effect: PATH_503 });
+  }
+  return refuse(subject.draft, idOf(subject, plan), reason);
+}
+
+/** Requests go to a backend that is never ready: they answer 503, and the reason is on record. */
+function refuse(draft: Draft, id: string, reason: string): Action {
+  draft.put({ id, endpoints: [], reason });
+  return { kind: "forward", split: [{ backend: id, weight: 1 }], cursor: NONE };
+}
+
+function remarkTwice(subject: Subject, plan: Plan, member: Member): void {
+  const reason = `${member.backend} is listed twice on path ${plan.match.value}`;
+  subject.field.remark({ level: "warning", field: plan.field, reason, effect: "it counts once" });
+}
