@@ -39,7 +39,8 @@ export function resolve(snapshot: Snapshot, draft: Draft, target: Target, site: 
   const key = `${site.namespace}/${target.name}`;
   const broken = (where: Field, reason: string, hint: string): Member => {
     where.remark({ field: where.path, reason, hint, effect: site.effect });
-    const name = `${key}:${target.port}`;
+    // No id of a real backend starts like this: a broken path never shares one with a whole path.
+    const name = `?${key}:${target.port}`;
     const backend = name.length > ID_MAX ? site.id : name;
     draft.put({ id: backend, endpoints: [], reason });
     return { service: target.name, backend, pods: PODS_UNKNOWN };
