@@ -17,6 +17,8 @@ const DEFAULTS = { http: "127.0.0.1:8000", admin: "127.0.0.1:8080" };
 const EXAMPLES = fileURLToPath(new URL("../k8s/examples", import.meta.url));
 /** Any name under nip.io is the address in it, so browsers need no set-up. */
 const DOMAIN = "127.0.0.1.nip.io";
+/** Listening here, `localhost` leads to us. */
+const LOCAL = new Set(["127.0.0.1", "0.0.0.0", "::"]);
 
 /** Serves the examples, or the folders given instead, and the cheeses, until asked to stop. */
 export async function demo(given: Given, openPlane: OpenPlane): Promise<number> {
@@ -55,7 +57,8 @@ function speaker(folders: readonly string[]): Voice {
 
 function welcome(doors: Doors, folders: readonly string[], findings: readonly Finding[]): string {
   const first = doors.http[0] ?? { host: "127.0.0.1", port: 0 };
-  const at = `localhost:${first.port}`;
+  const local = LOCAL.has(first.host);
+  const at = local ? `localhost:${first.port}` : showAddress(first);
   const curl = (name: string): string => `curl -H 'Host: ${name}.${DOMAIN}' ${at}`;
   const silent = curl("cheeseplate").replace("curl", "curl -s");
   const eight = `for i in 1 2 3 4 5 6 7 8; do ${silent} | head -1; done`;
@@ -76,7 +79,7 @@ Half of the cheeseplate is cheddar, a quarter stilton, a quarter wensleydale:
 Edit a file in ${folders.join(", ")}
 and traffic moves at once. What is served: curl http://${showAddress(doors.admin)}/api/routes
 
-${findings.length === 0 ? "Nothing is wrong with the manifests." : `Found in the manifests:\n${found}`}
+${found === "" ? "Nothing is wrong with the manifests." : `Found in the manifests:\n${found}`}
 Ctrl-C stops.
 `;
 }

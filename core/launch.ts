@@ -25,20 +25,37 @@ export type Launch = (index: number, events: ChildEvents) => Child;
 export function launcher(cursorsFd: number | null): Launch {
   const command = Bun.isStandaloneExecutable ? [process.execPath] : [process.execPath, Bun.main];
   return (index, events) => {
-    const child = Bun.spawn(command, {
-      env: { ...process.env, [WORKER_VARIABLE]: String(index) },
-      stdio: ["ignore", "inherit", "inherit", ...(cursorsFd === null ? [] : [cursorsFd])],
-      serialization: "advanced",
-      ipc: (message) => events.message(message as FromWorker),
-      onExit: (_child, code, signal) => {
-        events.gone(signal === null ? `code ${code}` : `signal ${signal}`);
-      },
-    });
-    return {
-      pid: child.pid,
-      send: (message) => send(child, message),
-      kill: () => child.kill("SIGKILL"),
-    };
+    try {
+      return spawn(command, { index, cursorsFd, events });
+    } catch (error) {
+      // No process or no memory to be had: the same as one that died at once.
+      queueMicrotask(() => events.gone(String(error)));
+      return { pid: 0, send: () => {}, kill: () => {} };
+    }
+  };
+}
+
+function spawn(
+  command: readonly string[],
+  start: Readonly<{ index: number; cursorsFd: number | null; events: ChildEvents }>,
+): Child {
+  const { index, cursorsFd, events } = start;
+  let over = false;
+  const child = Bun.spawn([...command], {
+    env: { ...process.env, [WORKER_VARIABLE]: String(index) },
+    stdio: ["ignore", "inherit", "inherit", ...(cursorsFd === null ? [] : [cursorsFd])],
+    serialization: "advanced",
+    // What it wrote last may be read after its end is known.
+    ipc: (message) => (over ? undefined : events.message(message as FromWorker)),
+    onExit: (_child, code, signal) => {
+      over = true;
+      events.gone(signal === null ? `code ${code}` : `signal ${signal}`);
+    },
+  });
+  return {
+    pid: child.pid,
+    send: (message) => send(child, message),
+    kill: () => child.kill("SIGKILL"),
   };
 }
 

@@ -33,7 +33,7 @@ export type SupervisorConfig = Readonly<{
   clock: Clock;
 }>;
 
-/** How starting ended: all workers listen, or one of them cannot, for this reason. */
+/** How starting ended: all workers serve, or one of them cannot listen, for this reason. */
 export type Started = Readonly<{ ok: true } | { ok: false; reason: string }>;
 
 /** One worker, as `/readyz` shows it. `version` is the last one it acknowledged. */
@@ -164,19 +164,11 @@ export class Supervisor implements Workers {
   #receive(slot: Slot, message: FromWorker): void {
     switch (message.kind) {
       case "ready":
-        slot.ready = true;
-        slot.cancel();
-        slot.child?.send({
-          kind: "start",
-          http: this.#config.http,
-          cursors: this.#config.cursors,
-        });
-        return this.#send(slot);
+        return this.#greet(slot);
       case "listening":
         slot.serving = true;
         this.#addresses = message.addresses;
         log("info", "worker serves", { worker: slot.index, pid: slot.child?.pid ?? 0 });
-        if (this.#slots.every((each) => each.serving)) this.#settleStart({ ok: true });
         return;
       case "failed":
         log("error", "worker cannot listen", { worker: slot.index, reason: message.reason });
@@ -189,6 +181,16 @@ export class Supervisor implements Workers {
       default:
         return unreachable(message);
     }
+  }
+
+  #greet(slot: Slot): void {
+    const { http, cursors } = this.#config;
+    slot.cancel();
+    // What was sent before may have been lost, a drain included.
+    if (this.#draining) return slot.child?.send({ kind: "drain", deadlineMs: 0 });
+    slot.ready = true;
+    slot.child?.send({ kind: "start", http, cursors });
+    this.#send(slot);
   }
 
   #send(slot: Slot): void {
@@ -208,6 +210,8 @@ export class Supervisor implements Workers {
     if (applied) slot.acked = sent;
     this.#send(slot);
     this.#settle();
+    const all = this.#slots.every((each) => each.serving && each.settled > 0);
+    if (all) this.#settleStart({ ok: true });
   }
 
   #gone(slot: Slot, why: string): void {

@@ -103,11 +103,14 @@ test("a worker gets its addresses first, and its model only when it is ready", (
   assert.equal(deltas(launched[0]!), ["0-1"]);
 });
 
-test("started when all listen; failed when one cannot", async () => {
+test("started when all serve their first model; failed when one cannot listen", async () => {
   const good = stage(2);
-  listening(good.launched[0]!);
+  good.launched.forEach(ready);
+  void good.supervisor.publish(model(1));
+  good.launched.forEach(listening);
+  applied(good.launched[0]!, 1);
   assert.not.ok(await settled(good.supervisor.started));
-  listening(good.launched[1]!);
+  applied(good.launched[1]!, 1);
   assert.equal(await good.supervisor.started, { ok: true });
   const bad = stage(2);
   listening(bad.launched[0]!);
@@ -221,6 +224,15 @@ test("drain tells every worker, restarts none and ends with the last of them", a
   assert.ok(await settled(waiting));
   clock.advance(120_000);
   assert.is(launched.length, 3);
+});
+
+test("a worker that comes up during a drain is sent home", async () => {
+  const { launched, supervisor } = stage(1);
+  const drained = supervisor.drain(500);
+  ready(launched[0]!);
+  assert.equal(launched[0]!.inbox.at(-1), { kind: "drain", deadlineMs: 0 });
+  launched[0]!.events.gone("code 0");
+  assert.ok(await settled(drained));
 });
 
 test("a drain that does not end in time is ended", () => {

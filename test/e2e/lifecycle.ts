@@ -10,6 +10,9 @@ import { alive, get, runToEnd, startRind, until } from "./program.ts";
 /** An origin that answers when the test lets it. */
 type Origin = { server: Server; port: number; asked: Socket[] };
 
+/** Absence of an exit code. */
+const NONE = -1;
+
 const lifecycle = suite("lifecycle");
 let origin: Origin;
 let folder = "";
@@ -89,6 +92,26 @@ lifecycle("a drain has an end: what does not finish is cut", async () => {
   await until("the origin is asked", () => origin.asked.length > 0);
   assert.is(await rind.stop(), 0);
   assert.is.not(await answer, "200");
+  origin.asked.pop()!.destroy();
+});
+
+lifecycle("a second signal does not wait", async () => {
+  const rind = await startRind(run(2));
+  const { workers } = await rind.readiness();
+  const answer = rind.get("slow.example").catch(() => "cut");
+  await until("the origin is asked", () => origin.asked.length > 0);
+  let code = NONE;
+  void rind.exited.then((exit) => {
+    code = exit;
+  });
+  // Signals close together count as one: only those that follow later are a second one.
+  await until("it is gone", () => {
+    if (code === NONE) process.kill(rind.pid, "SIGTERM");
+    return code !== NONE;
+  });
+  assert.is(code, 130);
+  assert.is(await answer, "cut");
+  await until("no worker is left", () => workers.every(({ pid }) => !alive(pid)));
   origin.asked.pop()!.destroy();
 });
 
