@@ -90,19 +90,16 @@ function split(text: string): readonly Document[] {
   const documents: Document[] = [];
   let start = 0;
   let first = -1;
-  let marked = false;
   const close = (end: number): void => {
     const own = { lines: lines.slice(start, end), startLine: start + 1, firstLine: first + 1 };
     if (first >= 0) documents.push(own);
     start = end;
     first = -1;
-    marked = false;
   };
   for (const [index, line] of lines.entries()) {
     if (MARK.test(line)) {
-      // Directives and comments above the mark belong to the document below it.
-      if (first >= 0 || marked) close(index);
-      marked = true;
+      // Directives above the mark go with what ends here: nothing in a manifest depends on them.
+      close(index);
       if (!EMPTY.test(line.slice(3))) first = index;
     } else if (END.test(line)) {
       close(index + 1);

@@ -19,7 +19,12 @@ const CASES: readonly [name: string, script: string, calls: readonly number[]][]
   ["hurry after a call of touches keeps its distance", "t 10 h 50", [10, 20]],
   ["hurry waits with changes that wait", "t 5 h 50", [10]],
   ["a touch puts off a hurried call", "h t 50", [10]],
-  ["a touch after a hurried call that waits has its own maximum", "h 1 h 8 t 50", [0, 19]],
+  ["a touch puts off a hurried call that waits", "h 1 h 8 t 50", [0, 19]],
+  [
+    "a touch after a storm has a maximum of its own",
+    "t 9 t 9 t 9 t 9 t 9 t 9 t 9 t 9 t 9 t 9 t 9 t 2 h 1 t 50",
+    [100, 112],
+  ],
   ["nothing is called after cancel", "t 5 c 50 h c 50", []],
   ["it works again after cancel", "t 5 c t 50", [15]],
 ];

@@ -49,6 +49,7 @@ const BROKEN: readonly [name: string, text: string, field: string, names: string
     "document 1, line 92",
     "",
   ],
+  ["an error behind a list", `a: [\n${"  1,\n".repeat(20)}]\nb: c: d\n`, "document 1, line 23", ""],
   ["an unknown alias", `a: 1\nb: *nobody\n`, "document 1, line 2", ""],
   ["a template", `a: 1\n{{ if .x }}\nb: 2\n`, "document 1, line 2", ""],
   ["blank lines before it", `a: 1\n\n# here\n\nb: c: d\n`, "document 1, line 5", ""],

@@ -1,0 +1,260 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type FakeClock, fakeClock } from "../../core/clock.ts";
+import { DEFAULT_POLICY, type Model, NONE, type Route } from "../../core/model.ts";
+import type { Finding } from "../finding.ts";
+import { Loop } from "../loop.ts";
+import type { Snapshot } from "../snapshot.ts";
+import type { SourceEvent } from "../source/source.ts";
+import { ingress, slice } from "./fixture/objects.ts";
+
+const FINDING: Finding = {
+  level: "warning",
+  kind: "File",
+  namespace: "",
+  name: "a.yaml",
+  field: "",
+  reason: "is empty",
+  hint: "",
+  effect: "",
+};
+
+type Rig = {
+  readonly clock: FakeClock;
+  readonly loop: Loop;
+  readonly tell: (event: SourceEvent) => void;
+  /** `version hosts findings` of each publish. */
+  readonly published: string[];
+  readonly models: Model[];
+  readonly reports: string[];
+  /** What translate and publish do next: a text is thrown, a promise is waited for. */
+  translateFails: string;
+  publishes: () => Promise<void> | void;
+};
+
+function rig(): Rig {
+  const clock = fakeClock();
+  let sink: (event: SourceEvent) => void = () => assert.unreachable();
+  const loop = new Loop({
+    clock,
+    source: { watch: (to) => void (sink = to), stop: () => void (sink = () => {}) },
+    translate: (snapshot) => {
+      if (made.translateFails !== "") throw new Error(made.translateFails);
+      return { model: modelOf(snapshot), findings: [] };
+    },
+    publish: (model, findings) => {
+      made.models.push(model);
+      const hosts = model.hosts.map(({ name }) => name).join(",");
+      const reasons = findings.map(({ kind }) => kind).join(",");
+      made.published.push(`${model.version} ${hosts} ${reasons}`);
+      return made.publishes();
+    },
+    report: (what, error) => made.reports.push(`${what}: ${error}`),
+  });
+  const tell = (event: SourceEvent): void => sink(event);
+  const lists = { published: [], models: [], reports: [] };
+  const made: Rig = { clock, loop, tell, ...lists, translateFails: "", publishes: () => {} };
+  return made;
+}
+
+/** A host for each Ingress, a backend for each Service that has slices. */
+function modelOf(snapshot: Snapshot): Model {
+  return {
+    version: 0,
+    hosts: snapshot.ingresses.map((object) => ({
+      name: object.metadata.name,
+      routes: [splitRoute(object.metadata.name)],
+    })),
+    backends: [...snapshot.slices].map(([id, slices]) => ({
+      id,
+      endpoints: slices.flatMap((object) => {
+        const endpoints = object["endpoints"] as readonly { addresses: readonly string[] }[];
+        return endpoints.map(({ addresses: [address = ""] }) => ({ address, port: 1, uid: "" }));
+      }),
+      reason: "",
+    })),
+  };
+}
+
+function splitRoute(id: string): Route {
+  const split = [
+    { backend: "a", weight: 1 },
+    { backend: "b", weight: 1 },
+  ];
+  const path = { kind: "prefix", value: "/" } as const;
+  return {
+    id,
+    origin: { kind: "Ingress", namespace: "default", name: id, field: "" },
+    match: { path, methods: [], headers: [], cookies: [], queries: [] },
+    action: { kind: "forward", split, cursor: NONE },
+    policy: DEFAULT_POLICY,
+  };
+}
+
+/** Lets all promises that can go on go on. */
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function pass(on: Rig, ms: number): Promise<void> {
+  on.clock.advance(ms);
+  await settle();
+}
+
+/** A rig whose first model is published: the Ingress `one`. */
+async function running(): Promise<Rig> {
+  const on = rig();
+  on.loop.start();
+  on.tell({ type: "put", object: ingress("one") });
+  on.tell({ type: "synced" });
+  await pass(on, 0);
+  assert.equal(on.published, ["1 one "]);
+  return on;
+}
+
+test("nothing is published before the source has told everything, and then at once", async () => {
+  const on = rig();
+  on.loop.start();
+  on.tell({ type: "put", object: ingress("one") });
+  on.tell({ type: "findings", findings: [FINDING] });
+  await pass(on, 60_000);
+  assert.equal(on.published, []);
+  on.tell({ type: "synced" });
+  await pass(on, 0);
+  assert.equal(on.published, ["1 one File"]);
+});
+
+test("an empty cluster is published as version 1", async () => {
+  const on = rig();
+  on.loop.start();
+  on.tell({ type: "synced" });
+  await pass(on, 0);
+  assert.equal(on.published, ["1  "]);
+});
+
+test("a storm of changes is one model, after 10 ms of quiet", async () => {
+  const on = await running();
+  for (let i = 0; i < 50; i++) {
+    on.tell({ type: "put", object: ingress("two", { spec: i }) });
+    await pass(on, 1);
+  }
+  await pass(on, 8);
+  assert.is(on.published.length, 1);
+  await pass(on, 1);
+  assert.equal(on.published, ["1 one ", "2 one,two "]);
+});
+
+test("a storm that does not end is published every 100 ms", async () => {
+  const on = await running();
+  for (let i = 0; i < 250; i++) {
+    on.tell({ type: "put", object: ingress(`i${i}`) });
+    await pass(on, 1);
+  }
+  assert.is(on.published.length, 1 + 2);
+});
+
+test("a change of endpoints alone is published at once", async () => {
+  const on = await running();
+  await pass(on, 50);
+  on.tell({ type: "put", object: slice("s-1", "s", ["10.0.0.1"]) });
+  await pass(on, 0);
+  assert.equal(on.models[1]?.backends[0]?.endpoints[0]?.address, "10.0.0.1");
+  assert.is(on.models[1]?.hosts[0], on.models[0]?.hosts[0], "hosts are shared");
+});
+
+test("what changes nothing in the model publishes nothing", async () => {
+  const on = await running();
+  on.tell({ type: "put", object: ingress("one") });
+  on.tell({ type: "put", object: ingress("one", { spec: "no matter" }) });
+  on.tell({ type: "gone", object: ingress("never") });
+  await pass(on, 200);
+  assert.is(on.published.length, 1);
+});
+
+test("findings alone are published under the same version", async () => {
+  const on = await running();
+  on.tell({ type: "findings", findings: [FINDING] });
+  await pass(on, 10);
+  on.tell({ type: "findings", findings: [] });
+  await pass(on, 10);
+  assert.equal(on.published, ["1 one ", "1 one File", "1 one "]);
+});
+
+test("a bug in translate keeps the last good model, is a finding and is reported once", async () => {
+  const on = await running();
+  on.translateFails = "boom";
+  for (const name of ["two", "three"]) {
+    on.tell({ type: "put", object: ingress(name) });
+    await pass(on, 10);
+  }
+  assert.equal(on.published, ["1 one ", "1 one Rind"]);
+  assert.equal(on.reports, ["translate failed: Error: boom"]);
+  on.translateFails = "";
+  on.tell({ type: "put", object: ingress("four") });
+  await pass(on, 10);
+  assert.is(on.published[2], "2 four,one,three,two ");
+});
+
+test("a bug in the first translation publishes nothing, and the next one counts", async () => {
+  const on = rig();
+  on.translateFails = "boom";
+  on.loop.start();
+  on.tell({ type: "synced" });
+  await pass(on, 0);
+  on.translateFails = "";
+  on.tell({ type: "put", object: ingress("one") });
+  await pass(on, 10);
+  assert.equal(on.published, ["1 one "]);
+});
+
+test("one publish runs at a time; what came meanwhile is one model after it", async () => {
+  const on = await running();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  on.publishes = () => promise;
+  on.tell({ type: "put", object: ingress("two") });
+  await pass(on, 10);
+  for (const name of ["three", "four"]) {
+    on.tell({ type: "put", object: ingress(name) });
+    await pass(on, 50);
+  }
+  assert.equal(on.published, ["1 one ", "2 one,two "]);
+  resolve();
+  await settle();
+  assert.equal(on.published.slice(2), ["3 four,one,three,two "]);
+});
+
+test("a publish that fails is tried again every second, and reported once", async () => {
+  const on = await running();
+  on.publishes = () => Promise.reject(new Error("no worker"));
+  on.tell({ type: "put", object: ingress("two") });
+  await pass(on, 10);
+  await pass(on, 1_000);
+  on.publishes = () => {};
+  await pass(on, 1_000);
+  await pass(on, 10_000);
+  assert.equal(on.published.slice(1), ["2 one,two ", "2 one,two ", "2 one,two "]);
+  assert.equal(on.reports, ["publish failed: Error: no worker"]);
+});
+
+test("splits have shared counters, and keep them", async () => {
+  const on = await running();
+  on.tell({ type: "put", object: ingress("another") });
+  await pass(on, 10);
+  const cursors = on.models[1]?.hosts.map(({ name, routes: [route] }) => {
+    return [name, route?.action.kind === "forward" ? route.action.cursor : NONE];
+  });
+  assert.equal(cursors, [
+    ["another", 1],
+    ["one", 0],
+  ]);
+});
+
+test("after stop nothing is published, whatever was waiting", async () => {
+  const on = await running();
+  on.tell({ type: "put", object: ingress("two") });
+  on.loop.stop();
+  await pass(on, 10_000);
+  assert.is(on.published.length, 1);
+});
+
+test.run();
