@@ -103,10 +103,7 @@ function follow(
   const loop = new Loop({
     clock: systemClock,
     source: new FolderSource(config.manifests, systemClock),
-    translate: (snapshot) => {
-      const { model, findings } = translate(snapshot, { ...config.adoption, version: 0 });
-      return { model, findings: [...snapshot.findings, ...findings] };
-    },
+    translate: (snapshot) => translate(snapshot, { ...config.adoption, version: 0 }),
     // Not waited for: the workers skip versions that they are too slow for, each on its own.
     publish: (model, findings) => {
       const known = new Set(board.findings.map(describeFinding));

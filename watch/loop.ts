@@ -32,7 +32,10 @@ const BUG: Finding = {
 export type LoopConfig = Readonly<{
   clock: Clock;
   source: Source;
-  /** The loop gives the model its version and its cursors, whatever it comes with. */
+  /**
+   * The loop gives the model its version and its cursors, whatever it comes with, and adds the
+   * findings of the source, which are to be had even when this fails.
+   */
   translate: (snapshot: Snapshot) => Translation;
   /**
    * Makes a model live, with everything there is to say about it. One call at a time: the next

@@ -163,7 +163,7 @@ test("a file that stops parsing keeps its last good objects", (here) => {
   assert.equal(listener.findings, []);
 });
 
-test("a folder that is away keeps its objects, and what is different afterwards is told", (here) => {
+test("a folder that is away keeps its objects; what differs afterwards is told", (here) => {
   const clock = fakeClock();
   const folder = join(here.folder, "manifests");
   mkdirSync(folder);
@@ -206,7 +206,7 @@ test("a file that cannot be read any more keeps its objects", (here) => {
   assert.equal(listener.findings, [`${path} cannot be read (ELOOP)`]);
 });
 
-test("of an object in two folders the first by path counts, and the next one takes over", (here) => {
+test("of an object in two folders the first by path counts, then the next one", (here) => {
   const clock = fakeClock();
   const [one, two] = [join(here.folder, "1"), join(here.folder, "2")];
   for (const folder of [one, two]) mkdirSync(folder);

@@ -180,7 +180,7 @@ test("findings alone are published under the same version", async () => {
   assert.equal(on.published, ["1 one ", "1 one File", "1 one "]);
 });
 
-test("a bug in translate keeps the last good model, is a finding and is reported once", async () => {
+test("a bug in translate keeps the last good model and is reported once", async () => {
   const on = await running();
   on.translateFails = "boom";
   for (const name of ["two", "three"]) {

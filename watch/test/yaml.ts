@@ -4,7 +4,8 @@ import { readManifest } from "../source/yaml.ts";
 
 const A = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n";
 const B = "apiVersion: v1\nkind: Service\nmetadata: {name: b}\n";
-const LIST = `apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: a}}
+const LIST = `apiVersion: v1\nkind: List\nitems:
+- {apiVersion: v1, kind: Service, metadata: {name: a}}
 - {apiVersion: v1, kind: Secret}\n- {apiVersion: v1, kind: Service, metadata: {name: b}}\n`;
 
 /** Texts and the names of the objects that are read from them, without any finding. */
