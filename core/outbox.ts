@@ -66,7 +66,8 @@ export class Outbox {
   }
 
   #keep(bytes: Uint8Array, from: number, to: number, owned: boolean): void {
-    this.#chunks.push(owned ? bytes : bytes.slice(from, to));
+    // Not `slice`: that of a Buffer is a view, and the slab is filled again before this leaves.
+    this.#chunks.push(owned ? bytes : Buffer.from(bytes.subarray(from, to)));
     this.#from.push(owned ? from : 0);
     this.#to.push(owned ? to : to - from);
     this.size += to - from;
