@@ -513,6 +513,17 @@ const EXPECT: readonly RequestCase[] = [
   ["folded", post("Expect: 100-\r\n continue\r\nContent-Length: 5\r\n"), 400],
 ];
 
+/** RFC 9110 §7.6.3: our own pseudonym in `Via` more than three times is a loop. */
+const VIA: readonly RequestCase[] = [
+  ["three times", get("Via: 1.1 rind, 1.0 rind\r\nVia: 1.1 rind\r\n"), { method: "GET" }],
+  ["four times", get("Via: 1.1 rind, 1.0 rind\r\nVia: 1.1 rind\r\nVia: 1.1 RIND\r\n"), 508],
+  [
+    "others",
+    get(`Via: ${"1.1 other, 1.1 grind, 1.1 rind2, ".repeat(3)}1.1 x\r\n`),
+    { method: "GET" },
+  ],
+];
+
 const prefix = (what: string, cases: readonly RequestCase[]): RequestCase[] =>
   cases.map(([name, bytes, expected]) => [`${what}: ${name}`, bytes, expected]);
 
@@ -524,4 +535,5 @@ export const REQUEST_CASES: readonly RequestCase[] = [
   ...prefix("host", HOSTS),
   ...prefix("connection", CONNECTION),
   ...prefix("expect", EXPECT),
+  ...prefix("via", VIA),
 ];
