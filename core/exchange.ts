@@ -1,7 +1,7 @@
 /**
  * An exchange: one request with its response, from head to finish. It stands between a downstream
  * stream and an upstream stream and knows neither's codec: bytes and heads go through, backpressure
- * goes back, and every exchange, good or bad, ends in `#finish` exactly once.
+ * goes back, and every exchange, good or bad, ends in `#finish` exactly once, then `down.over`.
  */
 import { assert } from "./assert.ts";
 import { BODY_TOO_LARGE, CLIENT_GONE, FAULTS } from "./fault.ts";
@@ -74,6 +74,8 @@ export class Exchange {
   idempotent = false;
   expects = false;
   switches = false;
+  /** The client's connection must not carry another request. */
+  last = false;
   /** Body bytes passed on so far. */
   sent = 0;
   requestDone = false;
@@ -100,6 +102,7 @@ export class Exchange {
     this.idempotent = false;
     this.expects = false;
     this.switches = false;
+    this.last = false;
     this.sent = 0;
     this.requestDone = false;
     this.answered = false;
@@ -176,19 +179,20 @@ export class Exchange {
 
   /** The response is complete. The upstream has let go of this exchange already. */
   responseEnd(): void {
-    this.up = null;
     this.down.sendEnd();
     this.down.flush();
     this.#finish();
+    this.down.over();
   }
 
   // === both ===
 
-  /** Answers with the rind's own response (redirect, fixed response) and ends the exchange. */
+  /** Answers with rind's own response (redirect, fixed response) and ends the exchange. */
   answer(status: number, body: Uint8Array, extra: string): void {
     this.answered = true;
-    this.down.answer(status, body, extra);
     this.#finish();
+    this.down.answer(status, body, extra);
+    this.down.over();
   }
 
   /** Ends the exchange with a fault, or takes it to another connection where that is allowed. */
@@ -196,19 +200,20 @@ export class Exchange {
     if (this.finished) return;
     if (!this.answered && this.#router.retry(this, fault)) return;
     const up = this.up;
-    this.up = null;
+    // Before anything else: closing either side must not come back here.
+    this.#finish();
     if (up !== null) up.abort();
     if (this.answered) this.down.abort();
     else this.down.answer(FAULTS[fault]!.status, faultBody(fault), faultLines(fault));
     this.answered = true;
-    this.#finish();
+    this.down.over();
   }
 
   #finish(): void {
     assert(!this.finished, "an exchange finishes once");
     this.finished = true;
+    this.up = null;
     this.replay = NO_BYTES;
-    this.down.over();
   }
 }
 

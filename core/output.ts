@@ -28,6 +28,11 @@ export class Output {
 
   // === hot ===
 
+  /** To be called before a head is written into the slab. */
+  begin(): void {
+    this.#slab.claim(this);
+  }
+
   /** Body bytes, framed as `chunks` says. False: something waits, hold the source. */
   body(bytes: Buffer, from: number, to: number): boolean {
     const slab = this.#slab;
@@ -42,7 +47,9 @@ export class Output {
 
   /** The end of a body. */
   end(): void {
-    if (this.chunks) this.#slab.add(LAST_CHUNK);
+    if (!this.chunks) return;
+    this.#slab.claim(this);
+    this.#slab.add(LAST_CHUNK);
   }
 
   /** Writes what was laid together. False: something waits. */
@@ -56,6 +63,7 @@ export class Output {
 
   #bodyInChunks(bytes: Buffer, from: number, to: number): boolean {
     const slab = this.#slab;
+    slab.claim(this);
     for (let at = from; at < to;) {
       if (slab.room < COPY_MAX) this.flush();
       const end = Math.min(to, at + slab.room - CHUNK_FRAMING - LAST_CHUNK.length);
@@ -81,12 +89,14 @@ export class Output {
   /** Takes over what another output never got to send. */
   adopt(other: Output): void {
     this.chunks = other.chunks;
+    other.flush();
     this.#outbox.adopt(other.#outbox);
   }
 
   /** No more bytes leave. */
   close(): void {
     this.sink = null;
+    this.#slab.disown(this);
     this.#outbox.clear();
   }
 }

@@ -3,11 +3,29 @@
  * side by side and leave in one write. It is empty again before the callback that filled it
  * returns, so it is shared by all connections of the worker.
  */
+import { assert } from "./assert.ts";
+
 export class Slab {
   /** Larger than the largest head with all its additions, plus a body piece worth copying. */
   readonly bytes = Buffer.allocUnsafeSlow(256 * 1024);
   /** How much of `bytes` is filled. */
   end = 0;
+  /** Whose bytes these are. */
+  #owner: object | null = null;
+
+  /** To be called before filling. Bytes of two connections must never lie side by side. */
+  claim(owner: object): void {
+    if (this.#owner === owner) return;
+    assert(this.end === 0, "a slab changes hands empty");
+    this.#owner = owner;
+  }
+
+  /** Throws away what `owner` laid down; a connection that dies leaves nothing behind. */
+  disown(owner: object): void {
+    if (this.#owner !== owner) return;
+    this.end = 0;
+    this.#owner = null;
+  }
 
   /** Free bytes. */
   get room(): number {

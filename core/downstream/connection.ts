@@ -160,7 +160,8 @@ export class DownstreamConnection implements Downstream, Timed {
     const flags = head.flags;
     if (this.forwarded === NO_BYTES) this.#introduce();
     const keep = head.minor === 1 ? (flags & flag.CLOSE) === 0 : (flags & flag.KEEP_ALIVE) !== 0;
-    this.#keep = keep && !this.#site.draining;
+    // A handshake that is refused leaves bytes behind that are no request (RFC 6455 §4.2.2).
+    this.#keep = keep && !this.#site.draining && !exchange.switches;
     this.#minor = head.minor;
     this.#discarded = 0;
     this.#tunnel = false;
@@ -210,11 +211,13 @@ export class DownstreamConnection implements Downstream, Timed {
     const unsized = kind === BY_CHUNKS || kind === BY_CLOSE;
     this.#out.chunks = unsized && this.#minor === 1;
     if (unsized && this.#minor === 0) this.#keep = false;
-    if (this.#site.draining || !this.#discardable()) this.#keep = false;
+    if (!this.#mayStay()) this.#keep = false;
     let say = write.SAY_NOTHING;
     if (!this.#keep) say = write.SAY_CLOSE;
     else if (this.#minor === 0) say = write.SAY_KEEP_ALIVE;
-    write.writeResponse(SLAB, head, this.#out.chunks ? BY_CHUNKS : kind, say);
+    const framing = this.#out.chunks ? BY_CHUNKS : unsized ? BY_CLOSE : kind;
+    this.#out.begin();
+    write.writeResponse(SLAB, head, framing, say);
   }
 
   sendBody(bytes: Buffer, from: number, to: number): boolean {
@@ -237,8 +240,8 @@ export class DownstreamConnection implements Downstream, Timed {
   /** The exchange is over: the next request, or the end of the connection. */
   over(): void {
     if (this.#state === DEAD || this.#state === LINGER) return;
-    if (this.#state === BODY_STATE && this.#keep && !this.#tunnel) this.resume();
-    else this.#ready();
+    this.resume();
+    if (this.#state !== BODY_STATE || !this.#keep || this.#tunnel) this.#ready();
   }
 
   #ready(): void {
@@ -252,6 +255,11 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   // === cold ===
+
+  /** Whether the connection may carry another request after the current one. */
+  #mayStay(): boolean {
+    return !this.#site.draining && !this.#exchange.last && this.#discardable();
+  }
 
   /** Whether the rest of the request may be read and dropped, so that the connection stays. */
   #discardable(): boolean {
@@ -272,6 +280,7 @@ export class DownstreamConnection implements Downstream, Timed {
 
   sendInterim(head: Head): void {
     if (this.#minor === 0) return;
+    this.#out.begin();
     write.writeResponse(SLAB, head, NO_BODY, write.SAY_NOTHING);
     this.flush();
   }
@@ -281,6 +290,7 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   sendSwitch(head: Head): void {
+    this.#out.begin();
     write.writeResponse(SLAB, head, NO_BODY, write.SAY_UPGRADE);
     this.flush();
     this.#tunnel = true;
@@ -294,11 +304,10 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   answer(status: number, body: Uint8Array, extra: string): void {
-    if (!this.#discardable()) this.#keep = false;
+    if (!this.#mayStay()) this.#keep = false;
     const bodiless = this.#headMethod || status === 204 || status === 304;
-    const close = !this.#keep || this.#site.draining;
-    if (close) this.#keep = false;
-    writeAnswer(SLAB, { status, length: body.length, extra, close });
+    this.#out.begin();
+    writeAnswer(SLAB, { status, length: body.length, extra, close: !this.#keep });
     if (!bodiless) this.#out.raw(body);
     this.flush();
   }
@@ -325,8 +334,9 @@ export class DownstreamConnection implements Downstream, Timed {
 
   #introduce(): void {
     const socket = this.#socket!;
-    const arrival = { address: socket.remoteAddress, port: socket.localPort };
-    this.forwarded = forwardedLines({ ...arrival, scheme: "http" });
+    // A client that reset the connection already has no address any more.
+    const address = (socket.remoteAddress as string | undefined) ?? "unknown";
+    this.forwarded = forwardedLines({ address, port: socket.localPort, scheme: "http" });
   }
 
   /** A head that cannot be understood: one answer, then no more is read. */

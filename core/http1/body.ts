@@ -58,7 +58,9 @@ const COLON = 58;
 
 const SIZE_DIGITS_MAX = 16;
 const EXTENSION_MAX = 256;
-/** Framing bytes allowed beyond twice the data: a body must not be mostly framing. */
+/** Framing bytes a chunk of any size needs: size, two line ends and a little room. */
+const CHUNK_CREDIT = 16;
+/** Further framing bytes allowed beyond twice the data: a body must not be mostly extensions. */
 const OVERHEAD_MAX = 16_384;
 const TRAILER_MAX = 8_192;
 const TRAILER_LINES_MAX = 32;
@@ -124,6 +126,10 @@ export class Body {
 
   #nextChunked(bytes: Uint8Array, from: number, end: number): number {
     let at = from;
+    if (this.#state === DONE || this.#state === FAILED) {
+      this.at = from;
+      return this.#state === DONE ? ENDED : BROKEN;
+    }
     while (at < end) {
       if (this.#state === CHUNK) {
         const size = Math.min(end - at, this.left);
@@ -191,6 +197,7 @@ export class Body {
   }
 
   #sized(): number {
+    this.#overhead -= CHUNK_CREDIT;
     if (this.left > 0) return CHUNK;
     this.#line = 0;
     return TRAILER_START;

@@ -196,9 +196,9 @@ function upgradeToken(head: Head, from: number, to: number): void {
 /** Counts our own pseudonym in `Via`: more than a few means that we talk to ourselves. */
 function countHops(head: Head, from: number, to: number): void {
   readTokens(head, from, to, (seen, start, end) => {
-    if (equalsFolded(seen.bytes, end - PSEUDONYM.length, end, PSEUDONYM) && end - start > 4) {
-      seen.hops++;
-    }
+    const name = end - PSEUDONYM.length;
+    const apart = name - 1 > start && isOws(seen.bytes[name - 1]!);
+    if (apart && equalsFolded(seen.bytes, name, end, PSEUDONYM)) seen.hops++;
   });
 }
 

@@ -66,7 +66,7 @@ export function parseRequest(head: Head, available: number): number {
   if (fields !== OK) return fields;
   readLines(head);
   const plain = (head.flags & ~ORDINARY) === 0 && (head.flags & flag.HAS_HOST) !== 0;
-  return plain ? OK : judgeRequest(head);
+  return plain && head.hops === 0 ? OK : judgeRequest(head);
 }
 
 function requestLine(head: Head, available: number): number {
@@ -154,19 +154,21 @@ function isRefused(head: Head): boolean {
   return method === "TRACE" || method === "CONNECT";
 }
 
-/** At most two empty lines before a request (RFC 9112 §2.2). */
+/** At most two empty lines before a request (RFC 9112 §2.2), counted over all reads. */
 function skipEmptyLines(head: Head, available: number): number {
   const bytes = head.bytes;
-  for (let lines = 0; lines <= EMPTY_LINES_MAX; lines++) {
-    if (head.next >= available) return MORE;
-    if (bytes[head.next] !== CR && bytes[head.next] !== LF) return OK;
+  while (head.next < available) {
+    if (bytes[head.next] !== CR && bytes[head.next] !== LF) {
+      head.start = head.next;
+      return OK;
+    }
+    const lines = (head.next - head.start) / 2;
     if (lines === EMPTY_LINES_MAX || bytes[head.next] === LF) return BAD_REQUEST_LINE;
     if (head.next + 1 >= available) return MORE;
     if (bytes[head.next + 1] !== LF) return judge(head, available, LINE_LIMITS, BAD_REQUEST_LINE);
     head.next += 2;
-    head.start = head.next;
   }
-  return BAD_REQUEST_LINE;
+  return MORE;
 }
 
 /** What is wrong with a request line, once all of it is here. */
@@ -195,6 +197,7 @@ function otherForm(head: Head, at: number, available: number): number {
   const bytes = head.bytes;
   const lf = bytes.indexOf(LF, at);
   if (lf < 0 || lf >= available) return wrongLine(head, available);
+  if (isRefused(head)) return METHOD_REFUSED;
   if (bytes[at] === STAR && bytes[at + 1] === SP) return asteriskForm(head, at, available);
   const text = bytes.toString("latin1", at, Math.min(lf, at + TARGET_MAX));
   const shape = /^(https?):\/\/([^/?# ]*)([/?]| )/i.exec(text);

@@ -14,7 +14,7 @@ import {
   RESPONSE_CUT,
   RESPONSE_TIMEOUT,
 } from "../fault.ts";
-import { CLOSE, Head, KEEP_ALIVE } from "../head.ts";
+import { CLOSE, HAS_CODING, HAS_LENGTH, Head, KEEP_ALIVE } from "../head.ts";
 import {
   BROKEN,
   BY_CHUNKS,
@@ -44,6 +44,7 @@ const IDLE_MS = 55_000;
 const LINGER_MS = 2_000;
 const TUNNEL_IDLE_MS = 3_600_000;
 const INTERIM_MAX = 32;
+const BOTH_FRAMINGS = HAS_CODING | HAS_LENGTH;
 const LINE_MAX = 65_536;
 
 /** Shared by all connections of the worker: neither outlives the callback that fills it. */
@@ -109,6 +110,7 @@ export class UpstreamConnection implements Upstream, Timed {
 
   sendHead(head: Head): void {
     this.#out.chunks = head.chunked;
+    this.#out.begin();
     writeRequest(SLAB, head, this.#exchange!.down.forwarded);
   }
 
@@ -168,6 +170,8 @@ export class UpstreamConnection implements Upstream, Timed {
     this.#answering = true;
     this.#keep = kind !== BY_CLOSE && isKept(head) && !exchange.switches;
     this.#body.start(kind, head.length, true);
+    // Two framings at once: nobody knows what this backend meant (RFC 9112 §6.3).
+    if ((head.flags & BOTH_FRAMINGS) === BOTH_FRAMINGS) exchange.last = true;
     this.deadline = this.#timers.after(exchange.route!.policy.timeouts.idleMs);
     exchange.responseHead(head, kind);
   }
@@ -239,6 +243,7 @@ export class UpstreamConnection implements Upstream, Timed {
   /** 101: only for a handshake that we passed on, and only the right answer to it. */
   #switch(exchange: Exchange, head: Head): void {
     if (!exchange.switches || !isSwitch(head, exchange.replay, exchange.replayStart)) {
+      exchange.last = true;
       exchange.fail(BAD_RESPONSE);
       return;
     }
@@ -305,8 +310,10 @@ export class UpstreamConnection implements Upstream, Timed {
 
   #lose(fault: number): void {
     const exchange = this.#exchange;
-    this.#kill(false);
+    this.#exchange = null;
+    // First the exchange: another connection may adopt what waits here.
     if (exchange !== null) exchange.fail(fault);
+    this.#kill(false);
   }
 
   /** The exchange ends without us: nothing on this connection can be trusted any more. */

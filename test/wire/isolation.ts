@@ -40,12 +40,10 @@ const unkind = (random: Random) => async (peer: Peer) => {
       return peer.shut();
     }
     peer.send(answer);
-    // Bytes that nobody asked for, at once or when the connection lies idle.
+    // Bytes that nobody asked for. Ones that come after the next request was written would be its
+    // answer to any reader of HTTP/1.1, so they come at once.
     if (mood === 2) peer.send(respond(200, "stale ".repeat(50)));
-    if (mood === 3) {
-      for (let turns = random(30); turns > 0; turns--) await turn();
-      peer.send(respond(200, "stale ".repeat(50)));
-    }
+    if (mood === 3) peer.send("\0");
     if (mood === 4) return peer.shut();
   }
   peer.shut();
