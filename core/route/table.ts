@@ -1,0 +1,191 @@
+/**
+ * The table: a model compiled for one worker. It is never changed; a delta gives a new table that
+ * shares the hosts it does not touch, and one assignment swaps it in.
+ *
+ *   host bytes → hosts → trie → candidates in order → the first whose conditions hold
+ */
+import { assert, unreachable } from "../assert.ts";
+import type { Head } from "../head.ts";
+import {
+  type Action,
+  type Delta,
+  type Model,
+  NONE,
+  type Origin,
+  type Route,
+  type RoutePolicy,
+  type VirtualHost,
+} from "../model.ts";
+import { compileHosts, type Hosts, idOf, isHostName, lookupHost, patchHosts } from "./hosts.ts";
+import { compareMatches, compileConditions, type Conditions, holds } from "./match.ts";
+import { compileSplit, resume, type Split } from "./split.ts";
+import { compileTrie, lookup, type Trie } from "./trie.ts";
+
+export const FORWARD = 0;
+export const REDIRECT = 1;
+export const RESPOND = 2;
+
+const NO_BODY = Buffer.alloc(0);
+
+/** A stable small integer for a backend id; the registry of the worker owns it. */
+export type IndexOf = (backend: string) => number;
+
+/** A route as a worker reads it: one shape for all kinds, absent parts are NONE, null or empty. */
+export class CompiledRoute {
+  readonly id: string;
+  readonly origin: Origin;
+  /** FORWARD, REDIRECT or RESPOND. */
+  readonly kind: number;
+  /** FORWARD to one backend: its index. NONE: `pick(split)` tells, for each request. */
+  readonly backend: number;
+  readonly split: Split | null;
+  readonly policy: RoutePolicy;
+  readonly conditions: Conditions | null;
+  /** REDIRECT, RESPOND: the status. */
+  readonly status: number;
+  /** RESPOND: the body. */
+  readonly body: Buffer;
+  /** REDIRECT: the location. */
+  readonly location: string;
+
+  constructor(route: Route, split: Split | null, backend: number) {
+    const { action } = route;
+    this.id = route.id;
+    this.origin = route.origin;
+    this.kind = kindOf(action);
+    this.backend = backend;
+    this.split = split;
+    this.policy = route.policy;
+    this.conditions = compileConditions(route.match);
+    this.status = action.kind === "forward" ? NONE : action.status;
+    this.body = action.kind === "respond" ? Buffer.from(action.body) : NO_BODY;
+    this.location = action.kind === "redirect" ? action.location : "";
+  }
+}
+
+/** One host: candidates stand in the order of the trie's positions. */
+type HostTable = Trie & Readonly<{ routes: readonly CompiledRoute[] }>;
+
+export type Table = Readonly<{
+  version: number;
+  hosts: Hosts;
+  /** By host id; null where a host is gone. */
+  tables: readonly (HostTable | null)[];
+}>;
+
+// === match ===
+
+/**
+ * The route of a request whose path is canonical, or null. The most specific host decides alone:
+ * when none of its routes takes the request, no wildcard is asked.
+ */
+export function match(table: Table, head: Head): CompiledRoute | null {
+  const id = lookupHost(table.hosts, head.bytes, head.hostStart, head.hostEnd);
+  if (id === NONE) return null;
+  const host = table.tables[id]!;
+  let at = lookup(host, head.path, head.pathStart, head.pathEnd);
+  while (at !== NONE) {
+    const route = host.routes[at]!;
+    if (route.conditions === null || holds(route.conditions, head)) return route;
+    at = host.nodes[at]!;
+  }
+  return null;
+}
+
+// === compile ===
+
+/** Compiles a whole model. Hosts that no request can name are left out. */
+export function compileTable(model: Model, indexOf: IndexOf): Table {
+  const hosts = model.hosts.filter(({ name }) => isHostName(name));
+  return {
+    version: model.version,
+    hosts: compileHosts(hosts.map(({ name }) => name)),
+    tables: hosts.map((host) => compileHost(host, indexOf, NO_SPLITS)),
+  };
+}
+
+type Splits = ReadonlyMap<string, Split>;
+
+const NO_SPLITS: Splits = new Map();
+
+/**
+ * The next table. Only the hosts of the delta are compiled; their splits go on where routes of the
+ * same id stopped, in whichever of these hosts those were.
+ */
+export function patchTable(table: Table, delta: Delta, indexOf: IndexOf): Table {
+  assert(delta.base === table.version, "a delta applies to the table it was made for");
+  const touched = delta.hosts.filter(({ name }) => isHostName(name));
+  const staying = new Set(touched.map(({ name }) => name));
+  const gone = delta.hostsGone.filter((name) => {
+    return !staying.has(name) && idOf(table.hosts, name) !== NONE;
+  });
+  const before = splitsOf(table, [...staying, ...gone]);
+  const tables = table.tables.slice();
+  for (const name of gone) tables[idOf(table.hosts, name)] = null;
+  const added: (readonly [string, number])[] = [];
+  let free = 0;
+  for (const host of touched) {
+    let id = idOf(table.hosts, host.name);
+    if (id === NONE) {
+      free = tables.indexOf(null, free);
+      if (free === NONE) free = tables.length;
+      id = free;
+      added.push([host.name, id]);
+    }
+    tables[id] = compileHost(host, indexOf, before);
+  }
+  const same = gone.length + added.length === 0;
+  const hosts = same ? table.hosts : patchHosts(table.hosts, { added, gone });
+  return { version: delta.version, hosts, tables };
+}
+
+function compileHost(host: VirtualHost, indexOf: IndexOf, before: Splits): HostTable {
+  // Sorting is stable: equally specific routes stay in the order of the model.
+  const routes = host.routes.toSorted((one, other) => compareMatches(one.match, other.match));
+  const { trie, order } = compileTrie(routes.map((route) => route.match.path));
+  const compiled: CompiledRoute[] = [];
+  for (let i = 0; i < order.length; i++) {
+    compiled.push(compileRoute(routes[order[i]!]!, indexOf, before));
+  }
+  // A copy is as long as it needs to be; an array that grew has room to spare.
+  return { ...trie, routes: compiled.slice() };
+}
+
+function compileRoute(route: Route, indexOf: IndexOf, before: Splits): CompiledRoute {
+  const { action, id } = route;
+  if (action.kind !== "forward") return new CompiledRoute(route, null, NONE);
+  const [only, ...others] = action.split.filter((share) => share.weight > 0);
+  if (only !== undefined && others.length === 0) {
+    return new CompiledRoute(route, null, indexOf(only.backend));
+  }
+  const split = compileSplit(action.split, indexOf, { route: id, cursor: action.cursor });
+  const earlier = before.get(id);
+  if (earlier !== undefined) resume(split, earlier);
+  return new CompiledRoute(route, split, NONE);
+}
+
+/** The splits of some hosts, by route id. */
+function splitsOf(table: Table, names: readonly string[]): Splits {
+  const splits = new Map<string, Split>();
+  for (const name of names) {
+    const id = idOf(table.hosts, name);
+    const host = id === NONE ? null : table.tables[id];
+    for (const route of host?.routes ?? []) {
+      if (route.split !== null) splits.set(route.id, route.split);
+    }
+  }
+  return splits;
+}
+
+function kindOf(action: Action): number {
+  switch (action.kind) {
+    case "forward":
+      return FORWARD;
+    case "redirect":
+      return REDIRECT;
+    case "respond":
+      return RESPOND;
+    default:
+      return unreachable(action);
+  }
+}
