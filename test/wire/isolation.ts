@@ -39,12 +39,10 @@ const unkind = (random: Random) => async (peer: Peer) => {
       peer.send(answer.slice(0, random(answer.length)));
       return peer.shut();
     }
-    peer.send(answer);
-    // Bytes that nobody asked for. Ones that come after the next request was written would be its
-    // answer to any reader of HTTP/1.1, so they come at once.
-    if (mood === 2) peer.send(respond(200, "stale ".repeat(50)));
-    if (mood === 3) peer.send("\0");
-    if (mood === 4) return peer.shut();
+    // Bytes that nobody asked for. (Those that come when the next request is on its way already
+    // cannot be told from its answer by anybody; so they come with the answer before.)
+    peer.send(mood === 2 ? answer + respond(200, "stale ".repeat(50)) : answer);
+    if (mood === 3) return peer.shut();
   }
   peer.shut();
 };

@@ -73,8 +73,10 @@ function expectHead(head: string, facts: Facts): void {
       codings,
     );
   }
+  const seen = lines.map((line) => line.replace(/^([^:]*):[ \t]*(.*?)[ \t]*$/, "$1: $2"));
   for (const field of facts.fields ?? []) {
-    if (field.includes(": ") && !field.endsWith(": ")) assert.ok(lines.includes(field), field);
+    // Names that two implementations may read differently are not passed on.
+    if (/^[A-Za-z0-9-]+:/.test(field)) assert.ok(seen.includes(field), field);
   }
   assert.is(named("expect").length, 0, "Expect is ours to answer");
 }

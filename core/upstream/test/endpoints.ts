@@ -44,6 +44,26 @@ test("a number of a backend that went away never means another one's endpoints b
   assert.is.not(registry.indexOf("a"), registry.indexOf("b"));
 });
 
+/** A connection can be taken again when the turn after the one it was given in is over. */
+const settled = async (): Promise<void> => {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test("a connection that was just given is not taken in the same turn", async () => {
+  const registry = new Endpoints();
+  registry.put(backend("a", at(1)));
+  const endpoint = registry.at(registry.indexOf("a"))!.endpoints[0]!;
+  const [one, two] = [idle(), idle()];
+  endpoint.give(one.connection);
+  endpoint.give(two.connection);
+  assert.is(endpoint.take(), null);
+  assert.is(endpoint.idle, 2);
+  endpoint.drop(one.connection);
+  await settled();
+  assert.is(endpoint.take(), two.connection);
+  assert.is(endpoint.take(), null);
+});
+
 test("connections stay with an address while anybody lists it", () => {
   const registry = new Endpoints();
   registry.put(backend("a", at(1), at(2)));
@@ -75,12 +95,13 @@ test("the same address of another pod is another endpoint", () => {
   assert.is(shut(), 1);
 });
 
-test("the connection used last is taken first, and one that went away is not taken", () => {
+test("the connection used last is taken first, and one that went away is not taken", async () => {
   const registry = new Endpoints();
   registry.put(backend("a", at(1)));
   const endpoint = registry.at(registry.indexOf("a"))!.endpoints[0]!;
   const [one, two, three] = [idle(), idle(), idle()];
   for (const { connection } of [one, two, three]) endpoint.give(connection);
+  await settled();
   endpoint.drop(two.connection);
   endpoint.drop(two.connection);
   assert.is(endpoint.take(), three.connection);
