@@ -219,3 +219,23 @@ export async function dial(port: number, address = "127.0.0.1"): Promise<Peer> {
   });
   return socket.data;
 }
+
+/** Waits until a count that grew stands still for 150 ms, and returns it. */
+export async function standstill(count: () => number): Promise<number> {
+  let last = 0;
+  for (let still = 0; still < 15 || last === 0;) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const next = count();
+    still = next === last ? still + 1 : 0;
+    last = next;
+  }
+  return last;
+}
+
+/** Waits for what no single connection announces; looks once a turn of the loop, and gives up. */
+export async function turnsUntil(ready: () => boolean): Promise<void> {
+  const began = performance.now();
+  while (!ready() && performance.now() - began < HANG_MS) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

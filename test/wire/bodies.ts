@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { DEFAULT_POLICY } from "../../core/model.ts";
 import { statusOf, valuesOf } from "../message.ts";
 import { answering, echo, echoed, respond } from "../origin.ts";
-import type { Peer } from "../peer.ts";
+import { standstill, turnsUntil, type Peer } from "../peer.ts";
 import { withRig, type Rig } from "../rig.ts";
 
 /** Enough to fill every buffer of two kernels' sockets many times over. */
@@ -219,6 +219,27 @@ test("5 MiB chunked both ways at once arrive exactly", () => {
       assert.is(response.body.length, size);
       const hash = new Bun.CryptoHasher("sha256").update(response.body).digest("hex");
       assert.is(hash, digestOf(5));
+    },
+  );
+});
+
+test("a chunked answer of many sizes reaches a 1.0 client exactly", () => {
+  const sizes = [...Array(120).fill(10_001), 1, 16_384, 300_000, 5, 16_383, 16_385, 10_001];
+  const chunks = sizes.map((size, i) => Buffer.alloc(size, String.fromCharCode(65 + (i % 26))));
+  const framed = chunks.map((chunk) => [Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk]);
+  const body = Buffer.concat(framed.flatMap((pair) => [...pair, Buffer.from("\r\n")]));
+  const head = Buffer.from("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const answer = Buffer.concat([head, body, Buffer.from("0\r\n\r\n")]);
+  return withRig(
+    answering(() => answer),
+    async (rig) => {
+      for (const version of ["1.0", "1.1"]) {
+        const client = await rig.client();
+        client.send(`GET / HTTP/${version}\r\nHost: a\r\n\r\n`);
+        const response = await client.response();
+        assert.is(response.framing, version === "1.0" ? "close" : "chunked");
+        assert.ok(response.body.equals(Buffer.concat(chunks)), `${version}: other bytes`);
+      }
     },
   );
 });
@@ -501,25 +522,6 @@ test("an early answer to a small body leaves no request behind on either side", 
 /** Nothing more came for some turns. */
 async function settled(peer: Peer): Promise<void> {
   await standstill(() => peer.received);
-}
-
-/** Waits until a count stands still for 150 ms, and returns it. */
-async function standstill(count: () => number): Promise<number> {
-  let last = -1;
-  let still = 0;
-  while (still < 15 || last === 0) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    const next = count();
-    still = next === last ? still + 1 : 0;
-    last = next;
-  }
-  return last;
-}
-
-async function turnsUntil(ready: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 100_000 && !ready(); turn++) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 test.run();

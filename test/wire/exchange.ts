@@ -3,6 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { statusOf, valuesOf } from "../message.ts";
 import { answering, echo, echoed, respond } from "../origin.ts";
+import { standstill } from "../peer.ts";
 import { withRig } from "../rig.ts";
 
 const get = (path: string, fields = ""): string =>
@@ -81,7 +82,7 @@ test("1000 pipelined requests are all answered", () =>
     const client = await rig.client();
     client.send(get("/", `X: ${"v".repeat(200)}\r\n`).repeat(1000));
     for (let i = 0; i < 1000; i++) assert.is(statusOf(await client.response()), 200);
-    assert.is(rig.origin.peers.length, 1);
+    assert.ok(rig.origin.peers.length <= 3, `${rig.origin.peers.length} upstream connections`);
   }));
 
 test("requests in single bytes are requests", () =>
@@ -244,6 +245,65 @@ test("a client that sends FIN behind its request still gets the answer", () =>
     assert.is(statusOf(await client.response()), 200);
     assert.is(await client.left(), "fin");
   }));
+
+test("pipelined requests with FIN behind them are all answered", () =>
+  withRig(echo, async (rig) => {
+    const client = await rig.client();
+    client.send(get("/1") + get("/2") + get("/3"));
+    client.shut();
+    for (let i = 1; i <= 3; i++) {
+      assert.is(echoed(await client.response()).first, `GET /${i} HTTP/1.1`);
+    }
+    assert.is(await client.left(), "fin");
+  }));
+
+test("no 100 when the body is here already, on a pooled connection as well", () =>
+  withRig(echo, async (rig) => {
+    const client = await rig.client();
+    client.send(get("/"));
+    assert.is(statusOf(await client.response()), 200);
+    const fields = "Expect: 100-continue\r\nContent-Length: 3\r\n";
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\n${fields}\r\nabc`);
+    assert.is(statusOf(await client.response()), 200);
+  }));
+
+test("a client that waits for 100 gets a final answer instead, and must begin anew", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      const client = await rig.client();
+      const fields = "Expect: 100-continue\r\nContent-Length: 3\r\n";
+      client.send(`POST / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
+      const response = await client.response();
+      assert.is(statusOf(response), 503);
+      assert.equal(valuesOf(response.fields, "connection"), ["close"]);
+      assert.is(await client.left(), "fin");
+    },
+    { endpoints: () => [] },
+  ));
+
+test("pipelined bytes wait in the client when an answer is slow", () => {
+  let release = (): void => {};
+  const slow = new Promise<void>((resolve) => (release = resolve));
+  const request = get("/", `X: ${"v".repeat(10_000)}\r\n`);
+  return withRig(
+    async (peer) => {
+      if ((await peer.request()) === null) return;
+      await slow;
+      peer.send(respond(200, "first"));
+      await answering(() => respond(200, ""))(peer, 0);
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send(Buffer.from(request.repeat(3_000), "latin1"));
+      const sent = await standstill(() => client.sent);
+      assert.ok(sent < 12 * 1024 * 1024, `the plane took ${sent} bytes`);
+      release();
+      assert.is((await client.response()).body.toString(), "first");
+      for (let i = 0; i < 20; i++) assert.is(statusOf(await client.response()), 200);
+    },
+  );
+});
 
 test("OPTIONS * is answered here", () =>
   withRig(echo, async (rig) => {

@@ -110,6 +110,17 @@ test("a request that went around too often is 508", async () => {
   assert.is(statusOf(await client.response()), 508);
 });
 
+test("Max-Forwards of OPTIONS counts down and ends here", async () => {
+  const client = await rig.client();
+  client.send("OPTIONS /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n");
+  const last = await client.response();
+  assert.is(valuesOf(last.fields, "allow").length, 1, "answered here");
+  client.send("OPTIONS /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 7\r\n\r\n");
+  assert.equal(sawField(await client.response(), "max-forwards"), ["6"]);
+  client.send("GET /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n");
+  assert.equal(sawField(await client.response(), "max-forwards"), ["0"]);
+});
+
 test("hop-by-hop fields of a response stay here, whatever is nominated", () => {
   const lines = [
     "Connection: keep-alive, X-Hop, content-length",
@@ -119,6 +130,8 @@ test("hop-by-hop fields of a response stay here, whatever is nominated", () => {
     "Trailer: A",
     "Upgrade: h2c",
     "X-Hop: 1",
+    "X_Odd.Name: 3",
+    "Content_Length: 9",
     "X-Kept: 2",
     "Set-Cookie: a=1",
     "Set-Cookie: b=2",
@@ -137,6 +150,8 @@ test("hop-by-hop fields of a response stay here, whatever is nominated", () => {
       }
       assert.not.ok(names.includes("proxy-authenticate"));
       assert.equal(valuesOf(response.fields, "x-kept"), ["2"]);
+      assert.equal(valuesOf(response.fields, "x_odd.name"), ["3"]);
+      assert.equal(valuesOf(response.fields, "content_length"), [], "an alias of our framing");
       assert.equal(valuesOf(response.fields, "set-cookie"), ["a=1", "b=2"]);
       assert.is(response.body.toString(), "abc");
     },

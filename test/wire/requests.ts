@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { REQUEST_CASES, type Facts } from "../../core/http1/test/request.cases.ts";
 import { statusOf } from "../message.ts";
-import type { Peer } from "../peer.ts";
+import { turnsUntil, type Peer } from "../peer.ts";
 import { openRig, type Rig } from "../rig.ts";
 
 let heads: string[] = [];
@@ -38,7 +38,7 @@ for (const [name, bytes, expected] of REQUEST_CASES) {
       const upstream = (): boolean => rig.origin.peers.slice(before).some((it) => it.received > 0);
       await Promise.race([
         client.until(() => client.received > 0 || client.ending !== "open", "an answer"),
-        waitFor(() => upstream() && heads.length > 0),
+        turnsUntil(() => upstream() && heads.length > 0),
       ]);
       assert.is(heads.length, 1, `answered ${JSON.stringify(client.unread.toString("latin1"))}`);
       expectHead(heads[0]!, expected as Facts);
@@ -79,13 +79,6 @@ function expectHead(head: string, facts: Facts): void {
     if (/^[A-Za-z0-9-]+:/.test(field)) assert.ok(seen.includes(field), field);
   }
   assert.is(named("expect").length, 0, "Expect is ours to answer");
-}
-
-/** Waits for a condition that no single connection announces; checked once a turn. */
-async function waitFor(ready: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 20_000 && !ready(); turn++) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 test.run();

@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { statusOf, valuesOf, type Message } from "../message.ts";
 import { echo, echoed, respond } from "../origin.ts";
-import type { Peer } from "../peer.ts";
+import { standstill, type Peer } from "../peer.ts";
 import { withRig } from "../rig.ts";
 
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -180,6 +180,23 @@ test("bytes behind the handshake wait for the 101", () => {
   );
 });
 
+test("bytes behind the handshake are bounded", () =>
+  withRig(
+    async (peer) => {
+      await peer.head();
+      await peer.left();
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send(handshake());
+      client.send(Buffer.alloc(30 * 1024 * 1024));
+      const sent = await standstill(() => client.sent);
+      assert.ok(sent < 12 * 1024 * 1024, `the plane took ${sent} bytes`);
+      client.reset();
+      assert.is.not(await rig.origin.peers[0]!.left(), "open");
+    },
+  ));
+
 test("a refused handshake is relayed, closes, and what was held is thrown away", () =>
   withRig(
     async (peer) => {
@@ -291,12 +308,7 @@ test("a tunnel holds a sender back whose receiver does not read, and loses nothi
       const before = upstream.received;
       upstream.count();
       client.send(block);
-      let last = -1;
-      for (let still = 0; still < 15 || last === 0;) {
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        still = client.sent === last ? still + 1 : 0;
-        last = client.sent;
-      }
+      await standstill(() => client.sent);
       assert.ok(client.sent < size, `${client.sent} bytes went into the plane`);
       upstream.resume();
       await upstream.until(() => upstream.received === before + size, "all of it");

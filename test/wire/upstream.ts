@@ -4,8 +4,8 @@ import * as assert from "uvu/assert";
 import type { Endpoint } from "../../core/model.ts";
 import { statusOf } from "../message.ts";
 import { answering, echo, openOrigin, respond } from "../origin.ts";
-import type { Peer } from "../peer.ts";
-import { withRig, type Rig } from "../rig.ts";
+import { dial, turnsUntil, type Peer } from "../peer.ts";
+import { withRig } from "../rig.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
@@ -99,6 +99,29 @@ test("a 1.0 upstream without keep-alive is not pooled", () =>
       assert.is(rig.origin.peers.length, 2);
     },
   ));
+
+/** NTLM and Negotiate authenticate a connection: whoever comes next on it would be somebody else. */
+const CONNECTION_AUTH: readonly (readonly [string, string, string])[] = [
+  ["a 401 that offers NTLM", "", "WWW-Authenticate: NTLM\r\n"],
+  ["a 401 that offers Negotiate", "", "WWW-Authenticate: Basic\r\nWWW-Authenticate: negotiate\r\n"],
+  ["a request with NTLM", "Authorization: NTLM TlRMTVNTUAAB\r\n", ""],
+  ["a request with Negotiate", "authorization: Negotiate YIIg8gYGKwYB\r\n", ""],
+];
+
+for (const [name, asked, offered] of CONNECTION_AUTH) {
+  test(`${name} is the last of its upstream connection`, () =>
+    withRig(
+      answering(() => respond(offered === "" ? 200 : 401, "x", offered)),
+      async (rig) => {
+        const client = await rig.client();
+        for (let i = 1; i <= 2; i++) {
+          client.send(`GET / HTTP/1.1\r\nHost: a\r\n${asked}\r\n`);
+          await client.response();
+          assert.is(rig.origin.peers.length, i);
+        }
+      },
+    ));
+}
 
 /** What the first connection does with its second request, and what two methods get. */
 const RACES: readonly (readonly [string, (peer: Peer) => Promise<void> | void])[] = [
@@ -280,7 +303,6 @@ test("an IPv4 client of a listener on :: is named by its IPv4 address", () =>
   withRig(
     echo,
     async (rig) => {
-      const { dial } = await import("../peer.ts");
       const client = await dial(rig.port, "127.0.0.1");
       client.send(GET);
       assert.match((await client.response()).body.toString(), /"X-Forwarded-For","127\.0\.0\.1"/i);
@@ -298,18 +320,10 @@ test("a client that leaves while upstream thinks takes the upstream connection a
     async (rig) => {
       const client = await rig.client();
       client.send(GET);
-      await seen(rig);
+      await turnsUntil(() => (rig.origin.peers[0]?.received ?? 0) > 0);
       client.reset();
       assert.is.not(await rig.origin.peers[0]!.left(), "open");
     },
   ));
-
-/** The origin has something of the request. */
-async function seen(rig: Rig): Promise<void> {
-  for (let turn = 0; turn < 100_000; turn++) {
-    if ((rig.origin.peers[0]?.received ?? 0) > 0) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 test.run();
