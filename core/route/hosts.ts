@@ -12,7 +12,7 @@ import { NONE } from "../model.ts";
 import { isVisible, packText, tailAt, wordAt, wordsOf } from "./words.ts";
 
 /** Longest host name, bytes (RFC 1035 §2.3.4); longer ones can only be met by `*`. */
-export const NAME_BYTES_MAX = 255;
+const NAME_BYTES_MAX = 255;
 
 const ANY = "*";
 const DOT = 0x2e;
@@ -54,7 +54,7 @@ const NO_HOSTS: Hosts = {
 const wanted = new Int32Array(wordsOf(NAME_BYTES_MAX));
 const typed = Buffer.alloc(NAME_BYTES_MAX);
 
-// === look up ===
+// === hot ===
 
 /** The id of the most specific name that takes the host in bytes [start, end), or NONE. */
 export function lookupHost(hosts: Hosts, bytes: Uint8Array, start: number, end: number): number {
@@ -123,7 +123,7 @@ function same(words: Int32Array, record: number, length: number): boolean {
   return true;
 }
 
-// === compile ===
+// === cold: compile ===
 
 /** Whether a name can be kept at all; any other one would never be met by a request. */
 export function isHostName(name: string): boolean {
@@ -143,10 +143,11 @@ export function compileHosts(names: readonly string[]): Hosts {
  * not a look at the names that stay.
  */
 export function patchHosts(hosts: Hosts, change: HostChange): Hosts {
-  const slots = hosts.taken + change.added.length;
+  const more = change.added.length;
   let room = 0;
   for (const [name] of change.added) room += RECORD_HEAD + wordsOf(name.length);
-  const next = slots * 4 > hosts.slots.length ? grow(hosts, slots, room) : copy(hosts, room);
+  const full = (hosts.taken + more) * 4 > hosts.slots.length;
+  const next = full ? grow(hosts, more, room) : copy(hosts, room);
   for (const name of change.gone) drop(next, name);
   for (const [name, id] of change.added) add(next, name, id);
   return next;
@@ -167,10 +168,14 @@ function copy(hosts: Hosts, room: number): Draft {
   return { ...hosts, slots: hosts.slots.slice(), words };
 }
 
-/** A copy with room for `slots` names that leaves out what is dead: slots and words alike. */
-function grow(hosts: Hosts, slots: number, room: number): Draft {
+/** A copy with room for `more` names that leaves out what is dead: slots and words alike. */
+function grow(hosts: Hosts, more: number, room: number): Draft {
+  let live = more;
+  for (let slot = 0; slot < hosts.slots.length; slot += 2) {
+    if (hosts.slots[slot + 1]! >= 0) live++;
+  }
   let size = SLOTS_MIN * 2;
-  while (size < slots * 6) size *= 2;
+  while (size < live * 6) size *= 2;
   const next: Draft = {
     ...hosts,
     slots: new Int32Array(size).fill(EMPTY),

@@ -50,6 +50,12 @@ export function compareMatches(one: Match, other: Match): number {
   );
 }
 
+function compile({ name, value }: ValueMatch): Condition {
+  return { name: Buffer.from(name), value: value === null ? null : Buffer.from(value) };
+}
+
+// === hot ===
+
 /**
  * Whether a request meets all conditions. A header, cookie or parameter that comes several times
  * meets its condition when any of its values does. Header values are compared without the white
@@ -63,10 +69,6 @@ export function holds(conditions: Conditions, head: Head): boolean {
   for (let i = 0; i < cookies.length; i++) if (!holdsCookie(cookies[i]!, head)) return false;
   for (let i = 0; i < queries.length; i++) if (!holdsQuery(queries[i]!, head)) return false;
   return true;
-}
-
-function compile({ name, value }: ValueMatch): Condition {
-  return { name: Buffer.from(name), value: value === null ? null : Buffer.from(value) };
 }
 
 function holdsMethod(methods: readonly Uint8Array[], head: Head): boolean {

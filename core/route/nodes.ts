@@ -132,7 +132,7 @@ function oneBit(differing: number, words: number): Hash {
   return { multiplier: 1 << Math.clz32(bit), bits: 1, lost: words - 2 };
 }
 
-/** A multiplier that moves the run of differing bits of each byte next to that of the byte above. */
+/** A multiplier that moves the differing bits of each byte next to those of the byte above. */
 function pack(differing: number): Readonly<{ multiplier: number; bits: number }> {
   let multiplier = 0;
   let to = 32;

@@ -15,7 +15,7 @@ const SEMICOLON = 0x3b;
 /** Longest path that can be rewritten, bytes; request heads are bounded well below it. */
 const PATH_BYTES_MAX = 65_536;
 
-/** The one place canonical paths are written to; a canonical path is never longer than its source. */
+/** Where canonical paths are written; one is never longer than its source. */
 const scratch = Buffer.alloc(PATH_BYTES_MAX);
 
 /** Bytes a triplet may stand for without changing the meaning (RFC 3986 §2.3). */
@@ -24,12 +24,32 @@ for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
   UNRESERVED[char.charCodeAt(0)] = 1;
 }
 
+/** Bytes that are decoded or refused. */
+const ODD = new Uint8Array(256).fill(1);
+for (let byte = 0x21; byte <= 0x7e; byte++) ODD[byte] = 0;
+ODD[PERCENT] = 1;
+ODD[BACKSLASH] = 1;
+
 /** Value of a hexadecimal digit; 255 for any other byte. */
 const HEX = new Uint8Array(256).fill(255);
 for (let value = 0; value < 16; value++) {
   HEX[value.toString(16).charCodeAt(0)] = value;
   HEX[value.toString(16).toUpperCase().charCodeAt(0)] = value;
 }
+
+/**
+ * The canonical form of a rule's path, by the same code that judges requests. `null` when no
+ * request could ever have this path: it does not start with a slash, holds `?`, `#`, a space or
+ * anything outside ASCII, or is refused like a request's.
+ */
+export function canonicalise(text: string): string | null {
+  const bytes = Buffer.from(text, "utf8");
+  if (bytes[0] !== SLASH || bytes.includes("?") || bytes.includes("#")) return null;
+  const length = rewrite(bytes, 0, bytes.length);
+  return length === NONE ? null : scratch.toString("latin1", 0, length);
+}
+
+// === hot ===
 
 /**
  * Makes the path of a request canonical, or returns false: answer 400. A path that needs no work
@@ -46,25 +66,12 @@ export function canonicalPath(head: Head): boolean {
   return true;
 }
 
-/**
- * The canonical form of a rule's path, by the same code that judges requests. `null` when no
- * request could ever have this path: it does not start with a slash, holds `?`, `#`, a space or
- * anything outside ASCII, or is refused like a request's.
- */
-export function canonicalise(text: string): string | null {
-  const bytes = Buffer.from(text, "utf8");
-  if (bytes[0] !== SLASH || bytes.includes("?") || bytes.includes("#")) return null;
-  const length = rewrite(bytes, 0, bytes.length);
-  return length === NONE ? null : scratch.toString("latin1", 0, length);
-}
-
 /** Whether any byte asks for a second look. A dot segment always starts with slash and dot. */
 function odd(path: Uint8Array, start: number, end: number): boolean {
   let last = 0;
   for (let i = start; i < end; i++) {
     const byte = path[i]!;
-    if (byte === PERCENT || byte === BACKSLASH) return true;
-    if (byte === DOT && last === SLASH) return true;
+    if (ODD[byte] === 1 || (byte === DOT && last === SLASH)) return true;
     last = byte;
   }
   return false;

@@ -13,8 +13,8 @@ import { assert } from "../assert.ts";
 import { NONE } from "../model.ts";
 
 export const FIXED = 0;
-export const PAIR = 1;
-export const LAID = 2;
+const PAIR = 1;
+const LAID = 2;
 export const RUNNING = 3;
 
 /** Longest period that is laid out, requests and bytes. */
@@ -78,6 +78,33 @@ export function sameSchedule(one: Schedule, other: Schedule): boolean {
   return true;
 }
 
+function formOf(shares: number, period: number, all: number): number {
+  if (shares < 2) return FIXED;
+  if (shares === 2 && period < 0x4000000) return PAIR;
+  return period <= PERIOD_MAX && all <= SHARES_MAX ? LAID : RUNNING;
+}
+
+function layOut(weights: Float64Array, shares: readonly number[], period: number): Uint8Array {
+  const key = `${shares.join()}:${weights.join()}`;
+  const known = laidOut.get(key);
+  if (known !== undefined) return known;
+  const slots = new Uint8Array(period);
+  const debts = new Float64Array(weights.length);
+  for (let n = 0; n < period; n++) slots[n] = shares[choose(weights, debts, period)]!;
+  // Splits keep what they use; starting over only forgets who else could share it.
+  if (laidOut.size === CACHED_MAX) laidOut.clear();
+  laidOut.set(key, slots);
+  return slots;
+}
+
+function gcd(a: number, b: number): number {
+  let [large, small] = [Math.max(a, b), Math.min(a, b)];
+  while (small > 0) [large, small] = [small, large % small];
+  return large;
+}
+
+// === hot ===
+
 /** The share of request `n` of the period, 0 ≤ n < period, or NONE. Not for RUNNING. */
 export function shareAt(schedule: Schedule, n: number): number {
   const form = schedule.form;
@@ -99,25 +126,6 @@ export function step(schedule: Schedule, debts: Float64Array): number {
 /** `n` modulo `period` for whole numbers below 2^53: exact, and faster than `%` beyond int32. */
 export function rest(n: number, period: number): number {
   return n - Math.floor(n / period) * period;
-}
-
-function formOf(shares: number, period: number, all: number): number {
-  if (shares < 2) return FIXED;
-  if (shares === 2 && period < 0x4000000) return PAIR;
-  return period <= PERIOD_MAX && all <= SHARES_MAX ? LAID : RUNNING;
-}
-
-function layOut(weights: Float64Array, shares: readonly number[], period: number): Uint8Array {
-  const key = `${shares.join()}:${weights.join()}`;
-  const known = laidOut.get(key);
-  if (known !== undefined) return known;
-  const slots = new Uint8Array(period);
-  const debts = new Float64Array(weights.length);
-  for (let n = 0; n < period; n++) slots[n] = shares[choose(weights, debts, period)]!;
-  // Splits keep what they use; starting over only forgets who else could share it.
-  if (laidOut.size === CACHED_MAX) laidOut.clear();
-  laidOut.set(key, slots);
-  return slots;
 }
 
 /**
@@ -157,10 +165,4 @@ function sooner(a: number, b: number, c: number, d: number): boolean {
     b = below;
     d = above;
   }
-}
-
-function gcd(a: number, b: number): number {
-  let [large, small] = [Math.max(a, b), Math.min(a, b)];
-  while (small > 0) [large, small] = [small, large % small];
-  return large;
 }

@@ -53,6 +53,8 @@ export function shareCursors(cursors: Int32Array | null, worker = 0): void {
   seat = worker;
 }
 
+// === hot ===
+
 /**
  * The registry index of the backend for the next request, or NONE when all weights are zero. Over
  * a shared counter the workers together keep the bound of the schedule; a RUNNING one, or a slot
@@ -82,7 +84,7 @@ function turn(split: Split): number {
   return at;
 }
 
-// === compile ===
+// === cold: compile ===
 
 /** The split of a route. Its start is spread by the route's id and this worker's number. */
 export function compileSplit(

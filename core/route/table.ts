@@ -73,7 +73,7 @@ export type Table = Readonly<{
   tables: readonly (HostTable | null)[];
 }>;
 
-// === match ===
+// === hot ===
 
 /**
  * The route of a request whose path is canonical, or null. The most specific host decides alone:
@@ -92,7 +92,7 @@ export function match(table: Table, head: Head): CompiledRoute | null {
   return null;
 }
 
-// === compile ===
+// === cold: compile ===
 
 /** Compiles a whole model. Hosts that no request can name are left out. */
 export function compileTable(model: Model, indexOf: IndexOf): Table {
@@ -119,6 +119,7 @@ export function patchTable(table: Table, delta: Delta, indexOf: IndexOf): Table 
   const gone = delta.hostsGone.filter((name) => {
     return !staying.has(name) && idOf(table.hosts, name) !== NONE;
   });
+  if (touched.length + gone.length === 0) return { ...table, version: delta.version };
   const before = splitsOf(table, [...staying, ...gone]);
   const tables = table.tables.slice();
   for (const name of gone) tables[idOf(table.hosts, name)] = null;

@@ -42,7 +42,7 @@ export type CompiledTrie = Readonly<{ trie: Trie; order: Int32Array }>;
 /** The path being looked up, closed by a slash, as words. */
 const wanted = new Int32Array(wordsOf(RULE_BYTES_MAX) + 1);
 
-// === look up ===
+// === hot ===
 
 /**
  * The position of the first candidate for the canonical path in [start, end), or NONE: longest rule
@@ -94,7 +94,7 @@ function common(nodes: Int32Array, record: number, count: number): number {
   return (i << 2) + ((31 - Math.clz32(differing & -differing)) >>> 3);
 }
 
-// === compile ===
+// === cold: compile ===
 
 type Keyed = Readonly<{ texts: readonly string[]; paths: readonly PathMatch[] }>;
 
