@@ -118,6 +118,8 @@ export class Exchange {
   requestBody(bytes: Buffer, from: number, to: number): void {
     if (this.finished || this.up === null) return;
     this.sent += to - from;
+    // With body bytes on their way the head will not be sent again.
+    this.replay = NO_BYTES;
     const max = this.route === null ? null : this.route.policy.bodyBytesMax;
     if (max !== null && this.sent > max) this.fail(BODY_TOO_LARGE);
     else if (!this.up.sendBody(bytes, from, to)) this.down.hold();
@@ -199,12 +201,15 @@ export class Exchange {
   fail(fault: number): void {
     if (this.finished) return;
     if (!this.answered && this.#router.retry(this, fault)) return;
+    const { status } = FAULTS[fault]!;
+    // A request refused for its form is the last one of its connection (RFC 9112 §9.6).
+    if (status === 400 || status === 413) this.last = true;
     const up = this.up;
     // Before anything else: closing either side must not come back here.
     this.#finish();
     if (up !== null) up.abort();
     if (this.answered) this.down.abort();
-    else this.down.answer(FAULTS[fault]!.status, faultBody(fault), faultLines(fault));
+    else this.down.answer(status, faultBody(fault), faultLines(fault));
     this.answered = true;
     this.down.over();
   }

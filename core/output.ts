@@ -37,12 +37,26 @@ export class Output {
   body(bytes: Buffer, from: number, to: number): boolean {
     const slab = this.#slab;
     if (this.chunks) return this.#bodyInChunks(bytes, from, to);
-    if (slab.end > 0 && to - from <= COPY_MAX) {
+    if (slab.end > 0 && to - from <= COPY_MAX && to - from <= slab.room) {
       slab.end += bytes.copy(slab.bytes, slab.end, from, to);
       return this.#outbox.size === 0;
     }
+    const start = this.#headInPlace(bytes, from);
     this.flush();
-    return this.#outbox.send(this.sink, bytes, from, to, true);
+    return this.#outbox.send(this.sink, bytes, start, to, true);
+  }
+
+  /**
+   * Lays the head in front of a large body, over bytes of the same read that are used up, so that
+   * both leave in one write without copying the body. Returns where the write starts.
+   */
+  #headInPlace(bytes: Buffer, from: number): number {
+    const slab = this.#slab;
+    if (slab.end === 0 || slab.end > from || this.#outbox.size > 0) return from;
+    const start = from - slab.end;
+    slab.bytes.copy(bytes, start, 0, slab.end);
+    slab.end = 0;
+    return start;
   }
 
   /** The end of a body. */

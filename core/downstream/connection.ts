@@ -3,7 +3,7 @@
  * pipelined behind the current one waits in a bounded backlog, then in the kernel.
  */
 import { Backlog } from "../backlog.ts";
-import { ascii } from "../bytes.ts";
+import { ascii, release } from "../bytes.ts";
 import { Exchange } from "../exchange.ts";
 import type { Downstream, Router } from "../exchange.ts";
 import { faultBody, faultLines } from "../exchange.ts";
@@ -86,6 +86,8 @@ export class DownstreamConnection implements Downstream, Timed {
   #tunnel = false;
   #reading = false;
   #held = false;
+  /** Somebody may still hold the bytes of the read at hand. */
+  #kept = false;
   #full = false;
   #fin = false;
   #closing = false;
@@ -106,6 +108,12 @@ export class DownstreamConnection implements Downstream, Timed {
   // === hot: from the client ===
 
   received(bytes: Buffer): void {
+    this.#kept = false;
+    this.#read(bytes);
+    if (!this.#kept && this.#exchange.replay !== bytes) release(bytes);
+  }
+
+  #read(bytes: Buffer): void {
     if (this.#state === HEAD_STATE) {
       if (this.#partial !== null) this.#readMore(this.#partial, bytes);
       else if (this.#backlog !== null) this.#keepForLater(bytes, 0, bytes.length);
@@ -317,6 +325,7 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   hold(): void {
+    this.#kept = true;
     if (this.#held || this.#socket === null) return;
     this.#held = true;
     this.deadline = 0;

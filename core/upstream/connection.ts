@@ -2,6 +2,7 @@
  * One HTTP/1.1 connection to a backend: connecting, busy with one exchange, idle in its endpoint's
  * pool, or dead. It decodes what the backend sends with the same distrust as what clients send.
  */
+import { release } from "../bytes.ts";
 import type { Exchange, Upstream } from "../exchange.ts";
 import {
   BAD_RESPONSE,
@@ -74,6 +75,8 @@ export class UpstreamConnection implements Upstream, Timed {
   #keep = false;
   #tunnel = false;
   #held = false;
+  /** Somebody may still hold the bytes of the read at hand. */
+  #kept = false;
   #closing = false;
   #interims = 0;
   #partial: Partial | null = null;
@@ -137,12 +140,14 @@ export class UpstreamConnection implements Upstream, Timed {
       return;
     }
     this.#touched = true;
+    this.#kept = false;
     if (this.#answering) this.#readBody(exchange, bytes, 0, bytes.length);
     else if (this.#partial !== null) this.#readMore(exchange, bytes);
     else {
       HEAD.reset(bytes, 0);
       this.#readHead(exchange, HEAD, bytes.length);
     }
+    if (!this.#kept) release(bytes);
   }
 
   #readHead(exchange: Exchange, head: Head, available: number): void {
@@ -209,6 +214,7 @@ export class UpstreamConnection implements Upstream, Timed {
   }
 
   hold(): void {
+    this.#kept = true;
     if (this.#held || this.#socket === null) return;
     this.#held = true;
     this.#socket.pause();
