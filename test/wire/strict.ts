@@ -196,7 +196,10 @@ function seedRequest(pick: Random): string {
     case 2:
       return `GET ${head}\r\n${inner}`;
     default:
-      return `POST ${head}Transfer-Encoding: chunked\r\nA: b\r\n\r\n5;a=b\r\nhello\r\n0\r\nT: u\r\n\r\n`;
+      return (
+        `POST ${head}Transfer-Encoding: chunked\r\nA: b\r\n\r\n` +
+        "5;a=b\r\nhello\r\n0\r\nT: u\r\n\r\n"
+      );
   }
 }
 

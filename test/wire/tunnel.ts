@@ -25,7 +25,8 @@ const handshake = (changed: Readonly<Record<string, string>> = {}): string => {
     ...changed,
   };
   const kept = Object.entries(lines).filter(([, value]) => value !== "");
-  return `GET /chat HTTP/1.1\r\n${kept.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
+  const fields = kept.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return `GET /chat HTTP/1.1\r\n${fields}\r\n`;
 };
 
 /** Accepts, then sends back what comes, until the other end leaves. */

@@ -100,7 +100,7 @@ test("a 1.0 upstream without keep-alive is not pooled", () =>
     },
   ));
 
-/** NTLM and Negotiate authenticate a connection: whoever comes next on it would be somebody else. */
+/** NTLM and Negotiate authenticate a connection: who comes next on it would be somebody else. */
 const CONNECTION_AUTH: readonly (readonly [string, string, string])[] = [
   ["a 401 that offers NTLM", "", "WWW-Authenticate: NTLM\r\n"],
   ["a 401 that offers Negotiate", "", "WWW-Authenticate: Basic\r\nWWW-Authenticate: negotiate\r\n"],

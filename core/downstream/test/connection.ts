@@ -1,0 +1,234 @@
+/** A client's connection and its deadlines, without sockets: time passes when the test says so. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Exchange, Router } from "../../exchange.ts";
+import { Timers } from "../../timers.ts";
+import { DownstreamConnection, type DownstreamSocket, type Site } from "../connection.ts";
+
+const SECOND = 1_000;
+/** The wheel may be this late, and never early. */
+const LATE_MS = 2_000;
+const TICK_MS = 250;
+const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const POST = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n";
+
+/** Records what is done to it. `room` is how many bytes the kernel still takes. */
+class FakeSocket {
+  readonly remoteAddress = "192.0.2.1";
+  readonly localPort = 8_000;
+  written = "";
+  room = Number.POSITIVE_INFINITY;
+  readonly done: string[] = [];
+
+  write(bytes: Uint8Array, from: number, length: number): number {
+    const size = Math.min(length, this.room);
+    this.room -= size;
+    this.written += Buffer.from(bytes).toString("latin1", from, from + size);
+    return size;
+  }
+
+  pause(): void {
+    this.done.push("pause");
+  }
+
+  resume(): void {
+    this.done.push("resume");
+  }
+
+  shutdown(): void {
+    this.done.push("fin");
+  }
+
+  terminate(): void {
+    this.done.push("reset");
+  }
+
+  end(): void {
+    this.done.push("fin", "closed");
+  }
+}
+
+type Setup = Readonly<{
+  socket: FakeSocket;
+  connection: DownstreamConnection;
+  site: Site;
+  exchanges: Exchange[];
+  receive: (bytes: string) => void;
+  pass: (ms: number) => void;
+  /** It is over: FIN or RST was sent, or the connection is forgotten. */
+  isOver: () => boolean;
+}>;
+
+/** A connection whose exchanges do what `route` says, which by default is nothing. */
+function setup(route: (exchange: Exchange) => void = () => {}): Setup {
+  const exchanges: Exchange[] = [];
+  const router: Router = {
+    route: (exchange) => {
+      exchanges.push(exchange);
+      route(exchange);
+    },
+    retry: () => false,
+  };
+  const timers = new Timers();
+  const site: Site = { router, timers, connections: new Set(), draining: false };
+  const socket = new FakeSocket();
+  const connection = new DownstreamConnection(socket as unknown as DownstreamSocket, site);
+  const pass = (ms: number): void => {
+    for (let at = 0; at < ms; at += TICK_MS) timers.tick();
+  };
+  const receive = (bytes: string): void => connection.received(Buffer.from(bytes, "latin1"));
+  const isOver = (): boolean => socket.done.some((act) => act !== "pause" && act !== "resume");
+  return { socket, connection, site, exchanges, receive, pass, isOver };
+}
+
+/** Not before `ms`, and not long after it. */
+function expectEnd({ pass, isOver }: Setup, ms: number): void {
+  pass(ms - SECOND);
+  assert.not.ok(isOver(), `over before ${ms} ms`);
+  pass(SECOND + LATE_MS);
+  assert.ok(isOver(), `not over after ${ms} ms`);
+}
+
+const answered = (exchange: Exchange): void => exchange.answer(200, Buffer.from("x"), "");
+
+test("a client that says nothing has 10 s", () => expectEnd(setup(), 10 * SECOND));
+
+test("a head that drips has 10 s from its first byte, then 408", () => {
+  const it = setup();
+  it.pass(5 * SECOND);
+  for (let i = 0; i < 8; i++) {
+    it.receive("GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n"[i]!);
+    it.pass(SECOND);
+    assert.not.ok(it.isOver(), `${i + 1} s`);
+  }
+  it.receive("/");
+  it.pass(2 * SECOND + LATE_MS);
+  assert.match(it.socket.written, /^HTTP\/1\.1 408 /);
+  assert.ok(it.isOver());
+});
+
+test("an idle connection has 75 s after its answer", () => {
+  const it = setup(answered);
+  it.receive(GET);
+  assert.match(it.socket.written, /^HTTP\/1\.1 200 /);
+  it.pass(60 * SECOND);
+  it.receive(GET);
+  expectEnd(it, 75 * SECOND);
+});
+
+test("a body that stands still has 30 s, then 408; one that moves has all the time", () => {
+  const it = setup();
+  it.receive(POST);
+  for (let i = 0; i < 4; i++) {
+    it.pass(25 * SECOND);
+    assert.not.ok(it.isOver());
+    it.receive("x");
+  }
+  expectEnd(it, 30 * SECOND);
+  assert.match(it.socket.written, /^HTTP\/1\.1 408 /);
+});
+
+test("a client that waits for its answer has no deadline of its own", () => {
+  const it = setup();
+  it.receive(GET);
+  it.pass(600 * SECOND);
+  assert.not.ok(it.isOver());
+});
+
+test("a client that does not read has 30 s without progress", () => {
+  const it = setup();
+  it.receive(GET);
+  const { down } = it.exchanges[0]!;
+  it.socket.room = 5;
+  const bytes = Buffer.alloc(100);
+  assert.not.ok(down.sendBody(bytes, 0, 100));
+  it.pass(25 * SECOND);
+  it.socket.room = 10;
+  it.connection.drained();
+  assert.not.ok(it.isOver());
+  expectEnd(it, 30 * SECOND);
+  assert.is(it.site.connections.size, 0);
+  assert.ok(it.exchanges[0]!.finished, "its exchange is over as well");
+});
+
+test("a refused client gets FIN at once and 2 s to take the answer", () => {
+  const it = setup();
+  it.receive("GET /\r\n\r\n");
+  assert.match(it.socket.written, /^HTTP\/1\.1 400 /);
+  assert.equal(it.socket.done, ["fin"]);
+  it.receive("more that nobody reads");
+  assert.is(it.site.connections.size, 1);
+  it.pass(2 * SECOND + LATE_MS);
+  assert.is(it.site.connections.size, 0);
+  assert.is(it.exchanges.length, 0);
+});
+
+test("a client that closes is forgotten at once, with its exchange", () => {
+  const it = setup();
+  it.receive(POST);
+  it.connection.closed();
+  assert.is(it.site.connections.size, 0);
+  assert.ok(it.exchanges[0]!.finished);
+  it.pass(100 * SECOND);
+  assert.equal(it.socket.done, []);
+});
+
+test("draining: an idle connection goes soon, a busy one after its answer", () => {
+  const idle = setup(answered);
+  idle.receive(GET);
+  idle.site.draining = true;
+  idle.connection.drain();
+  assert.not.ok(idle.isOver(), "a request may be on its way");
+  idle.pass(SECOND + LATE_MS);
+  assert.ok(idle.isOver());
+  const busy = setup();
+  busy.receive(GET);
+  busy.site.draining = true;
+  busy.connection.drain();
+  busy.pass(60 * SECOND);
+  assert.not.ok(busy.isOver());
+  answered(busy.exchanges[0]!);
+  assert.match(busy.socket.written, /Connection: close\r\n/);
+  assert.ok(busy.isOver());
+});
+
+test("draining: a request that comes in the last moment is answered, and closes", () => {
+  const it = setup(answered);
+  it.site.draining = true;
+  it.connection.drain();
+  it.receive(GET + GET);
+  assert.is(it.socket.written.match(/HTTP\/1\.1 200 /g)?.length, 1);
+  assert.match(it.socket.written, /Connection: close\r\n/);
+  assert.ok(it.isOver());
+});
+
+test("answers of our own take turns: many pipelined requests do not hold the loop", async () => {
+  const it = setup(answered);
+  it.receive(GET.repeat(100));
+  const first = it.exchanges.length;
+  assert.ok(first > 0 && first < 100, `${first} answers in one turn`);
+  for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));
+  assert.is(it.exchanges.length, 100);
+  assert.is(it.socket.written.match(/HTTP\/1\.1 200 /g)?.length, 100);
+});
+
+test("a client is paused for what it pipelines, and read on after the answer", () => {
+  const it = setup();
+  it.receive(GET);
+  it.receive(GET.repeat(3_000));
+  assert.equal(it.socket.done, ["pause"], "the backlog is bounded");
+  answered(it.exchanges[0]!);
+  assert.ok(it.socket.done.includes("resume"));
+});
+
+test("a client that is held is read on when its exchange is over", () => {
+  const it = setup();
+  it.receive(GET);
+  it.connection.hold();
+  it.connection.hold();
+  assert.equal(it.socket.done, ["pause"]);
+  answered(it.exchanges[0]!);
+  assert.equal(it.socket.done, ["pause", "resume"]);
+});
+
+test.run();

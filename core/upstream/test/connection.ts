@@ -1,0 +1,280 @@
+/** A backend's connection and its deadlines, without sockets: time passes when the test says so. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Exchange, type Downstream, type Router } from "../../exchange.ts";
+import { OK } from "../../fault.ts";
+import { Head } from "../../head.ts";
+import { parseRequest } from "../../http1/request.ts";
+import type { CompiledRoute } from "../../route/table.ts";
+import { Timers } from "../../timers.ts";
+import { UpstreamConnection, type UpstreamSocket } from "../connection.ts";
+import { Endpoint } from "../endpoint.ts";
+
+const SECOND = 1_000;
+const LATE_MS = 2_000;
+const TICK_MS = 250;
+const TIMEOUTS = { connectMs: 5 * SECOND, headMs: 60 * SECOND, idleMs: 20 * SECOND };
+const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const UPLOAD = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
+
+/** Records what is done to it. `room` is how many bytes the kernel still takes. */
+class FakeSocket {
+  written = "";
+  room = Number.POSITIVE_INFINITY;
+  readonly done: string[] = [];
+
+  write(bytes: Uint8Array, from: number, length: number): number {
+    const size = Math.min(length, this.room);
+    this.room -= size;
+    this.written += Buffer.from(bytes).toString("latin1", from, from + size);
+    return size;
+  }
+
+  pause(): void {
+    this.done.push("pause");
+  }
+
+  resume(): void {
+    this.done.push("resume");
+  }
+
+  shutdown(): void {
+    this.done.push("fin");
+  }
+
+  terminate(): void {
+    this.done.push("closed");
+  }
+
+  end(): void {
+    this.done.push("closed");
+  }
+}
+
+/** A client's side that writes down what it is told. */
+function fakeDown(told: string[]): Downstream {
+  return {
+    forwarded: Buffer.from("X-Forwarded-For: 192.0.2.1\r\n"),
+    sendHead: (head) => told.push(`head ${head.status}`),
+    sendInterim: (head) => told.push(`interim ${head.status}`),
+    sendContinue: () => told.push("continue"),
+    sendSwitch: () => told.push("switch"),
+    sendBody: (bytes, from, to) => {
+      told.push(`body ${bytes.toString("latin1", from, to)}`);
+      return true;
+    },
+    sendEnd: () => told.push("end"),
+    flush: () => {},
+    answer: (status) => told.push(`answer ${status}`),
+    abort: () => told.push("abort"),
+    hold: () => told.push("hold"),
+    resume: () => told.push("resume"),
+    over: () => told.push("over"),
+  };
+}
+
+type Setup = Readonly<{
+  endpoint: Endpoint;
+  connection: UpstreamConnection;
+  exchange: Exchange;
+  socket: FakeSocket;
+  told: string[];
+  open: () => void;
+  receive: (bytes: string) => void;
+  pass: (ms: number) => void;
+}>;
+
+/** A connection that connects, with a request that waits for it. */
+function setup(request: string): Setup {
+  const told: string[] = [];
+  const router: Router = { route: () => {}, retry: () => false };
+  const timers = new Timers();
+  const endpoint = new Endpoint("key", "192.0.2.2", 80);
+  endpoint.users = 1;
+  const exchange = new Exchange(fakeDown(told), router);
+  const connection = new UpstreamConnection(endpoint, timers);
+  const socket = new FakeSocket();
+  begin(exchange, connection, request);
+  return {
+    endpoint,
+    connection,
+    exchange,
+    socket,
+    told,
+    open: () => connection.opened(socket as unknown as UpstreamSocket),
+    receive: (bytes) => connection.received(Buffer.from(bytes, "latin1")),
+    pass: (ms) => {
+      for (let at = 0; at < ms; at += TICK_MS) timers.tick();
+    },
+  };
+}
+
+function begin(exchange: Exchange, connection: UpstreamConnection, request: string): void {
+  const head = new Head();
+  const bytes = Buffer.from(request, "latin1");
+  head.reset(bytes, 0);
+  assert.is(parseRequest(head, bytes.length), OK);
+  exchange.reset();
+  exchange.route = { policy: { timeouts: TIMEOUTS, bodyBytesMax: null } } as CompiledRoute;
+  exchange.endpoint = connection.endpoint;
+  exchange.up = connection;
+  connection.assign(exchange);
+  connection.sendHead(head);
+  if (head.length <= 0) exchange.requestEnd();
+  exchange.requestFlush();
+}
+
+test("a connection that does not open is 504 after connectMs; opened late it is closed", () => {
+  const it = setup(GET);
+  it.pass(4 * SECOND);
+  assert.equal(it.told, []);
+  it.pass(SECOND + LATE_MS);
+  assert.equal(it.told, ["answer 504", "over"]);
+  it.open();
+  assert.equal(it.socket.done, ["closed"]);
+  assert.is(it.socket.written, "", "nothing is sent late");
+});
+
+test("a refused connection is 502, once", () => {
+  const it = setup(GET);
+  it.connection.refused();
+  it.connection.refused();
+  assert.equal(it.told, ["answer 502", "over"]);
+});
+
+test("no answer after headMs is 504, and the connection is not kept", () => {
+  const it = setup(GET);
+  it.open();
+  assert.match(it.socket.written, /^GET \/ HTTP\/1\.1\r\n/);
+  it.pass(58 * SECOND);
+  assert.equal(
+    it.told.filter((what) => what.startsWith("answer")),
+    [],
+  );
+  it.pass(2 * SECOND + LATE_MS);
+  assert.ok(it.told.includes("answer 504"));
+  assert.equal(it.socket.done, ["closed"]);
+  assert.is(it.endpoint.idle, 0);
+});
+
+test("a head that drips does not win time", () => {
+  const it = setup(GET);
+  it.open();
+  for (const byte of "HTTP/1.1 200 OK\r\nA") {
+    it.receive(byte);
+    it.pass(4 * SECOND);
+  }
+  assert.ok(it.told.includes("answer 504"), it.told.join());
+});
+
+test("headMs starts when the request is sent: a long upload is not cut", () => {
+  const it = setup(UPLOAD);
+  it.open();
+  for (let i = 0; i < 10; i++) {
+    it.pass(20 * SECOND);
+    it.exchange.requestBody(Buffer.alloc(100), 0, 100);
+    it.exchange.requestFlush();
+  }
+  it.exchange.requestEnd();
+  assert.not.ok(it.told.includes("answer 504"), "cut while it moved");
+  it.pass(50 * SECOND);
+  assert.not.ok(it.told.includes("answer 504"), "the clock began too early");
+  it.pass(10 * SECOND + LATE_MS);
+  assert.ok(it.told.includes("answer 504"));
+});
+
+test("a backend that does not take the request is given up", () => {
+  const it = setup(UPLOAD);
+  it.socket.room = 10;
+  it.open();
+  it.exchange.requestBody(Buffer.alloc(1_000), 0, 1_000);
+  it.exchange.requestFlush();
+  assert.ok(it.told.includes("hold"));
+  it.pass(60 * SECOND + LATE_MS);
+  assert.ok(it.told.includes("answer 504"), it.told.join());
+});
+
+test("a body that stands still for idleMs is cut", () => {
+  const it = setup(GET);
+  it.open();
+  it.receive("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
+  for (let i = 0; i < 5; i++) {
+    it.pass(15 * SECOND);
+    it.receive("x");
+  }
+  assert.not.ok(it.told.includes("abort"));
+  it.pass(20 * SECOND + LATE_MS);
+  assert.ok(it.told.includes("abort"));
+  assert.ok(it.exchange.finished);
+});
+
+test("a connection that is held for a slow client has no deadline meanwhile", () => {
+  const it = setup(GET);
+  it.open();
+  it.receive("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx");
+  it.connection.hold();
+  it.connection.hold();
+  it.pass(300 * SECOND);
+  assert.not.ok(it.told.includes("abort"));
+  it.connection.resume();
+  assert.equal(it.socket.done, ["pause", "resume"]);
+  it.pass(20 * SECOND + LATE_MS);
+  assert.ok(it.told.includes("abort"), "the backend's turn again");
+});
+
+test("an idle connection has 55 s, and is forgotten with the first byte or FIN", async () => {
+  for (const end of ["time", "byte", "fin", "closed"] as const) {
+    const it = setup(GET);
+    it.open();
+    it.receive("HTTP/1.1 204 X\r\n\r\n");
+    assert.is(it.endpoint.idle, 1);
+    if (end === "time") {
+      it.pass(53 * SECOND);
+      assert.is(it.endpoint.idle, 1);
+      it.pass(2 * SECOND + LATE_MS);
+    } else if (end === "byte") it.receive("H");
+    else if (end === "fin") it.connection.ended();
+    else it.connection.closed();
+    assert.is(it.endpoint.idle, 0, end);
+    assert.equal(it.told, ["resume", "head 204", "end", "over"], end);
+  }
+});
+
+test("a connection that is not in step with its exchange is not kept", () => {
+  for (const [answer, fault] of [
+    ["HTTP/1.1 204 X\r\n\r\nbytes", null],
+    ["HTTP/1.1 204 X\r\nConnection: close\r\n\r\n", null],
+    ["HTTP/1.0 200 X\r\nContent-Length: 0\r\n\r\n", null],
+    ["nonsense\r\n\r\n", "answer 502"],
+  ] as const) {
+    const it = setup(GET);
+    it.open();
+    it.receive(answer);
+    assert.is(it.endpoint.idle, 0, answer);
+    assert.equal(it.socket.done, ["closed"], answer);
+    if (fault !== null) assert.ok(it.told.includes(fault), answer);
+  }
+});
+
+test("an answer before the request is complete ends the connection", () => {
+  const it = setup(UPLOAD);
+  it.open();
+  it.receive("HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n");
+  assert.ok(it.told.includes("head 403") && it.told.includes("end"));
+  assert.is(it.endpoint.idle, 0);
+  assert.equal(it.socket.done, ["closed"]);
+});
+
+test("a kept connection carries the next exchange from a clean start", async () => {
+  const it = setup(GET);
+  it.open();
+  it.receive("HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n");
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+  assert.is(it.endpoint.take(), it.connection);
+  it.told.length = 0;
+  begin(it.exchange, it.connection, GET);
+  it.receive("HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\nbc");
+  assert.equal(it.told, ["head 200", "body bc", "end", "over"]);
+});
+
+test.run();
