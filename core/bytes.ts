@@ -63,7 +63,7 @@ export function ascii(text: string): Buffer {
   return Buffer.from(text, "latin1");
 }
 
-/** Arrays up to this many bytes live inside the collector's heap, where they cost nothing to drop. */
+/** Arrays up to this many bytes live inside the collector's heap and cost nothing to drop. */
 const INLINE_MAX = 1_000;
 
 /**

@@ -6,6 +6,7 @@ import type { Exchange, Router } from "./exchange.ts";
 import { BODY_TOO_LARGE, FAULTS, NO_ENDPOINT, NO_ROUTE, OK } from "./fault.ts";
 import { Head, PATH_ODD } from "./head.ts";
 import { parseRequest } from "./http1/request.ts";
+import { ATTEMPTS_MAX } from "./limits.ts";
 import { canonicalPath } from "./route/path.ts";
 import { pick } from "./route/split.ts";
 import { FORWARD, REDIRECT, match } from "./route/table.ts";
@@ -16,9 +17,6 @@ import { UpstreamConnection } from "./upstream/connection.ts";
 import type { Endpoint } from "./upstream/endpoint.ts";
 import type { Endpoints } from "./upstream/endpoints.ts";
 import { pickEndpoint } from "./upstream/picker.ts";
-
-/** Connections tried for one request: the first, and others that may be unreachable too. */
-const ATTEMPTS_MAX = 3;
 
 const NO_BYTES = new Uint8Array(0);
 const RETRIED_HEAD = new Head();

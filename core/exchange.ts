@@ -74,6 +74,10 @@ export class Exchange {
   idempotent = false;
   expects = false;
   switches = false;
+  /** The client authenticates its connection: nobody else may use the backend's side of it. */
+  bound = false;
+  /** A connection to the backend is open. */
+  upOpen = false;
   /** The client's connection must not carry another request. */
   last = false;
   /** Body bytes passed on so far. */
@@ -102,6 +106,8 @@ export class Exchange {
     this.idempotent = false;
     this.expects = false;
     this.switches = false;
+    this.bound = false;
+    this.upOpen = false;
     this.last = false;
     this.sent = 0;
     this.requestDone = false;
@@ -133,7 +139,9 @@ export class Exchange {
 
   /** The downstream event is handled: what was laid together for the backend leaves. */
   requestFlush(): void {
-    if (!this.finished && this.up !== null) this.up.flush();
+    if (this.finished || this.up === null) return;
+    this.up.flush();
+    if (this.expects) this.offerContinue();
   }
 
   /** The client went away, or its body broke: nobody is left to answer. */
@@ -153,9 +161,9 @@ export class Exchange {
     if (!this.finished) this.down.resume();
   }
 
-  /** A connection is in hand: a client that waits for 100 may go on. */
-  upReady(): void {
-    if (!this.expects || this.finished || this.answered) return;
+  /** Once a connection is in hand, a client that waits for 100 and sent nothing may go on. */
+  offerContinue(): void {
+    if (!this.expects || !this.upOpen || this.finished || this.answered) return;
     this.expects = false;
     if (!this.requestDone && this.sent === 0) this.down.sendContinue();
   }

@@ -36,10 +36,8 @@ export const BAD_RESPONSE = 27;
 export const RESPONSE_CUT = 28;
 export const CLIENT_GONE = 29;
 export const REQUEST_TIMEOUT = 30;
-export const CLIENT_STALLED = 31;
-export const BUG = 32;
-export const LOOP = 33;
-export const UPSTREAM_FULL = 34;
+export const BUG = 31;
+export const LOOP = 32;
 
 /**
  * `retry`: `never`; `unsent` when no byte of the request reached the backend; `reused` when the
@@ -94,10 +92,8 @@ export const FAULTS: readonly Fault[] = [
   upstream("responseCut", 502, "never", "502 the backend stopped in the middle of a response"),
   client("clientGone", 499, "client closed the connection"),
   client("requestTimeout", 408, "request timeout"),
-  client("clientStalled", 408, "client stopped reading"),
   { name: "bug", status: 500, source: "rind", retry: "never", text: "500 internal error" },
   client("loop", 508, "508 loop detected"),
-  upstream("upstreamFull", 503, "never", "503 too many connections to the backend"),
 ];
 
 function client(name: string, status: number, text: string): Fault {

@@ -39,6 +39,8 @@ export const WS_KEY = 1 << 12;
 export const WS_VERSION = 1 << 13;
 /** `OPTIONS *`. */
 export const ASTERISK = 1 << 14;
+/** Authentication that belongs to the connection: NTLM or Negotiate. */
+export const BOUND = 1 << 15;
 // A line that is well formed, but means something wrong; judged when all lines are known.
 export const BAD_LENGTH_LINE = 1 << 16;
 export const BAD_CODING_LINE = 1 << 17;
@@ -48,6 +50,8 @@ export const BAD_EXPECT_LINE = 1 << 20;
 export const BAD_CONNECTION_LINE = 1 << 21;
 export const BAD_WS_LINE = 1 << 22;
 export const BAD_ALIAS_LINE = 1 << 23;
+/** `Max-Forwards` is there; it counts for OPTIONS. */
+export const MAX_FORWARDS = 1 << 25;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -93,6 +97,8 @@ export class Head {
   flags = 0;
   /** How often this proxy stands in `Via` already. */
   hops = 0;
+  /** What `Max-Forwards` allows; -1 when it says nothing (RFC 9110 §7.6.2). */
+  maxForwards = -1;
   /** The end of the head: the body, or the next message, starts here. */
   end = 0;
 
@@ -126,6 +132,7 @@ export class Head {
     this.chunked = false;
     this.flags = 0;
     this.hops = 0;
+    this.maxForwards = -1;
     this.end = start;
     this.phase = 0;
     this.next = start;

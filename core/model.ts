@@ -9,7 +9,7 @@ export type Origin = Readonly<{
   kind: string;
   namespace: string;
   name: string;
-  /** Where in the object, as a field path such as `spec.rules[0].http.paths[1]`; "" is all of it. */
+  /** Where in the object, such as `spec.rules[0].http.paths[1]`; "" is all of it. */
   field: string;
 }>;
 
@@ -66,7 +66,7 @@ export type Route = Readonly<{
 /** `name`: `a.example` exact, `*.example` exactly one label more, `*` any host. Lower case. */
 export type VirtualHost = Readonly<{ name: string; routes: readonly Route[] }>;
 
-/** `address` is an IPv4 or IPv6 literal, without brackets. `uid` tells reuses of an address apart. */
+/** `address` is an IP literal without brackets. `uid` tells reuses of an address apart. */
 export type Endpoint = Readonly<{ address: string; port: number; uid: string }>;
 
 /** `reason` says why `endpoints` is empty ("" otherwise); it is shown to operators. */

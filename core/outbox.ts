@@ -14,21 +14,18 @@ export class Outbox {
   readonly #from: number[] = [];
   readonly #to: number[] = [];
 
-  /**
-   * Writes `bytes[from, to)`, or what is left behind earlier bytes. `owned` bytes may be kept by
-   * reference; others are copied when they have to wait. True when nothing waits.
-   */
-  send(sink: Sink | null, bytes: Uint8Array, from: number, to: number, owned = false): boolean {
-    if (from === to) return this.size === 0;
-    let at = from;
-    if (this.size === 0 && sink !== null) {
-      const sent = sink.write(bytes, from, to - from);
-      if (sent === to - from) return true;
-      // −1: the socket is gone; its close callback follows and nobody will read these bytes.
-      at += Math.max(sent, 0);
-    }
-    this.#keep(bytes, at, to, owned);
-    return false;
+  /** Writes `bytes[from, to)`, behind what waits. A part that has to wait is copied. */
+  send(sink: Sink | null, bytes: Uint8Array, from: number, to: number): boolean {
+    const at = from + this.#write(sink, bytes, from, to);
+    if (at < to) this.#keep(Uint8Array.prototype.slice.call(bytes, at, to), 0, to - at);
+    return this.size === 0;
+  }
+
+  /** As `send`, for bytes that nobody changes any more: a part that has to wait is kept as it is. */
+  lend(sink: Sink | null, bytes: Uint8Array, from: number, to: number): boolean {
+    const at = from + this.#write(sink, bytes, from, to);
+    if (at < to) this.#keep(bytes, at, to);
+    return this.size === 0;
   }
 
   /** Goes on after the socket drained. True when nothing waits any more. */
@@ -53,7 +50,7 @@ export class Outbox {
   /** Takes over what waits in another outbox that never got to write a byte. */
   adopt(other: Outbox): void {
     for (let i = 0; i < other.#chunks.length; i++) {
-      this.#keep(other.#chunks[i]!, other.#from[i]!, other.#to[i]!, true);
+      this.#keep(other.#chunks[i]!, other.#from[i]!, other.#to[i]!);
     }
     other.clear();
   }
@@ -65,11 +62,16 @@ export class Outbox {
     this.size = 0;
   }
 
-  #keep(bytes: Uint8Array, from: number, to: number, owned: boolean): void {
-    // Not `slice`: that of a Buffer is a view, and the slab is filled again before this leaves.
-    this.#chunks.push(owned ? bytes : Buffer.from(bytes.subarray(from, to)));
-    this.#from.push(owned ? from : 0);
-    this.#to.push(owned ? to : to - from);
+  /** How many bytes the kernel took; −1 from a dead socket is none, its close event follows. */
+  #write(sink: Sink | null, bytes: Uint8Array, from: number, to: number): number {
+    if (from === to || this.size > 0 || sink === null) return 0;
+    return Math.max(sink.write(bytes, from, to - from), 0);
+  }
+
+  #keep(bytes: Uint8Array, from: number, to: number): void {
+    this.#chunks.push(bytes);
+    this.#from.push(from);
+    this.#to.push(to);
     this.size += to - from;
   }
 }

@@ -43,7 +43,7 @@ export class Output {
     }
     const start = this.#headInPlace(bytes, from);
     this.flush();
-    return this.#outbox.send(this.sink, bytes, start, to, true);
+    return this.#outbox.lend(this.sink, bytes, start, to);
   }
 
   /**
@@ -92,7 +92,7 @@ export class Output {
   /** Bytes as they are; `bytes` must not change afterwards. */
   raw(bytes: Uint8Array): void {
     this.flush();
-    this.#outbox.send(this.sink, bytes, 0, bytes.length, true);
+    this.#outbox.lend(this.sink, bytes, 0, bytes.length);
   }
 
   /** Goes on after the socket drained. True when nothing waits any more. */

@@ -4,7 +4,7 @@
  * again if the deadline moved on. Resolution: one tick; a deadline never fires early, and
  * at most a second late.
  */
-export const TICK_MS = 250;
+const TICK_MS = 250;
 
 /** Slots of the wheel; one more than the farthest tick an item is filed under. */
 const SLOTS = 8;

@@ -1,16 +1,27 @@
 /**
  * One HTTP/1.1 connection of a client. Requests are answered in order, one at a time; what is
  * pipelined behind the current one waits in a bounded backlog, then in the kernel.
+ *
+ * tidy: file because this is one state machine over one set of private fields; a half of it in
+ * another file would have to see them all.
  */
 import { Backlog } from "../backlog.ts";
-import { ascii, release } from "../bytes.ts";
+import { release } from "../bytes.ts";
 import { Exchange } from "../exchange.ts";
 import type { Downstream, Router } from "../exchange.ts";
 import { faultBody, faultLines } from "../exchange.ts";
-import { BAD_BODY, BAD_PATH, BUG, FAULTS, MORE, OK, REQUEST_TIMEOUT } from "../fault.ts";
+import {
+  BAD_BODY,
+  BAD_PATH,
+  BUG,
+  FAULTS,
+  METHOD_REFUSED,
+  MORE,
+  OK,
+  REQUEST_TIMEOUT,
+} from "../fault.ts";
 import * as flag from "../head.ts";
 import { Head } from "../head.ts";
-import { writeAnswer } from "../http1/answer.ts";
 import {
   BROKEN,
   BY_CHUNKS,
@@ -24,11 +35,10 @@ import {
 import { forwardedLines } from "../http1/forwarded.ts";
 import { Partial } from "../http1/partial.ts";
 import { parseRequest, requestLineMax } from "../http1/request.ts";
-import * as write from "../http1/write.ts";
-import { Output } from "../output.ts";
 import { canonicalPath } from "../route/path.ts";
-import { Slab } from "../slab.ts";
+import * as limits from "../limits.ts";
 import type { Timed, Timers } from "../timers.ts";
+import { Reply } from "./reply.ts";
 
 const HEAD_STATE = 0;
 /** The request's body is arriving. */
@@ -39,23 +49,9 @@ const BUSY = 2;
 const LINGER = 3;
 const DEAD = 4;
 
-const HEAD_MS = 10_000;
-const KEEP_ALIVE_MS = 75_000;
-const BODY_MS = 30_000;
-const STALL_MS = 30_000;
-const LINGER_MS = 2_000;
-/** A client that raced its request against our drain still gets its answer. */
-const DRAIN_IDLE_MS = 1_000;
-const BACKLOG_MAX = 65_536;
-/** An unread request body up to this size is read and dropped to keep the connection. */
-const DISCARD_MAX = 65_536;
-/** Requests rind answers by itself in one go, before others get their turn. */
-const TURN_MAX = 8;
 const NO_BYTES = new Uint8Array(0);
-const CONTINUE = ascii("HTTP/1.1 100 Continue\r\n\r\n");
 
-/** Shared by all connections of the worker: neither outlives the callback that fills it. */
-const SLAB = new Slab();
+/** Shared by all connections of the worker: it does not outlive the callback that fills it. */
 const HEAD = new Head();
 
 export type DownstreamSocket = Bun.Socket<DownstreamConnection>;
@@ -77,12 +73,9 @@ export class DownstreamConnection implements Downstream, Timed {
   readonly #site: Site;
   readonly #exchange: Exchange;
   readonly #body = new Body();
-  readonly #out: Output;
+  readonly #reply: Reply;
   #socket: DownstreamSocket | null;
   #state = HEAD_STATE;
-  #keep = true;
-  #minor = 1;
-  #headMethod = false;
   #tunnel = false;
   #reading = false;
   #held = false;
@@ -98,9 +91,9 @@ export class DownstreamConnection implements Downstream, Timed {
   constructor(socket: DownstreamSocket, site: Site) {
     this.#socket = socket;
     this.#site = site;
-    this.#out = new Output(SLAB, socket);
+    this.#reply = new Reply(socket);
     this.#exchange = new Exchange(this, site.router);
-    this.deadline = site.timers.after(HEAD_MS);
+    this.deadline = site.timers.after(limits.REQUEST_HEAD_MS);
     site.timers.add(this);
     site.connections.add(this);
   }
@@ -129,7 +122,7 @@ export class DownstreamConnection implements Downstream, Timed {
   #readHeads(bytes: Buffer, end: number): void {
     let at = 0;
     this.#reading = true;
-    for (let turn = 0; at < end && this.#state === HEAD_STATE && turn < TURN_MAX; turn++) {
+    for (let turn = 0; at < end && this.#state === HEAD_STATE && turn < limits.TURN_MAX; turn++) {
       const head = HEAD;
       head.reset(bytes, at);
       const result = parseRequest(head, end);
@@ -152,15 +145,18 @@ export class DownstreamConnection implements Downstream, Timed {
     exchange.replay = bytes;
     exchange.replayStart = head.start;
     exchange.switches = (head.flags & flag.WEBSOCKET) !== 0;
+    exchange.bound = (head.flags & flag.BOUND) !== 0;
     this.#facts(head);
     const behind = head.end;
     if ((head.flags & flag.PATH_ODD) !== 0 && !canonicalPath(head)) {
       exchange.fail(BAD_PATH);
-    } else if ((head.flags & flag.ASTERISK) !== 0) exchange.answer(204, NO_BYTES, faultLines(6));
+    } else if ((head.flags & flag.ASTERISK) !== 0)
+      exchange.answer(204, NO_BYTES, faultLines(METHOD_REFUSED));
     else exchange.begin(head);
     if (this.#body.empty) exchange.requestEnd();
+    if (this.#state === BODY_STATE) return this.#readBody(bytes, behind, end);
     exchange.requestFlush();
-    return this.#state === BODY_STATE ? this.#readBody(bytes, behind, end) : behind;
+    return behind;
   }
 
   #facts(head: Head): void {
@@ -169,19 +165,19 @@ export class DownstreamConnection implements Downstream, Timed {
     if (this.forwarded === NO_BYTES) this.#introduce();
     const keep = head.minor === 1 ? (flags & flag.CLOSE) === 0 : (flags & flag.KEEP_ALIVE) !== 0;
     // A handshake that is refused leaves bytes behind that are no request (RFC 6455 §4.2.2).
-    this.#keep = keep && !this.#site.draining && !exchange.switches;
-    this.#minor = head.minor;
+    this.#reply.keep = keep && !this.#site.draining && !exchange.switches;
+    this.#reply.minor = head.minor;
     this.#discarded = 0;
     this.#tunnel = false;
     const method = head.bytes[head.methodStart]!;
     const length = head.methodEnd - head.methodStart;
-    this.#headMethod = method === 0x48 && length === 4;
-    exchange.headMethod = this.#headMethod;
+    this.#reply.bodiless = method === 0x48 && length === 4;
+    exchange.headMethod = this.#reply.bodiless;
     exchange.idempotent = isIdempotent(method, length, head.bytes[head.methodStart + 1]!);
     const kind = head.chunked ? BY_CHUNKS : head.length > 0 ? BY_LENGTH : NO_BODY;
     this.#body.start(kind, head.length, false);
     this.#state = kind === NO_BODY ? BUSY : BODY_STATE;
-    this.deadline = kind === NO_BODY ? 0 : this.#site.timers.after(BODY_MS);
+    this.deadline = kind === NO_BODY ? 0 : this.#site.timers.after(limits.REQUEST_BODY_MS);
     exchange.expects = (flags & flag.EXPECT) !== 0 && head.minor === 1 && kind !== NO_BODY;
   }
 
@@ -206,42 +202,39 @@ export class DownstreamConnection implements Downstream, Timed {
         return end;
       } else break;
     }
-    if (this.#state === BODY_STATE && !this.#held) {
-      this.deadline = this.#tunnel ? 0 : this.#site.timers.after(BODY_MS);
-    }
+    if (this.#state === BODY_STATE) this.#awaitBody();
     exchange.requestFlush();
     return at;
+  }
+
+  /** The client may take this long until its next body bytes; nobody times out while held. */
+  #awaitBody(): void {
+    if (this.#reply.out.waiting > 0) return;
+    const idle = this.#held || this.#tunnel;
+    this.deadline = idle ? 0 : this.#site.timers.after(limits.REQUEST_BODY_MS);
   }
 
   // === hot: to the client ===
 
   sendHead(head: Head, kind: number): void {
-    const unsized = kind === BY_CHUNKS || kind === BY_CLOSE;
-    this.#out.chunks = unsized && this.#minor === 1;
-    if (unsized && this.#minor === 0) this.#keep = false;
-    if (!this.#mayStay()) this.#keep = false;
-    let say = write.SAY_NOTHING;
-    if (!this.#keep) say = write.SAY_CLOSE;
-    else if (this.#minor === 0) say = write.SAY_KEEP_ALIVE;
-    const framing = this.#out.chunks ? BY_CHUNKS : unsized ? BY_CLOSE : kind;
-    this.#out.begin();
-    write.writeResponse(SLAB, head, framing, say);
+    if (!this.#mayStay()) this.#reply.keep = false;
+    this.#reply.head(head, kind);
   }
 
   sendBody(bytes: Buffer, from: number, to: number): boolean {
-    return this.#out.body(bytes, from, to) || this.#stall();
+    return this.#reply.out.body(bytes, from, to) || this.#stall();
   }
 
   sendEnd(): void {
-    this.#out.end();
+    this.#reply.out.end();
   }
 
   flush(): void {
-    if (!this.#out.flush()) this.#stall();
+    if (!this.#reply.out.flush()) this.#stall();
   }
 
   #stall(): boolean {
-    this.deadline = this.#site.timers.after(STALL_MS);
+    this.deadline = this.#site.timers.after(limits.CLIENT_STALL_MS);
     return false;
   }
 
@@ -249,16 +242,18 @@ export class DownstreamConnection implements Downstream, Timed {
   over(): void {
     if (this.#state === DEAD || this.#state === LINGER) return;
     this.resume();
-    if (this.#state !== BODY_STATE || !this.#keep || this.#tunnel) this.#ready();
+    if (this.#state !== BODY_STATE || !this.#reply.keep || this.#tunnel) this.#ready();
   }
 
   #ready(): void {
-    if (!this.#keep || this.#fin || this.#tunnel) {
-      this.#shut();
-      return;
+    if (!this.#reply.keep || this.#tunnel || (this.#fin && this.#backlog === null)) {
+      if (!this.#reading) return this.#shut();
+      // Requests that came with the FIN are still being read.
+      if (!this.#reply.keep || this.#tunnel) return this.#shut();
     }
     this.#state = HEAD_STATE;
-    this.deadline = this.#out.waiting > 0 ? this.deadline : this.#site.timers.after(KEEP_ALIVE_MS);
+    this.deadline =
+      this.#reply.out.waiting > 0 ? this.deadline : this.#site.timers.after(limits.KEEP_ALIVE_MS);
     if (this.#backlog !== null && !this.#reading) this.#readBacklog();
   }
 
@@ -274,12 +269,12 @@ export class DownstreamConnection implements Downstream, Timed {
     if (this.#state !== BODY_STATE || this.#tunnel) return true;
     // While the exchange runs its body is wanted; a client that waits for 100 sends none.
     if (this.#exchange.expects) return false;
-    return this.#body.kind === BY_LENGTH && this.#body.left <= DISCARD_MAX;
+    return this.#body.kind === BY_LENGTH && this.#body.left <= limits.DISCARD_MAX;
   }
 
   #drop(size: number): void {
     this.#discarded += size;
-    if (this.#discarded > DISCARD_MAX) this.#shut();
+    if (this.#discarded > limits.DISCARD_MAX) this.#shut();
   }
 
   #discard(size: number): void {
@@ -287,23 +282,16 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   sendInterim(head: Head): void {
-    if (this.#minor === 0) return;
-    this.#out.begin();
-    write.writeResponse(SLAB, head, NO_BODY, write.SAY_NOTHING);
-    this.flush();
+    this.#reply.interim(head);
   }
 
   sendContinue(): void {
-    this.#out.raw(CONTINUE);
+    this.#reply.proceed();
   }
 
   sendSwitch(head: Head): void {
-    this.#out.begin();
-    write.writeResponse(SLAB, head, NO_BODY, write.SAY_UPGRADE);
-    this.flush();
+    this.#reply.switch(head);
     this.#tunnel = true;
-    this.#out.chunks = false;
-    this.#keep = false;
     this.#body.start(BY_CLOSE, 0, false);
     this.#state = BODY_STATE;
     this.#exchange.requestDone = false;
@@ -312,12 +300,9 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   answer(status: number, body: Uint8Array, extra: string): void {
-    if (!this.#mayStay()) this.#keep = false;
-    const bodiless = this.#headMethod || status === 204 || status === 304;
-    this.#out.begin();
-    writeAnswer(SLAB, { status, length: body.length, extra, close: !this.#keep });
-    if (!bodiless) this.#out.raw(body);
-    this.flush();
+    if (!this.#mayStay()) this.#reply.keep = false;
+    this.#reply.answer(status, body, extra);
+    if (this.#reply.out.waiting > 0) this.#stall();
   }
 
   abort(): void {
@@ -335,9 +320,7 @@ export class DownstreamConnection implements Downstream, Timed {
   resume(): void {
     if (!this.#held) return;
     this.#held = false;
-    if (this.#state === BODY_STATE && !this.#tunnel) {
-      this.deadline = this.#site.timers.after(BODY_MS);
-    }
+    if (this.#state === BODY_STATE) this.#awaitBody();
     if (!this.#full && this.#socket !== null) this.#socket.resume();
   }
 
@@ -350,21 +333,21 @@ export class DownstreamConnection implements Downstream, Timed {
 
   /** A head that cannot be understood: one answer, then no more is read. */
   #refuse(fault: number): void {
-    this.#keep = false;
-    this.#headMethod = false;
+    this.#reply.keep = false;
+    this.#reply.bodiless = false;
     this.#state = BUSY;
     this.answer(FAULTS[fault]!.status, faultBody(fault), faultLines(fault));
     this.#shut();
   }
 
   #breakBody(): void {
-    this.#keep = false;
+    this.#reply.keep = false;
     if (this.#exchange.finished) this.#shut();
     else this.#exchange.fail(BAD_BODY);
   }
 
   #waitForMore(bytes: Buffer, from: number, end: number): void {
-    this.deadline = this.#site.timers.after(HEAD_MS);
+    this.deadline = this.#site.timers.after(limits.REQUEST_HEAD_MS);
     this.#partial = new Partial(bytes, from, end);
   }
 
@@ -397,7 +380,7 @@ export class DownstreamConnection implements Downstream, Timed {
   #keepForLater(bytes: Buffer, from: number, to: number): void {
     this.#backlog ??= new Backlog();
     this.#backlog.append(bytes, from, to);
-    if (this.#backlog.end > BACKLOG_MAX && !this.#full) {
+    if (this.#backlog.end > limits.BACKLOG_MAX && !this.#full) {
       this.#full = true;
       this.#socket?.pause();
     }
@@ -416,25 +399,29 @@ export class DownstreamConnection implements Downstream, Timed {
     }
     if (this.#state === HEAD_STATE) this.#readHeads(bytes, end);
     else this.#readBody(bytes, 0, end);
+    if (this.#fin && this.#state === HEAD_STATE && this.#backlog === null) this.#shut();
   }
 
   drained(): void {
-    if (!this.#out.drain()) {
+    if (!this.#reply.out.drain()) {
       this.#stall();
       return;
     }
     if (this.#closing) return this.#finishShut();
-    this.deadline = this.#state === HEAD_STATE ? this.#site.timers.after(KEEP_ALIVE_MS) : 0;
+    this.deadline = 0;
+    if (this.#state === HEAD_STATE) this.deadline = this.#site.timers.after(limits.KEEP_ALIVE_MS);
+    else if (this.#state === BODY_STATE) this.#awaitBody();
     this.#exchange.downDrained();
   }
 
   /** The client sends no more. A complete request still gets its answer (RFC 9112 §9.6). */
   ended(): void {
     this.#fin = true;
-    if (this.#state === BUSY) return;
+    // Complete requests that wait still get their answers.
+    if (this.#state === BUSY || (this.#state === HEAD_STATE && this.#backlog !== null)) return;
     if (this.#tunnel && !this.#exchange.finished) this.#exchange.requestEnd();
     else if (this.#state === BODY_STATE && !this.#exchange.finished) this.#exchange.requestCut();
-    else if (this.#out.waiting > 0) this.#shut();
+    else if (this.#reply.out.waiting > 0) this.#shut();
     else this.#kill(false);
   }
 
@@ -450,9 +437,10 @@ export class DownstreamConnection implements Downstream, Timed {
 
   expire(): void {
     const begun = this.#partial !== null || this.#state === BODY_STATE;
-    if (this.#out.waiting > 0 || this.#state === LINGER || !begun) this.#kill();
+    if (this.#reply.out.waiting > 0) this.#kill();
+    else if (this.#state === LINGER || !begun) this.#kill(false);
     else if (!this.#exchange.finished) {
-      this.#keep = false;
+      this.#reply.keep = false;
       this.#exchange.fail(REQUEST_TIMEOUT);
     } else if (this.#state === BODY_STATE) this.#shut();
     else this.#refuse(REQUEST_TIMEOUT);
@@ -460,9 +448,9 @@ export class DownstreamConnection implements Downstream, Timed {
 
   /** The worker is draining: an idle connection closes soon, a busy one after its answer. */
   drain(): void {
-    this.#keep = false;
+    this.#reply.keep = false;
     if (this.#state !== HEAD_STATE || this.#partial !== null) return;
-    this.deadline = this.#site.timers.after(DRAIN_IDLE_MS);
+    this.deadline = this.#site.timers.after(limits.DRAIN_IDLE_MS);
   }
 
   /** Sends what waits, then FIN, then reads on for a while so that no RST eats the answer. */
@@ -472,14 +460,16 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#closing = true;
     this.#backlog = null;
     this.#partial = null;
-    this.deadline = this.#site.timers.after(this.#out.waiting > 0 ? STALL_MS : LINGER_MS);
-    if (this.#out.waiting === 0) this.#finishShut();
+    this.deadline = this.#site.timers.after(
+      this.#reply.out.waiting > 0 ? limits.CLIENT_STALL_MS : limits.LINGER_MS,
+    );
+    if (this.#reply.out.waiting === 0) this.#finishShut();
   }
 
   #finishShut(): void {
     if (this.#fin) return this.#kill(false);
     if (this.#held || this.#full) this.#socket?.resume();
-    this.deadline = this.#site.timers.after(LINGER_MS);
+    this.deadline = this.#site.timers.after(limits.LINGER_MS);
     this.#socket?.shutdown();
   }
 
@@ -488,7 +478,7 @@ export class DownstreamConnection implements Downstream, Timed {
     const socket = this.#socket;
     this.#state = DEAD;
     this.#socket = null;
-    this.#out.close();
+    this.#reply.out.close();
     this.#site.timers.remove(this);
     this.#site.connections.delete(this);
     if (!this.#exchange.finished) this.#exchange.requestCut();

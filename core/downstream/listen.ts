@@ -1,4 +1,5 @@
 /** The only place that accepts connections from clients. */
+import { BUG, FAULTS } from "../fault.ts";
 import { log } from "../log.ts";
 import { DownstreamConnection } from "./connection.ts";
 import type { DownstreamSocket, Site } from "./connection.ts";
@@ -48,7 +49,7 @@ function handlers(site: Site): Bun.SocketHandler<DownstreamConnection, "buffer">
       socket.data?.closed();
     },
     error(socket, error) {
-      log("error", "bug", { error: error.stack ?? error.message });
+      log("error", FAULTS[BUG]!.name, { error: error.stack ?? error.message });
       socket.data?.broken();
     },
   };

@@ -11,6 +11,7 @@ import {
   BAD_HOST_LINE,
   BAD_LENGTH_LINE,
   BAD_WS_LINE,
+  BOUND,
   CLOSE,
   EXPECT,
   FIELD,
@@ -20,6 +21,7 @@ import {
   HAS_LENGTH,
   KEEP_ALIVE,
   KNOWN,
+  MAX_FORWARDS,
   NAME_END,
   NAME_START,
   NOMINATED,
@@ -48,6 +50,8 @@ const WEBSOCKET_TOKEN = ascii("websocket");
 const H2C_TOKEN = ascii("h2c");
 const H2_TOKEN = ascii("h2");
 const CONTINUE = ascii("100-continue");
+const NTLM = ascii("ntlm");
+const NEGOTIATE = ascii("negotiate");
 const PSEUDONYM = ascii("rind");
 
 /** Reads the meaning of every known line of a head whose lines are all parsed. */
@@ -55,7 +59,7 @@ export function readLines(head: Head): void {
   const fields = head.fields;
   for (let line = 0; line < head.count * FIELD; line += FIELD) {
     const known = fields[line + KNOWN]!;
-    if (known === names.H_OTHER || known >= names.H_DROPPED) continue;
+    if (known === names.H_OTHER || known === names.H_DROPPED) continue;
     readLine(head, known, fields[line + VALUE_START]!, fields[line + VALUE_END]!);
   }
   if ((head.flags & NOMINATED) !== 0) dropNominated(head);
@@ -77,6 +81,10 @@ function readLine(head: Head, known: number, from: number, to: number): void {
       return readExpect(head, from, to);
     case names.H_VIA:
       return countHops(head, from, to);
+    case names.H_AUTH:
+      return readAuth(head, from, to);
+    case names.H_MAX_FORWARDS:
+      return readMaxForwards(head, from, to);
     case names.H_WS_KEY:
       head.flags |= keyFlag(head, from, to);
       return;
@@ -84,6 +92,26 @@ function readLine(head: Head, known: number, from: number, to: number): void {
       head.flags |= to - from === 2 && isThirteen(head.bytes, from) ? WS_VERSION : 0;
       return;
   }
+}
+
+function readAuth(head: Head, from: number, to: number): void {
+  let end = from;
+  while (end < to && (CLASS[head.bytes[end]!]! & TCHAR) !== 0) end++;
+  const bound =
+    equalsFolded(head.bytes, from, end, NTLM) || equalsFolded(head.bytes, from, end, NEGOTIATE);
+  if (bound) head.flags |= BOUND;
+}
+
+/** Digits only; anything else is left as it is, since it limits nothing. */
+function readMaxForwards(head: Head, from: number, to: number): void {
+  let value = to > from && to - from <= 9 ? 0 : -1;
+  for (let i = from; i < to && value >= 0; i++) {
+    const digit = (CLASS[head.bytes[i]!]! & DIGIT) !== 0;
+    value = digit ? value * 10 + (head.bytes[i]! - 0x30) : -1;
+  }
+  if (value < 0) return;
+  head.flags |= MAX_FORWARDS;
+  head.maxForwards = value;
 }
 
 /** 22 base64 digits and `==` (RFC 6455 §4.1), once. */

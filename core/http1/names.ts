@@ -20,6 +20,9 @@ export const H_WS_ACCEPT = 12;
 export const H_DROPPED = 13;
 /** Not made of letters, digits and `-` alone: kept in responses, left out of requests. */
 export const H_ODD = 14;
+/** Authorization and WWW-Authenticate. */
+export const H_AUTH = 15;
+export const H_MAX_FORWARDS = 16;
 
 const NAMES: readonly (readonly [string, number])[] = [
   ["host", H_HOST],
@@ -38,6 +41,9 @@ const NAMES: readonly (readonly [string, number])[] = [
   ["sec-websocket-key", H_WS_KEY],
   ["sec-websocket-version", H_WS_VERSION],
   ["sec-websocket-accept", H_WS_ACCEPT],
+  ["authorization", H_AUTH],
+  ["www-authenticate", H_AUTH],
+  ["max-forwards", H_MAX_FORWARDS],
   ["forwarded", H_MANAGED],
   ["x-real-ip", H_MANAGED],
   ["x-forwarded-for", H_MANAGED],

@@ -1,25 +1,15 @@
 /** Request heads: request line, header section, and the rules that need both (RFC 9112 §3, §6). */
-import { equalsFoldedRange } from "../bytes.ts";
 import {
-  BAD_CONNECTION,
-  BAD_EXPECT,
-  BAD_FRAMING,
-  BAD_HEADER,
-  BAD_HOST,
   BAD_REQUEST_LINE,
   BAD_TARGET,
-  BAD_UPGRADE,
   BAD_VERSION,
-  CODING_UNKNOWN,
   HEAD_TOO_LARGE,
-  LOOP,
   METHOD_REFUSED,
   METHOD_UNKNOWN,
   MISDIRECTED,
   MORE,
   OK,
   TARGET_TOO_LONG,
-  WEBSOCKET_VERSION,
 } from "../fault.ts";
 import * as flag from "../head.ts";
 import type { Head } from "../head.ts";
@@ -27,6 +17,7 @@ import { CLASS, PATH, TARGET, TCHAR } from "./classes.ts";
 import { REQUEST_LIMITS, judge, parseFields } from "./fields.ts";
 import type { Limits } from "./fields.ts";
 import { hostEnd } from "./host.ts";
+import { judgeRequest } from "./judge.ts";
 import { readLines } from "./lines.ts";
 
 const CR = 13;
@@ -39,8 +30,6 @@ const STAR = 42;
 const METHOD_MAX = 32;
 const TARGET_MAX = 8_192;
 const EMPTY_LINES_MAX = 2;
-/** How often our own pseudonym may stand in `Via` before it is a loop. */
-const HOPS_MAX = 3;
 const LINE_LIMITS: Limits = {
   ...REQUEST_LIMITS,
   line: METHOD_MAX + TARGET_MAX + "  HTTP/1.1\r\n".length,
@@ -228,69 +217,4 @@ function asteriskForm(head: Head, at: number, available: number): number {
   head.pathEnd = at + 1;
   const line = lineEnd(head, at + 1, available);
   return line === OK && method !== "OPTIONS" ? BAD_TARGET : line;
-}
-
-/** The rules that look at several lines at once, in the order in which they are answered. */
-function judgeRequest(head: Head): number {
-  const flags = head.flags;
-  if ((flags & flag.BAD_ALIAS_LINE) !== 0) return BAD_HEADER;
-  if ((flags & flag.BAD_CONNECTION_LINE) !== 0) return BAD_CONNECTION;
-  const framing = judgeFraming(head);
-  if (framing !== OK) return framing;
-  const host = judgeHost(head);
-  if (host !== OK) return host;
-  if (head.hops > HOPS_MAX) return LOOP;
-  if ((flags & flag.EXPECT) !== 0 && head.minor === 1 && (flags & flag.BAD_EXPECT_LINE) !== 0) {
-    return BAD_EXPECT;
-  }
-  return judgeUpgrade(head);
-}
-
-function judgeFraming(head: Head): number {
-  const flags = head.flags;
-  if ((flags & flag.HAS_CODING) !== 0) {
-    if (head.minor === 0 || (flags & flag.HAS_LENGTH) !== 0) return BAD_FRAMING;
-    if ((flags & flag.BAD_CODING_LINE) !== 0) return BAD_FRAMING;
-    if ((flags & flag.UNKNOWN_CODING_LINE) !== 0) return CODING_UNKNOWN;
-  }
-  return (flags & flag.BAD_LENGTH_LINE) !== 0 ? BAD_FRAMING : OK;
-}
-
-function judgeHost(head: Head): number {
-  const flags = head.flags;
-  if ((flags & flag.BAD_HOST_LINE) !== 0) return BAD_HOST;
-  if ((flags & flag.HAS_HOST) === 0) {
-    if (head.minor !== 0 || (flags & flag.ABSOLUTE) !== 0) return BAD_HOST;
-    return OK;
-  }
-  if ((flags & flag.ABSOLUTE) === 0) return OK;
-  const end = withoutPort80(head, head.targetHostStart, head.targetHostEnd);
-  const hostsEnd = withoutPort80(head, head.authorityStart, head.authorityEnd);
-  const same =
-    end - head.targetHostStart === hostsEnd - head.authorityStart &&
-    equalsFoldedRange(head.bytes, head.targetHostStart, end, head.authorityStart);
-  return same ? OK : BAD_HOST;
-}
-
-function withoutPort80(head: Head, from: number, to: number): number {
-  const port = head.bytes.toString("latin1", Math.max(from, to - 3), to);
-  return port === ":80" ? to - 3 : to;
-}
-
-/**
- * Only a WebSocket handshake upgrades (RFC 6455 §4.1). `Upgrade: h2c` and all others are left out
- * of the forwarded head, and the request goes on as an ordinary one.
- */
-function judgeUpgrade(head: Head): number {
-  const wanted = flag.UPGRADE | flag.WEBSOCKET;
-  const method = head.bytes.toString("latin1", head.methodStart, head.methodEnd);
-  const asked = (head.flags & wanted) === wanted && (head.flags & flag.H2C) === 0;
-  if (!asked || head.minor === 0 || method !== "GET") {
-    head.flags &= ~flag.WEBSOCKET;
-    return OK;
-  }
-  if (head.length > 0 || head.chunked) return BAD_UPGRADE;
-  if ((head.flags & flag.WS_VERSION) === 0) return WEBSOCKET_VERSION;
-  const key = (head.flags & flag.WS_KEY) !== 0 && (head.flags & flag.BAD_WS_LINE) === 0;
-  return key ? OK : BAD_UPGRADE;
 }

@@ -1,8 +1,9 @@
 /** Response heads from backends, which are no more trusted than clients (RFC 9112 §4, §6.3). */
 import { BAD_RESPONSE, MORE, OK } from "../fault.ts";
-import { CLOSE, HAS_CODING, HAS_LENGTH, KEEP_ALIVE } from "../head.ts";
+import { BOUND, CLOSE, HAS_CODING, HAS_LENGTH, KEEP_ALIVE } from "../head.ts";
 import { BAD_CODING_LINE, BAD_LENGTH_LINE, UNKNOWN_CODING_LINE } from "../head.ts";
 import type { Head } from "../head.ts";
+import { BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY } from "./body.ts";
 import { CLASS, DIGIT, VALUE } from "./classes.ts";
 import { RESPONSE_LIMITS, judge, parseFields } from "./fields.ts";
 import { readLines } from "./lines.ts";
@@ -89,4 +90,20 @@ function judgeResponse(head: Head): number {
     return OK;
   }
   return (flags & BAD_LENGTH_LINE) !== 0 ? BAD_RESPONSE : OK;
+}
+
+/** The framing of a response (RFC 9112 §6.3); `toHead`: it answers a HEAD. */
+export function responseKind(head: Head, toHead: boolean): number {
+  if (toHead || head.status === 204 || head.status === 304) return NO_BODY;
+  if (head.chunked) return BY_CHUNKS;
+  return head.length >= 0 ? BY_LENGTH : BY_CLOSE;
+}
+
+/**
+ * Whether the backend keeps its connection. One that authenticates the connection itself (NTLM,
+ * Negotiate) must not carry anybody else's requests, so it is not kept.
+ */
+export function isKept(head: Head): boolean {
+  if ((head.flags & BOUND) !== 0) return false;
+  return head.minor === 1 ? (head.flags & CLOSE) === 0 : (head.flags & KEEP_ALIVE) !== 0;
 }

@@ -17,6 +17,7 @@ const SP = 32;
 const QUESTION = 63;
 const VERSION = ascii(" HTTP/1.1\r\n");
 const LENGTH = ascii("Content-Length: ");
+const MAX_FORWARDS = ascii("Max-Forwards: ");
 const CHUNKED = ascii("Transfer-Encoding: chunked\r\n");
 const CLOSE = ascii("Connection: close\r\n");
 const KEEP_ALIVE = ascii("Connection: keep-alive\r\n");
@@ -31,6 +32,8 @@ const REQUEST_KEEPS = keeps([
   names.H_OTHER,
   names.H_HOST,
   names.H_VIA,
+  names.H_AUTH,
+  names.H_MAX_FORWARDS,
   names.H_WS_KEY,
   names.H_WS_VERSION,
 ]);
@@ -46,6 +49,8 @@ const RESPONSE_KEEPS = keeps([
   names.H_WS_VERSION,
   names.H_WS_ACCEPT,
   names.H_ODD,
+  names.H_AUTH,
+  names.H_MAX_FORWARDS,
 ]);
 
 // --- how a response tells the client what becomes of the connection ---
@@ -70,9 +75,10 @@ export function writeRequest(slab: Slab, head: Head, forwarded: Uint8Array): voi
   slab.end = at;
   slab.add(VERSION);
   copyLines(slab, head, REQUEST_KEEPS);
-  if (head.length >= 0) writeLength(slab, head.length);
+  if (head.length >= 0) writeNumber(slab, LENGTH, head.length);
   else if (head.chunked) slab.add(CHUNKED);
   if ((head.flags & WEBSOCKET) !== 0) slab.add(UPGRADE);
+  if (head.maxForwards >= 0) writeNumber(slab, MAX_FORWARDS, head.maxForwards);
   slab.add(forwarded);
   slab.add(head.minor === 1 ? VIA_11 : VIA_10);
   if (head.authorityEnd > head.authorityStart) {
@@ -92,7 +98,7 @@ export function writeResponse(slab: Slab, head: Head, kind: number, say: number)
   copyLines(slab, head, RESPONSE_KEEPS);
   const bodiless = head.status < 200 || head.status === 204;
   if (kind === BY_CHUNKS) slab.add(CHUNKED);
-  else if (head.length >= 0 && !bodiless) writeLength(slab, head.length);
+  else if (head.length >= 0 && !bodiless) writeNumber(slab, LENGTH, head.length);
   if (say === SAY_CLOSE) slab.add(CLOSE);
   else if (say === SAY_KEEP_ALIVE) slab.add(KEEP_ALIVE);
   else if (say === SAY_UPGRADE) slab.add(UPGRADE);
@@ -115,9 +121,9 @@ function copyLines(slab: Slab, head: Head, kept: Uint8Array): void {
   if (run >= 0) slab.end += head.bytes.copy(slab.bytes, slab.end, run, head.end - 2);
 }
 
-function writeLength(slab: Slab, length: number): void {
-  slab.add(LENGTH);
-  const at = writeDecimal(slab.bytes, slab.end, length);
+function writeNumber(slab: Slab, name: Uint8Array, value: number): void {
+  slab.add(name);
+  const at = writeDecimal(slab.bytes, slab.end, value);
   slab.bytes[at] = CR;
   slab.bytes[at + 1] = LF;
   slab.end = at + 2;
@@ -151,7 +157,7 @@ export function writeChunk(slab: Slab, bytes: Buffer, from: number, to: number):
 export const LAST_CHUNK = ascii("0\r\n\r\n");
 
 function keeps(ids: readonly number[]): Uint8Array {
-  const kept = new Uint8Array(16);
+  const kept = new Uint8Array(32);
   for (const id of ids) kept[id] = 1;
   return kept;
 }

@@ -1,5 +1,5 @@
 /** The only place that opens connections to backends. */
-import { FAULTS } from "../fault.ts";
+import { BUG, FAULTS } from "../fault.ts";
 import { log } from "../log.ts";
 import type { UpstreamConnection } from "./connection.ts";
 
@@ -25,7 +25,7 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
     socket.data.refused();
   },
   error(socket, error) {
-    log("error", FAULTS.at(-1)!.name, { error: error.stack ?? error.message });
+    log("error", FAULTS[BUG]!.name, { error: error.stack ?? error.message });
     socket.data.broken();
   },
 };

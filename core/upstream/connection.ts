@@ -1,6 +1,9 @@
 /**
  * One HTTP/1.1 connection to a backend: connecting, busy with one exchange, idle in its endpoint's
  * pool, or dead. It decodes what the backend sends with the same distrust as what clients send.
+ *
+ * tidy: file because this is one state machine over one set of private fields; a half of it in
+ * another file would have to see them all.
  */
 import { release } from "../bytes.ts";
 import type { Exchange, Upstream } from "../exchange.ts";
@@ -15,21 +18,13 @@ import {
   RESPONSE_CUT,
   RESPONSE_TIMEOUT,
 } from "../fault.ts";
-import { CLOSE, HAS_CODING, HAS_LENGTH, Head, KEEP_ALIVE } from "../head.ts";
-import {
-  BROKEN,
-  BY_CHUNKS,
-  BY_CLOSE,
-  BY_LENGTH,
-  Body,
-  DATA,
-  ENDED,
-  NO_BODY,
-} from "../http1/body.ts";
-import { parseResponse } from "../http1/response.ts";
+import { HAS_CODING, HAS_LENGTH, Head } from "../head.ts";
+import { BROKEN, BY_CLOSE, Body, DATA, ENDED } from "../http1/body.ts";
+import { isKept, parseResponse, responseKind } from "../http1/response.ts";
 import { isSwitch } from "../http1/websocket.ts";
 import { Partial } from "../http1/partial.ts";
 import { writeRequest } from "../http1/write.ts";
+import * as limits from "../limits.ts";
 import { Output } from "../output.ts";
 import { Slab } from "../slab.ts";
 import type { Timed, Timers } from "../timers.ts";
@@ -40,11 +35,6 @@ const BUSY = 1;
 const IDLE = 2;
 const DEAD = 3;
 
-const IDLE_MS = 55_000;
-/** How long a tunnel or a closing connection may take to say goodbye. */
-const LINGER_MS = 2_000;
-const TUNNEL_IDLE_MS = 3_600_000;
-const INTERIM_MAX = 32;
 const BOTH_FRAMINGS = HAS_CODING | HAS_LENGTH;
 const LINE_MAX = 65_536;
 
@@ -100,7 +90,7 @@ export class UpstreamConnection implements Upstream, Timed {
     } else {
       this.#state = BUSY;
       this.deadline = this.#timers.after(timeouts.headMs);
-      exchange.upReady();
+      exchange.upOpen = true;
     }
   }
 
@@ -118,12 +108,21 @@ export class UpstreamConnection implements Upstream, Timed {
   }
 
   sendBody(bytes: Buffer, from: number, to: number): boolean {
+    if (!this.#answering) this.#awaitHead();
+    else if (this.#tunnel) this.deadline = this.#timers.after(limits.TUNNEL_IDLE_MS);
     return this.#out.body(bytes, from, to);
   }
 
   sendEnd(): void {
-    if (this.#tunnel) this.#close();
-    else this.#out.end();
+    if (this.#tunnel) return this.#close();
+    if (!this.#answering) this.#awaitHead();
+    this.#out.end();
+  }
+
+  /** The backend's time to answer starts when the request has moved for the last time. */
+  #awaitHead(): void {
+    if (this.#state !== BUSY || this.#exchange === null) return;
+    this.deadline = this.#timers.after(this.#exchange.route!.policy.timeouts.headMs);
   }
 
   flush(): void {
@@ -156,7 +155,7 @@ export class UpstreamConnection implements Upstream, Timed {
       if (result === MORE) return this.#waitForMore(head, available);
       if (result !== OK) return exchange.fail(result);
       if (head.status >= 200 || head.status === 101) break;
-      if (++this.#interims > INTERIM_MAX) return exchange.fail(BAD_RESPONSE);
+      if (++this.#interims > limits.INTERIM_MAX) return exchange.fail(BAD_RESPONSE);
       // We answer Expect ourselves, so a 100 is no news to the client (RFC 9110 §15.2).
       if (head.status !== 100) exchange.responseInterim(head);
       head.reset(head.bytes, head.end);
@@ -171,9 +170,9 @@ export class UpstreamConnection implements Upstream, Timed {
   }
 
   #answer(exchange: Exchange, head: Head): void {
-    const kind = responseKind(exchange, head);
+    const kind = responseKind(head, exchange.headMethod);
     this.#answering = true;
-    this.#keep = kind !== BY_CLOSE && isKept(head) && !exchange.switches;
+    this.#keep = kind !== BY_CLOSE && isKept(head) && !exchange.switches && !exchange.bound;
     this.#body.start(kind, head.length, true);
     // Two framings at once: nobody knows what this backend meant (RFC 9112 §6.3).
     if ((head.flags & BOTH_FRAMINGS) === BOTH_FRAMINGS) exchange.last = true;
@@ -195,7 +194,7 @@ export class UpstreamConnection implements Upstream, Timed {
       else break;
     }
     const timeouts = exchange.route!.policy.timeouts;
-    this.deadline = this.#timers.after(this.#tunnel ? TUNNEL_IDLE_MS : timeouts.idleMs);
+    this.deadline = this.#timers.after(this.#tunnel ? limits.TUNNEL_IDLE_MS : timeouts.idleMs);
     exchange.down.flush();
   }
 
@@ -208,7 +207,7 @@ export class UpstreamConnection implements Upstream, Timed {
     if (reusable && !this.#closing && this.endpoint.give(this)) {
       this.#state = IDLE;
       this.reused = true;
-      this.deadline = this.#timers.after(IDLE_MS);
+      this.deadline = this.#timers.after(limits.UPSTREAM_IDLE_MS);
     } else this.#kill(false);
     exchange.responseEnd();
   }
@@ -272,7 +271,8 @@ export class UpstreamConnection implements Upstream, Timed {
     const exchange = this.#exchange!;
     this.deadline = this.#timers.after(exchange.route!.policy.timeouts.headMs);
     if (this.#out.drain()) exchange.upDrained();
-    exchange.upReady();
+    exchange.upOpen = true;
+    exchange.offerContinue();
   }
 
   drained(): void {
@@ -295,7 +295,10 @@ export class UpstreamConnection implements Upstream, Timed {
 
   closed(): void {
     this.#socket = null;
-    if (this.#state !== DEAD) this.#lose(this.#lossFault());
+    if (this.#state === DEAD) return;
+    // A tunnel has no message that could be cut short: however it closes, it is over.
+    if (this.#tunnel && this.#exchange !== null) this.#done(this.#exchange, false);
+    else this.#lose(this.#lossFault());
   }
 
   broken(): void {
@@ -335,7 +338,7 @@ export class UpstreamConnection implements Upstream, Timed {
   /** Ends a tunnel: what waits, then FIN; the rest ends when the backend's FIN comes, or soon. */
   #close(): void {
     this.#closing = true;
-    this.deadline = this.#timers.after(LINGER_MS);
+    this.deadline = this.#timers.after(limits.LINGER_MS);
     if (this.#out.waiting === 0) this.#socket?.shutdown();
   }
 
@@ -351,15 +354,4 @@ export class UpstreamConnection implements Upstream, Timed {
     if (reset) socket.terminate();
     else socket.end();
   }
-}
-
-/** The framing of a response (RFC 9112 §6.3). */
-function responseKind(exchange: Exchange, head: Head): number {
-  if (exchange.headMethod || head.status === 204 || head.status === 304) return NO_BODY;
-  if (head.chunked) return BY_CHUNKS;
-  return head.length >= 0 ? BY_LENGTH : BY_CLOSE;
-}
-
-function isKept(head: Head): boolean {
-  return head.minor === 1 ? (head.flags & CLOSE) === 0 : (head.flags & KEEP_ALIVE) !== 0;
 }

@@ -8,7 +8,7 @@ type Room = Readonly<{
   types?: readonly string[];
 }>;
 
-const BASE = ["core/assert.ts", "core/bytes.ts", "core/clock.ts"];
+const BASE = ["core/assert.ts", "core/bytes.ts", "core/clock.ts", "core/limits.ts"];
 const NOUNS = ["backlog", "fault", "head", "log", "metrics", "model", "outbox", "protocol"]
   .concat("slab", "timers")
   .map((name) => `core/${name}.ts`);
