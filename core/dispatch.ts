@@ -9,8 +9,8 @@ import { parseRequest } from "./http1/request.ts";
 import { ATTEMPTS_MAX } from "./limits.ts";
 import { canonicalPath } from "./route/path.ts";
 import { pick } from "./route/split.ts";
-import { FORWARD, REDIRECT, match } from "./route/table.ts";
-import type { CompiledRoute, Table } from "./route/table.ts";
+import { match } from "./route/table.ts";
+import type { Reply, Table } from "./route/table.ts";
 import type { Timers } from "./timers.ts";
 import { connect } from "./upstream/connect.ts";
 import { UpstreamConnection } from "./upstream/connection.ts";
@@ -18,7 +18,6 @@ import type { Endpoint } from "./upstream/endpoint.ts";
 import type { Endpoints } from "./upstream/endpoints.ts";
 import { pickEndpoint } from "./upstream/picker.ts";
 
-const NO_BYTES = new Uint8Array(0);
 const RETRIED_HEAD = new Head();
 
 export class Dispatch implements Router {
@@ -39,7 +38,7 @@ export class Dispatch implements Router {
     const route = match(this.table, head);
     if (route === null) return exchange.fail(NO_ROUTE);
     exchange.route = route;
-    if (route.kind !== FORWARD) return answer(exchange, route);
+    if (route.reply !== null) return answer(exchange, route.reply);
     const max = route.policy.bodyBytesMax;
     if (max !== null && head.length > max) return exchange.fail(BODY_TOO_LARGE);
     const index = route.split === null ? route.backend : pick(route.split);
@@ -107,8 +106,6 @@ export class Dispatch implements Router {
   }
 }
 
-function answer(exchange: Exchange, route: CompiledRoute): void {
-  if (route.kind === REDIRECT) {
-    exchange.answer(route.status, NO_BYTES, `Location: ${route.location}\r\n`);
-  } else exchange.answer(route.status, route.body, "");
+function answer(exchange: Exchange, { status, location, body }: Reply): void {
+  exchange.answer(status, body, location === "" ? "" : `Location: ${location}\r\n`);
 }

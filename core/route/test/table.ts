@@ -13,15 +13,7 @@ import {
   type VirtualHost,
 } from "../../model.ts";
 import { pick } from "../split.ts";
-import {
-  compileTable,
-  FORWARD,
-  match,
-  patchTable,
-  REDIRECT,
-  RESPOND,
-  type Table,
-} from "../table.ts";
+import { compileTable, match, patchTable, type Table } from "../table.ts";
 import { PATH_CASES } from "./path.cases.ts";
 import { seeded } from "./random.cases.ts";
 import { type Asked, headOf } from "./request.cases.ts";
@@ -143,17 +135,17 @@ test("a route is compiled to what its action says", () => {
   });
   const table = compileTable(model, indexOf);
   const at = (target: string) => match(table, headOf({ host: "h", target }))!;
-  assert.equal([at("/one").kind, at("/one").backend, at("/one").split], [FORWARD, 7, null]);
+  assert.equal([at("/one").reply, at("/one").backend, at("/one").split], [null, 7, null]);
   assert.equal([at("/only").backend, at("/only").split], [1, null]);
   assert.is(at("/two").backend, NONE);
   assert.equal([pick(at("/two").split!), pick(at("/two").split!)].toSorted(), [0, 1]);
   assert.is(at("/none").backend, NONE);
   assert.is(pick(at("/none").split!), NONE);
-  const redirect = at("/redirect");
-  assert.equal([redirect.kind, redirect.status, redirect.location], [REDIRECT, 308, "https://x/"]);
+  const redirect = at("/redirect").reply!;
+  assert.equal([redirect.status, redirect.location, `${redirect.body}`], [308, "https://x/", ""]);
   const respond = at("/respond");
-  assert.equal([respond.kind, respond.status], [RESPOND, 503]);
-  assert.is(respond.body.toString(), "caf\u00e9\n");
+  const { status, location, body } = respond.reply!;
+  assert.equal([status, location, `${body}`], [503, "", "caf\u00e9\n"]);
   assert.is(respond.origin.name, "/respond");
   assert.is(respond.policy, DEFAULT_POLICY);
 });
