@@ -106,6 +106,8 @@ export class Dispatch implements Router {
   }
 }
 
-function answer(exchange: Exchange, { status, location, body }: Reply): void {
-  exchange.answer(status, body, location === "" ? "" : `Location: ${location}\r\n`);
+function answer(exchange: Exchange, route: CompiledRoute): void {
+  const { status, location, body } = route.reply!;
+  const extra = location === "" ? "" : `Location: ${location}\r\n`;
+  exchange.answer(status, body, extra);
 }

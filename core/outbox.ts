@@ -17,11 +17,12 @@ export class Outbox {
   /** Writes `bytes[from, to)`, behind what waits. A part that has to wait is copied. */
   send(sink: Sink | null, bytes: Uint8Array, from: number, to: number): boolean {
     const at = from + this.#write(sink, bytes, from, to);
+    // Not `bytes.slice`: a Buffer's is a view, and the slab is filled again before this leaves.
     if (at < to) this.#keep(Uint8Array.prototype.slice.call(bytes, at, to), 0, to - at);
     return this.size === 0;
   }
 
-  /** As `send`, for bytes that nobody changes any more: a part that has to wait is kept as it is. */
+  /** As `send`, for bytes that nobody changes any more: what has to wait is kept as it is. */
   lend(sink: Sink | null, bytes: Uint8Array, from: number, to: number): boolean {
     const at = from + this.#write(sink, bytes, from, to);
     if (at < to) this.#keep(bytes, at, to);
