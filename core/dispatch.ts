@@ -106,8 +106,8 @@ export class Dispatch implements Router {
   }
 }
 
-function answer(exchange: Exchange, route: CompiledRoute): void {
-  const { status, location, body } = route.reply!;
+function answer(exchange: Exchange, reply: Reply): void {
+  const { status, location, body } = reply;
   const extra = location === "" ? "" : `Location: ${location}\r\n`;
   exchange.answer(status, body, extra);
 }
