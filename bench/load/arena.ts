@@ -10,6 +10,8 @@ import { verify } from "./wrk.ts";
 const READY_MS_MAX = 10_000;
 const STOP_MS_MAX = 3_000;
 const POLL_MS = 50;
+const PORT_MIN = 20_000;
+const PORT_MAX = 30_000;
 
 /** The generator and the origin share one CPU; the product has the other to itself. */
 export const LOAD_CPU = 0;
@@ -25,12 +27,14 @@ export type Contestant = Readonly<{ product: Product; port: number; pid: number 
 export type Absent = Readonly<{ product: Product; reason: string }>;
 
 const children: Bun.Subprocess[] = [];
+let nextPort = PORT_MIN;
 
 /** Starts the origin and returns its port. */
 export async function startOrigin(): Promise<number> {
   const port = freePort();
-  run([build("origin"), `${port}`], LOAD_CPU);
-  await answers(port);
+  run([build("origin"), `${port}`], LOAD_CPU, join(OUT, "origin.log"));
+  const reason = await answers(port);
+  if (reason !== null) throw new Error(`origin: ${reason}`);
   return port;
 }
 
@@ -53,12 +57,14 @@ export async function startProduct(
   return { product, reason };
 }
 
-/** Runs a short command on the generator's CPU and returns its output. */
-export async function runLoad(command: readonly string[]): Promise<string> {
-  const child = spawn(pin(command, LOAD_CPU), { stdout: "pipe", stderr: "inherit" });
-  const output = await new Response(child.stdout as ReadableStream).text();
-  await child.exited;
-  return output;
+/** Runs a command that ends by itself on the generator's CPU, and returns its output. */
+export async function runLoad(command: readonly string[], secondsMax: number): Promise<string> {
+  const child = Bun.spawn([...mortal(), ...pin(command, LOAD_CPU)], {
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: secondsMax * 1e3,
+    killSignal: "SIGKILL",
+  });
+  return child.stdout.text();
 }
 
 /** Ends everything that was started here, newest first. */
@@ -71,19 +77,12 @@ export function clearNow(): void {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 }
 
-function run(command: readonly string[], cpu: number, log?: string): Bun.Subprocess {
-  const output = log === undefined ? "inherit" : Bun.file(log);
-  return spawn(pin(command, cpu), { stdout: output, stderr: output });
-}
-
-function spawn(
-  command: string[],
-  output: Pick<Bun.SpawnOptions.OptionsObject<"ignore", "pipe", "pipe">, never> & {
-    stdout: "pipe" | "inherit" | Bun.BunFile;
-    stderr: "inherit" | Bun.BunFile;
-  },
-): Bun.Subprocess {
-  const child = Bun.spawn([...mortal(), ...command], { stdin: "ignore", ...output });
+/** Starts what runs until `clear`; its output goes to `log`. */
+function run(command: readonly string[], cpu: number, log: string): Bun.Subprocess {
+  const output = Bun.file(log);
+  const child = Bun.spawn([...mortal(), ...pin(command, cpu)], {
+    stdio: ["ignore", output, output],
+  });
   children.push(child);
   return child;
 }
@@ -99,11 +98,20 @@ async function stop(child: Bun.Subprocess): Promise<void> {
   clearTimeout(hard);
 }
 
+/**
+ * A port nobody listens on, below the range that outgoing connections take theirs from: a connect
+ * from such a port to itself would succeed, and look like a product that is ready.
+ */
 function freePort(): number {
-  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const port = probe.port;
-  probe.stop(true);
-  return port;
+  for (; nextPort < PORT_MAX; nextPort++) {
+    try {
+      Bun.listen({ hostname: "127.0.0.1", port: nextPort, socket: { data() {} } }).stop(true);
+      return nextPort++;
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
+    }
+  }
+  throw new Error("no free port is left");
 }
 
 /** Waits until somebody accepts on the port. */

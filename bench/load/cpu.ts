@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 
 const TICK_MS = 10;
 
-/** Nanoseconds on a CPU: by the scheduler's own clock, and by ticks, which know dead threads too. */
+/** Nanoseconds on a CPU: by the scheduler's clock, and by ticks, which know dead threads too. */
 export type CpuTime = Readonly<{ ns: number; tickNs: number; busiestPid: number }>;
 
 /** KiB. PSS shares out pages mapped by several processes; RSS counts them whole. */

@@ -1,4 +1,4 @@
-/** One sample: a product under one row's load for some seconds, and what the kernel says it cost. */
+/** One sample: a product under one row's load for seconds, and what the kernel says it cost. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Contestant, LOAD_CPU, PRODUCT_CPU, runLoad } from "./arena.ts";
@@ -6,6 +6,9 @@ import { cpuOf, type CpuTicks, type Memory, memoryOf, ticksOf } from "./cpu.ts";
 import { OUT } from "./products.ts";
 import { type ProductName, type Row } from "./rows.ts";
 import { faultOf, parseCounts, scriptOf, wrkCommand } from "./wrk.ts";
+
+/** wrk ends by itself; a wrk that does not is killed, and the round is void. */
+const GRACE_SECONDS = 20;
 
 export type Sample = Readonly<{
   row: string;
@@ -18,7 +21,7 @@ export type Sample = Readonly<{
   tickMicroseconds: number;
   /** Of the serving process, after the load; `null` when it is gone. */
   memory: Memory | null;
-  /** Shares of 1: time the hypervisor took from the product, and how busy the generator's CPU was. */
+  /** Shares of 1: taken from the product's CPU by the hypervisor, and how busy both CPUs were. */
   steal: number;
   loadBusy: number;
   productBusy: number;
@@ -60,7 +63,7 @@ export async function measure(
 function load(contestant: Contestant, row: Row, seconds: number): Promise<string> {
   const script = join(OUT, `${row.name}.lua`);
   writeFileSync(script, scriptOf(row));
-  return runLoad(wrkCommand(contestant.port, row, seconds, script));
+  return runLoad(wrkCommand(contestant.port, row, seconds, script), seconds + GRACE_SECONDS);
 }
 
 function shares(before: CpuTicks, after: CpuTicks): { busy: number; steal: number } {

@@ -1,6 +1,6 @@
 /** Samples in, sentences out: a Markdown table and a verdict on every promise. Pure. */
 import { type Sample } from "./measure.ts";
-import { type ProductName, type Row, WORKER_RSS_MIB_MAX } from "./rows.ts";
+import { type ProductName, type Row, WORKER_RSS_MB_MAX } from "./rows.ts";
 import { type Estimate, estimate, median } from "./statistics.ts";
 
 const STEAL_MAX = 0.01;
@@ -16,7 +16,7 @@ export function table(rows: readonly Row[], samples: readonly Sample[]): string 
     "",
     "CPU-µs a request (median of rounds); [rind ÷ product, 95 % interval]",
     "",
-    `| row | ${COLUMNS.join(" | ")} | rind RSS / PSS MiB |`,
+    `| row | ${COLUMNS.join(" | ")} | rind RSS / PSS MB |`,
     `|---|${COLUMNS.map(() => "---:").join("|")}|---:|`,
   ];
   for (const row of rows) {
@@ -49,12 +49,12 @@ export function judge(rows: readonly Row[], samples: readonly Sample[]): Verdict
     }
     lines.push(...doubts(row, own));
   }
-  const rssMib = Math.max(0, ...ofRind(samples).map((s) => (s.memory?.rssKib ?? 0) / 1024));
-  if (rssMib > 0) {
-    const kept = rssMib <= WORKER_RSS_MIB_MAX;
+  const rssMb = Math.max(0, ...ofRind(samples).map((s) => toMb(s.memory?.rssKib ?? 0)));
+  if (rssMb > 0) {
+    const kept = rssMb <= WORKER_RSS_MB_MAX;
     if (!kept) passed = false;
-    const goal = `≤ ${WORKER_RSS_MIB_MAX} MiB`;
-    lines.push(`${kept ? "PASS" : "MISS"} worker RSS at most ${rssMib.toFixed(1)} MiB (${goal})`);
+    const goal = `≤ ${WORKER_RSS_MB_MAX} MB`;
+    lines.push(`${kept ? "PASS" : "MISS"} worker RSS at most ${rssMb.toFixed(1)} MB (${goal})`);
   }
   return { lines, passed };
 }
@@ -84,7 +84,7 @@ function cell(row: Row, name: ProductName, samples: readonly Sample[]): string {
 function memoryCell(row: Row, samples: readonly Sample[]): string {
   const last = ofRind(samples).findLast((s) => s.row === row.name && s.memory !== null);
   if (last === undefined || last.memory === null) return "–";
-  return `${(last.memory.rssKib / 1024).toFixed(1)} / ${(last.memory.pssKib / 1024).toFixed(1)}`;
+  return `${toMb(last.memory.rssKib).toFixed(1)} / ${toMb(last.memory.pssKib).toFixed(1)}`;
 }
 
 /** What makes a reader trust a row less, said out loud. */
@@ -94,13 +94,19 @@ function doubts(row: Row, own: readonly Sample[]): string[] {
   if (stolen > 0) lines.push(`note ${row.name}: ${stolen} rounds lost over 1 % to the hypervisor`);
   const drift = own.filter((s) => s.tickMicroseconds > s.microseconds * (1 + TICK_DRIFT_MAX));
   for (const sample of drift) {
-    lines.push(`note ${row.name} ${sample.product}: ticks say ${sample.tickMicroseconds} µs`);
+    lines.push(
+      `note ${row.name} ${sample.product}: ticks say ${sample.tickMicroseconds.toFixed(2)} µs`,
+    );
   }
   const busy = median(own.map((s) => s.loadBusy));
   if (own.length > 0) {
     lines.push(`note ${row.name}: generator's CPU ${(busy * 100).toFixed(0)} % busy`);
   }
   return lines;
+}
+
+function toMb(kib: number): number {
+  return (kib * 1024) / 1e6;
 }
 
 function ofRind(samples: readonly Sample[]): readonly Sample[] {

@@ -17,8 +17,8 @@ export type Row = Readonly<{
   targets: readonly Target[];
 }>;
 
-/** Resident memory of the serving process, MiB. */
-export const WORKER_RSS_MIB_MAX = 70;
+/** Resident memory of the serving process after any row, MB (10⁶ bytes). */
+export const WORKER_RSS_MB_MAX = 70;
 
 const SMALL_PRODUCTS = ["floor", "rind", "nginx", "haproxy"] as const;
 const BIG_PRODUCTS = ["floor", "rind", "nginx", "nginx-big", "haproxy"] as const;
@@ -35,13 +35,15 @@ const BIG_TARGETS = [
 /** Twenty fields with the Host, of the sizes browsers send. */
 const BROWSER_HEADERS = {
   "User-Agent":
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+    "Chrome/140.0.0.0 Safari/537.36",
   Accept: "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
   "Accept-Language": "en-GB,en;q=0.9,fr;q=0.7,de;q=0.5",
   "Accept-Encoding": "gzip, deflate, br, zstd",
   "Cache-Control": "max-age=0",
   Cookie:
-    "session=6f1ed002ab5595859014ebf0951522d9; theme=dark; consent=1; _ga=GA1.2.1234567890.1700000000",
+    "session=6f1ed002ab5595859014ebf0951522d9; theme=dark; consent=1; " +
+    "_ga=GA1.2.1234567890.1700000000",
   "Upgrade-Insecure-Requests": "1",
   "Sec-Fetch-Dest": "document",
   "Sec-Fetch-Mode": "navigate",

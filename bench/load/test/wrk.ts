@@ -1,0 +1,55 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { bodyByte, type Row, ROWS } from "../rows.ts";
+import { faultOf, parseCounts, scriptOf, verify } from "../wrk.ts";
+
+const BIG = ROWS.find((row) => row.name === "64k")!;
+const SMALL = ROWS.find((row) => row.name === "small")!;
+const UPLOAD = ROWS.find((row) => row.name === "upload64k")!;
+const OUTPUT = "Running 6s test\n  1 threads and 64 connections\nrind-bench 1000 65600000 0\n";
+
+test("counts are read from among wrk's own lines", () => {
+  assert.equal(parseCounts(OUTPUT), { requests: 1000, bytes: 65600000, errors: 0 });
+  assert.is(parseCounts("unable to connect to 127.0.0.1:1 Connection refused\n"), null);
+});
+
+const FAULTS: readonly [string, Parameters<typeof faultOf>[0], string | null][] = [
+  ["sound", { requests: 10, bytes: 10 * 65_700, errors: 0 }, null],
+  ["silent", { requests: 0, bytes: 0, errors: 0 }, "no request was answered"],
+  ["one error", { requests: 10, bytes: 10 * 65_700, errors: 1 }, "1 failed requests"],
+  ["redirects", { requests: 10, bytes: 10 * 200, errors: 0 }, "bodies were short"],
+];
+
+for (const [name, counts, fault] of FAULTS) {
+  test(`a run is judged: ${name}`, () => assert.is(faultOf(counts, BIG), fault));
+}
+
+test("the script asks for what the row says", () => {
+  const script = scriptOf(UPLOAD);
+  assert.match(script, 'wrk.method = "POST"');
+  assert.match(script, 'wrk.headers["Host"] = "bench.example"');
+  assert.match(script, 'string.rep("x", 65536)');
+});
+
+const ANSWERS: readonly [string, Row, () => Response, RegExp | null][] = [
+  ["right", SMALL, () => new Response(body(64)), null],
+  ["short", SMALL, () => new Response(body(63)), /^63 bytes of 64$/],
+  ["404", SMALL, () => new Response(body(64), { status: 404 }), /^status 404$/],
+  ["one byte off", BIG, () => new Response(body(65_536).fill(33, 40_000, 40_001)), /^byte 40000 /],
+];
+
+for (const [name, row, answer, wrong] of ANSWERS) {
+  test(`one answer is compared byte by byte: ${name}`, async () => {
+    const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: answer });
+    const found = await verify(server.port!, row);
+    await server.stop(true);
+    if (wrong === null) assert.is(found, null);
+    else assert.match(found ?? "", wrong);
+  });
+}
+
+function body(length: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, (_, i) => bodyByte(i));
+}
+
+test.run();
