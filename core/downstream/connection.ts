@@ -20,8 +20,7 @@ import {
   OK,
   REQUEST_TIMEOUT,
 } from "../fault.ts";
-import * as flag from "../head.ts";
-import { Head } from "../head.ts";
+import { ASTERISK, BOUND, CLOSE, EXPECT, Head, KEEP_ALIVE, PATH_ODD, WEBSOCKET } from "../head.ts";
 import {
   BROKEN,
   BY_CHUNKS,
@@ -36,7 +35,17 @@ import { forwardedLines } from "../http1/forwarded.ts";
 import { Partial } from "../http1/partial.ts";
 import { parseRequest, requestLineMax } from "../http1/request.ts";
 import { canonicalPath } from "../route/path.ts";
-import * as limits from "../limits.ts";
+import {
+  BACKLOG_MAX,
+  CLIENT_STALL_MS,
+  DISCARD_MAX,
+  DRAIN_IDLE_MS,
+  KEEP_ALIVE_MS,
+  LINGER_MS,
+  REQUEST_BODY_MS,
+  REQUEST_HEAD_MS,
+  TURN_MAX,
+} from "../limits.ts";
 import type { Timed, Timers } from "../timers.ts";
 import { Reply } from "./reply.ts";
 
@@ -93,7 +102,7 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#site = site;
     this.#reply = new Reply(socket);
     this.#exchange = new Exchange(this, site.router);
-    this.deadline = site.timers.after(limits.REQUEST_HEAD_MS);
+    this.deadline = site.timers.after(REQUEST_HEAD_MS);
     site.timers.add(this);
     site.connections.add(this);
   }
@@ -122,7 +131,7 @@ export class DownstreamConnection implements Downstream, Timed {
   #readHeads(bytes: Buffer, end: number): void {
     let at = 0;
     this.#reading = true;
-    for (let turn = 0; at < end && this.#state === HEAD_STATE && turn < limits.TURN_MAX; turn++) {
+    for (let turn = 0; at < end && this.#state === HEAD_STATE && turn < TURN_MAX; turn++) {
       const head = HEAD;
       head.reset(bytes, at);
       const result = parseRequest(head, end);
@@ -144,13 +153,13 @@ export class DownstreamConnection implements Downstream, Timed {
     exchange.reset();
     exchange.replay = bytes;
     exchange.replayStart = head.start;
-    exchange.switches = (head.flags & flag.WEBSOCKET) !== 0;
-    exchange.bound = (head.flags & flag.BOUND) !== 0;
+    exchange.switches = (head.flags & WEBSOCKET) !== 0;
+    exchange.bound = (head.flags & BOUND) !== 0;
     this.#facts(head);
     const behind = head.end;
-    if ((head.flags & flag.PATH_ODD) !== 0 && !canonicalPath(head)) {
+    if ((head.flags & PATH_ODD) !== 0 && !canonicalPath(head)) {
       exchange.fail(BAD_PATH);
-    } else if ((head.flags & flag.ASTERISK) !== 0)
+    } else if ((head.flags & ASTERISK) !== 0)
       exchange.answer(204, NO_BYTES, faultLines(METHOD_REFUSED));
     else exchange.begin(head);
     if (this.#body.empty) exchange.requestEnd();
@@ -163,7 +172,7 @@ export class DownstreamConnection implements Downstream, Timed {
     const exchange = this.#exchange;
     const flags = head.flags;
     if (this.forwarded === NO_BYTES) this.#introduce();
-    const keep = head.minor === 1 ? (flags & flag.CLOSE) === 0 : (flags & flag.KEEP_ALIVE) !== 0;
+    const keep = head.minor === 1 ? (flags & CLOSE) === 0 : (flags & KEEP_ALIVE) !== 0;
     // A handshake that is refused leaves bytes behind that are no request (RFC 6455 §4.2.2).
     this.#reply.keep = keep && !this.#site.draining && !exchange.switches;
     this.#reply.minor = head.minor;
@@ -177,8 +186,8 @@ export class DownstreamConnection implements Downstream, Timed {
     const kind = head.chunked ? BY_CHUNKS : head.length > 0 ? BY_LENGTH : NO_BODY;
     this.#body.start(kind, head.length, false);
     this.#state = kind === NO_BODY ? BUSY : BODY_STATE;
-    this.deadline = kind === NO_BODY ? 0 : this.#site.timers.after(limits.REQUEST_BODY_MS);
-    exchange.expects = (flags & flag.EXPECT) !== 0 && head.minor === 1 && kind !== NO_BODY;
+    this.deadline = kind === NO_BODY ? 0 : this.#site.timers.after(REQUEST_BODY_MS);
+    exchange.expects = (flags & EXPECT) !== 0 && head.minor === 1 && kind !== NO_BODY;
   }
 
   /** Passes body bytes on, or drops them when nobody wants them; returns where it stopped. */
@@ -211,7 +220,7 @@ export class DownstreamConnection implements Downstream, Timed {
   #awaitBody(): void {
     if (this.#reply.out.waiting > 0) return;
     const idle = this.#held || this.#tunnel;
-    this.deadline = idle ? 0 : this.#site.timers.after(limits.REQUEST_BODY_MS);
+    this.deadline = idle ? 0 : this.#site.timers.after(REQUEST_BODY_MS);
   }
 
   // === hot: to the client ===
@@ -234,7 +243,7 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   #stall(): boolean {
-    this.deadline = this.#site.timers.after(limits.CLIENT_STALL_MS);
+    this.deadline = this.#site.timers.after(CLIENT_STALL_MS);
     return false;
   }
 
@@ -253,7 +262,7 @@ export class DownstreamConnection implements Downstream, Timed {
     }
     this.#state = HEAD_STATE;
     this.deadline =
-      this.#reply.out.waiting > 0 ? this.deadline : this.#site.timers.after(limits.KEEP_ALIVE_MS);
+      this.#reply.out.waiting > 0 ? this.deadline : this.#site.timers.after(KEEP_ALIVE_MS);
     if (this.#backlog !== null && !this.#reading) this.#readBacklog();
   }
 
@@ -269,12 +278,12 @@ export class DownstreamConnection implements Downstream, Timed {
     if (this.#state !== BODY_STATE || this.#tunnel) return true;
     // While the exchange runs its body is wanted; a client that waits for 100 sends none.
     if (this.#exchange.expects) return false;
-    return this.#body.kind === BY_LENGTH && this.#body.left <= limits.DISCARD_MAX;
+    return this.#body.kind === BY_LENGTH && this.#body.left <= DISCARD_MAX;
   }
 
   #drop(size: number): void {
     this.#discarded += size;
-    if (this.#discarded > limits.DISCARD_MAX) this.#shut();
+    if (this.#discarded > DISCARD_MAX) this.#shut();
   }
 
   #discard(size: number): void {
@@ -347,7 +356,7 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   #waitForMore(bytes: Buffer, from: number, end: number): void {
-    this.deadline = this.#site.timers.after(limits.REQUEST_HEAD_MS);
+    this.deadline = this.#site.timers.after(REQUEST_HEAD_MS);
     this.#partial = new Partial(bytes, from, end);
   }
 
@@ -380,7 +389,7 @@ export class DownstreamConnection implements Downstream, Timed {
   #keepForLater(bytes: Buffer, from: number, to: number): void {
     this.#backlog ??= new Backlog();
     this.#backlog.append(bytes, from, to);
-    if (this.#backlog.end > limits.BACKLOG_MAX && !this.#full) {
+    if (this.#backlog.end > BACKLOG_MAX && !this.#full) {
       this.#full = true;
       this.#socket?.pause();
     }
@@ -409,7 +418,7 @@ export class DownstreamConnection implements Downstream, Timed {
     }
     if (this.#closing) return this.#finishShut();
     this.deadline = 0;
-    if (this.#state === HEAD_STATE) this.deadline = this.#site.timers.after(limits.KEEP_ALIVE_MS);
+    if (this.#state === HEAD_STATE) this.deadline = this.#site.timers.after(KEEP_ALIVE_MS);
     else if (this.#state === BODY_STATE) this.#awaitBody();
     this.#exchange.downDrained();
   }
@@ -450,7 +459,7 @@ export class DownstreamConnection implements Downstream, Timed {
   drain(): void {
     this.#reply.keep = false;
     if (this.#state !== HEAD_STATE || this.#partial !== null) return;
-    this.deadline = this.#site.timers.after(limits.DRAIN_IDLE_MS);
+    this.deadline = this.#site.timers.after(DRAIN_IDLE_MS);
   }
 
   /** Sends what waits, then FIN, then reads on for a while so that no RST eats the answer. */
@@ -461,7 +470,7 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#backlog = null;
     this.#partial = null;
     this.deadline = this.#site.timers.after(
-      this.#reply.out.waiting > 0 ? limits.CLIENT_STALL_MS : limits.LINGER_MS,
+      this.#reply.out.waiting > 0 ? CLIENT_STALL_MS : LINGER_MS,
     );
     if (this.#reply.out.waiting === 0) this.#finishShut();
   }
@@ -469,7 +478,7 @@ export class DownstreamConnection implements Downstream, Timed {
   #finishShut(): void {
     if (this.#fin) return this.#kill(false);
     if (this.#held || this.#full) this.#socket?.resume();
-    this.deadline = this.#site.timers.after(limits.LINGER_MS);
+    this.deadline = this.#site.timers.after(LINGER_MS);
     this.#socket?.shutdown();
   }
 

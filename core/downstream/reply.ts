@@ -3,7 +3,13 @@ import { ascii } from "../bytes.ts";
 import type { Head } from "../head.ts";
 import { writeAnswer } from "../http1/answer.ts";
 import { BY_CHUNKS, BY_CLOSE, NO_BODY } from "../http1/body.ts";
-import * as write from "../http1/write.ts";
+import {
+  SAY_CLOSE,
+  SAY_KEEP_ALIVE,
+  SAY_NOTHING,
+  SAY_UPGRADE,
+  writeResponse,
+} from "../http1/write.ts";
 import { Output } from "../output.ts";
 import type { Sink } from "../outbox.ts";
 import { Slab } from "../slab.ts";
@@ -33,12 +39,12 @@ export class Reply {
     const unsized = kind === BY_CHUNKS || kind === BY_CLOSE;
     this.out.chunks = unsized && this.minor === 1;
     if (unsized && this.minor === 0) this.keep = false;
-    let say = write.SAY_NOTHING;
-    if (!this.keep) say = write.SAY_CLOSE;
-    else if (this.minor === 0) say = write.SAY_KEEP_ALIVE;
+    let say = SAY_NOTHING;
+    if (!this.keep) say = SAY_CLOSE;
+    else if (this.minor === 0) say = SAY_KEEP_ALIVE;
     this.out.begin();
     const framing = this.out.chunks ? BY_CHUNKS : unsized ? BY_CLOSE : kind;
-    write.writeResponse(SLAB, head, framing, say);
+    writeResponse(SLAB, head, framing, say);
   }
 
   // === cold ===
@@ -47,7 +53,7 @@ export class Reply {
   interim(head: Head): void {
     if (this.minor === 0) return;
     this.out.begin();
-    write.writeResponse(SLAB, head, NO_BODY, write.SAY_NOTHING);
+    writeResponse(SLAB, head, NO_BODY, SAY_NOTHING);
     this.out.flush();
   }
 
@@ -60,7 +66,7 @@ export class Reply {
     this.keep = false;
     this.out.chunks = false;
     this.out.begin();
-    write.writeResponse(SLAB, head, NO_BODY, write.SAY_UPGRADE);
+    writeResponse(SLAB, head, NO_BODY, SAY_UPGRADE);
     this.out.flush();
   }
 

@@ -12,7 +12,30 @@ import {
   OK,
   WEBSOCKET_VERSION,
 } from "../fault.ts";
-import * as flag from "../head.ts";
+import {
+  ABSOLUTE,
+  ASTERISK,
+  BAD_ALIAS_LINE,
+  BAD_CODING_LINE,
+  BAD_CONNECTION_LINE,
+  BAD_EXPECT_LINE,
+  BAD_HOST_LINE,
+  BAD_LENGTH_LINE,
+  BAD_WS_LINE,
+  EXPECT,
+  FIELD,
+  H2C,
+  HAS_CODING,
+  HAS_HOST,
+  HAS_LENGTH,
+  KNOWN,
+  MAX_FORWARDS,
+  UNKNOWN_CODING_LINE,
+  UPGRADE,
+  WEBSOCKET,
+  WS_KEY,
+  WS_VERSION,
+} from "../head.ts";
 import type { Head } from "../head.ts";
 import { H_DROPPED, H_MAX_FORWARDS } from "./names.ts";
 
@@ -22,17 +45,17 @@ const HOPS_MAX = 3;
 /** The rules that look at several lines at once, in the order in which they are answered. */
 export function judgeRequest(head: Head): number {
   const flags = head.flags;
-  if ((flags & flag.BAD_ALIAS_LINE) !== 0) return BAD_HEADER;
-  if ((flags & flag.BAD_CONNECTION_LINE) !== 0) return BAD_CONNECTION;
+  if ((flags & BAD_ALIAS_LINE) !== 0) return BAD_HEADER;
+  if ((flags & BAD_CONNECTION_LINE) !== 0) return BAD_CONNECTION;
   const framing = judgeFraming(head);
   if (framing !== OK) return framing;
   const host = judgeHost(head);
   if (host !== OK) return host;
   if (head.hops > HOPS_MAX) return LOOP;
-  if ((flags & flag.EXPECT) !== 0 && head.minor === 1 && (flags & flag.BAD_EXPECT_LINE) !== 0) {
+  if ((flags & EXPECT) !== 0 && head.minor === 1 && (flags & BAD_EXPECT_LINE) !== 0) {
     return BAD_EXPECT;
   }
-  if ((flags & flag.MAX_FORWARDS) !== 0) countForward(head);
+  if ((flags & MAX_FORWARDS) !== 0) countForward(head);
   return judgeUpgrade(head);
 }
 
@@ -41,33 +64,33 @@ function countForward(head: Head): void {
   const left = head.maxForwards;
   head.maxForwards = -1;
   if (head.bytes.toString("latin1", head.methodStart, head.methodEnd) !== "OPTIONS") return;
-  if (left === 0) head.flags |= flag.ASTERISK;
+  if (left === 0) head.flags |= ASTERISK;
   head.maxForwards = left - 1;
-  for (let line = 0; line < head.count * flag.FIELD; line += flag.FIELD) {
-    if (head.fields[line + flag.KNOWN] === H_MAX_FORWARDS) {
-      head.fields[line + flag.KNOWN] = H_DROPPED;
+  for (let line = 0; line < head.count * FIELD; line += FIELD) {
+    if (head.fields[line + KNOWN] === H_MAX_FORWARDS) {
+      head.fields[line + KNOWN] = H_DROPPED;
     }
   }
 }
 
 function judgeFraming(head: Head): number {
   const flags = head.flags;
-  if ((flags & flag.HAS_CODING) !== 0) {
-    if (head.minor === 0 || (flags & flag.HAS_LENGTH) !== 0) return BAD_FRAMING;
-    if ((flags & flag.BAD_CODING_LINE) !== 0) return BAD_FRAMING;
-    if ((flags & flag.UNKNOWN_CODING_LINE) !== 0) return CODING_UNKNOWN;
+  if ((flags & HAS_CODING) !== 0) {
+    if (head.minor === 0 || (flags & HAS_LENGTH) !== 0) return BAD_FRAMING;
+    if ((flags & BAD_CODING_LINE) !== 0) return BAD_FRAMING;
+    if ((flags & UNKNOWN_CODING_LINE) !== 0) return CODING_UNKNOWN;
   }
-  return (flags & flag.BAD_LENGTH_LINE) !== 0 ? BAD_FRAMING : OK;
+  return (flags & BAD_LENGTH_LINE) !== 0 ? BAD_FRAMING : OK;
 }
 
 function judgeHost(head: Head): number {
   const flags = head.flags;
-  if ((flags & flag.BAD_HOST_LINE) !== 0) return BAD_HOST;
-  if ((flags & flag.HAS_HOST) === 0) {
-    if (head.minor !== 0 || (flags & flag.ABSOLUTE) !== 0) return BAD_HOST;
+  if ((flags & BAD_HOST_LINE) !== 0) return BAD_HOST;
+  if ((flags & HAS_HOST) === 0) {
+    if (head.minor !== 0 || (flags & ABSOLUTE) !== 0) return BAD_HOST;
     return OK;
   }
-  if ((flags & flag.ABSOLUTE) === 0) return OK;
+  if ((flags & ABSOLUTE) === 0) return OK;
   const end = withoutPort80(head, head.targetHostStart, head.targetHostEnd);
   const hostsEnd = withoutPort80(head, head.authorityStart, head.authorityEnd);
   const same =
@@ -86,15 +109,15 @@ function withoutPort80(head: Head, from: number, to: number): number {
  * of the forwarded head, and the request goes on as an ordinary one.
  */
 function judgeUpgrade(head: Head): number {
-  const wanted = flag.UPGRADE | flag.WEBSOCKET;
+  const wanted = UPGRADE | WEBSOCKET;
   const method = head.bytes.toString("latin1", head.methodStart, head.methodEnd);
-  const asked = (head.flags & wanted) === wanted && (head.flags & flag.H2C) === 0;
+  const asked = (head.flags & wanted) === wanted && (head.flags & H2C) === 0;
   if (!asked || head.minor === 0 || method !== "GET") {
-    head.flags &= ~flag.WEBSOCKET;
+    head.flags &= ~WEBSOCKET;
     return OK;
   }
   if (head.length > 0 || head.chunked) return BAD_UPGRADE;
-  if ((head.flags & flag.WS_VERSION) === 0) return WEBSOCKET_VERSION;
-  const key = (head.flags & flag.WS_KEY) !== 0 && (head.flags & flag.BAD_WS_LINE) === 0;
+  if ((head.flags & WS_VERSION) === 0) return WEBSOCKET_VERSION;
+  const key = (head.flags & WS_KEY) !== 0 && (head.flags & BAD_WS_LINE) === 0;
   return key ? OK : BAD_UPGRADE;
 }

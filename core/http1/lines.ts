@@ -36,7 +36,22 @@ import {
 import type { Head } from "../head.ts";
 import { CLASS, DIGIT, PLAIN, TCHAR } from "./classes.ts";
 import { hostEnd } from "./host.ts";
-import * as names from "./names.ts";
+import {
+  H_AUTH,
+  H_CODING,
+  H_CONNECTION,
+  H_DROPPED,
+  H_EXPECT,
+  H_HOST,
+  H_LENGTH,
+  H_MAX_FORWARDS,
+  H_OTHER,
+  H_UPGRADE,
+  H_VIA,
+  H_WS_KEY,
+  H_WS_VERSION,
+  knownName,
+} from "./names.ts";
 
 const COMMA = 44;
 const SP = 32;
@@ -59,7 +74,7 @@ export function readLines(head: Head): void {
   const fields = head.fields;
   for (let line = 0; line < head.count * FIELD; line += FIELD) {
     const known = fields[line + KNOWN]!;
-    if (known === names.H_OTHER || known === names.H_DROPPED) continue;
+    if (known === H_OTHER || known === H_DROPPED) continue;
     readLine(head, known, fields[line + VALUE_START]!, fields[line + VALUE_END]!);
   }
   if ((head.flags & NOMINATED) !== 0) dropNominated(head);
@@ -67,28 +82,28 @@ export function readLines(head: Head): void {
 
 function readLine(head: Head, known: number, from: number, to: number): void {
   switch (known) {
-    case names.H_HOST:
+    case H_HOST:
       return readHost(head, from, to);
-    case names.H_LENGTH:
+    case H_LENGTH:
       return readLength(head, from, to);
-    case names.H_CODING:
+    case H_CODING:
       return readCoding(head, from, to);
-    case names.H_CONNECTION:
+    case H_CONNECTION:
       return readTokens(head, from, to, connectionOption);
-    case names.H_UPGRADE:
+    case H_UPGRADE:
       return readTokens(head, from, to, upgradeToken);
-    case names.H_EXPECT:
+    case H_EXPECT:
       return readExpect(head, from, to);
-    case names.H_VIA:
+    case H_VIA:
       return countHops(head, from, to);
-    case names.H_AUTH:
+    case H_AUTH:
       return readAuth(head, from, to);
-    case names.H_MAX_FORWARDS:
+    case H_MAX_FORWARDS:
       return readMaxForwards(head, from, to);
-    case names.H_WS_KEY:
+    case H_WS_KEY:
       head.flags |= keyFlag(head, from, to);
       return;
-    case names.H_WS_VERSION:
+    case H_WS_VERSION:
       head.flags |= to - from === 2 && isThirteen(head.bytes, from) ? WS_VERSION : 0;
       return;
   }
@@ -206,8 +221,8 @@ function connectionOption(head: Head, from: number, to: number): void {
 
 function nominate(head: Head, from: number, to: number): void {
   head.flags |= NOMINATED;
-  const known = names.knownName(head.bytes, from, to);
-  if (known === names.H_HOST || known === names.H_LENGTH || known === names.H_CODING) {
+  const known = knownName(head.bytes, from, to);
+  if (known === H_HOST || known === H_LENGTH || known === H_CODING) {
     head.flags |= BAD_CONNECTION_LINE;
   }
   for (let i = from; i < to; i++) {
@@ -234,7 +249,7 @@ function countHops(head: Head, from: number, to: number): void {
 function dropNominated(head: Head): void {
   let options = 0;
   for (let line = 0; line < head.count * FIELD; line += FIELD) {
-    if (head.fields[line + KNOWN] !== names.H_CONNECTION) continue;
+    if (head.fields[line + KNOWN] !== H_CONNECTION) continue;
     const from = head.fields[line + VALUE_START]!;
     readTokens(head, from, head.fields[line + VALUE_END]!, (seen, start, end) => {
       if (++options <= NOMINATIONS_MAX) dropNamed(seen, start, end);
@@ -248,10 +263,10 @@ function dropNamed(head: Head, from: number, to: number): void {
   const wanted = ascii(name);
   for (let line = 0; line < head.count * FIELD; line += FIELD) {
     const known = head.fields[line + KNOWN]!;
-    if (known !== names.H_OTHER && known !== names.H_VIA) continue;
+    if (known !== H_OTHER && known !== H_VIA) continue;
     const start = head.fields[line + NAME_START]!;
     if (equalsFolded(head.bytes, start, head.fields[line + NAME_END]!, wanted)) {
-      head.fields[line + KNOWN] = names.H_DROPPED;
+      head.fields[line + KNOWN] = H_DROPPED;
     }
   }
 }

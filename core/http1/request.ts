@@ -11,7 +11,7 @@ import {
   OK,
   TARGET_TOO_LONG,
 } from "../fault.ts";
-import * as flag from "../head.ts";
+import { ABSOLUTE, ASTERISK, CLOSE, HAS_HOST, HAS_LENGTH, KEEP_ALIVE, PATH_ODD } from "../head.ts";
 import type { Head } from "../head.ts";
 import { CLASS, PATH, TARGET, TCHAR } from "./classes.ts";
 import { REQUEST_LIMITS, judge, parseFields } from "./fields.ts";
@@ -36,7 +36,7 @@ const LINE_LIMITS: Limits = {
 };
 
 /** Flags that need no more than a Host line to be a plain, valid request. */
-const ORDINARY = flag.HAS_HOST | flag.CLOSE | flag.KEEP_ALIVE | flag.PATH_ODD | flag.HAS_LENGTH;
+const ORDINARY = HAS_HOST | CLOSE | KEEP_ALIVE | PATH_ODD | HAS_LENGTH;
 
 // === hot ===
 
@@ -54,7 +54,7 @@ export function parseRequest(head: Head, available: number): number {
   const fields = parseFields(head, available, REQUEST_LIMITS);
   if (fields !== OK) return fields;
   readLines(head);
-  const plain = (head.flags & ~ORDINARY) === 0 && (head.flags & flag.HAS_HOST) !== 0;
+  const plain = (head.flags & ~ORDINARY) === 0 && (head.flags & HAS_HOST) !== 0;
   return plain && head.hops === 0 ? OK : judgeRequest(head);
 }
 
@@ -86,7 +86,7 @@ function scanPath(head: Head, start: number, available: number): number {
     const kind = CLASS[byte]!;
     if ((kind & PATH) === 0) {
       if ((kind & TARGET) === 0 || byte === QUESTION) break;
-      if (byte !== DOT || bytes[at - 1] === SLASH) head.flags |= flag.PATH_ODD;
+      if (byte !== DOT || bytes[at - 1] === SLASH) head.flags |= PATH_ODD;
     }
     at++;
   }
@@ -195,7 +195,7 @@ function otherForm(head: Head, at: number, available: number): number {
   const path = authority + shape[2]!.length;
   if (hostEnd(bytes, authority, path) < 0) return wrongLine(head, available);
   if (shape[1]!.length === 5) return MISDIRECTED;
-  head.flags |= flag.ABSOLUTE;
+  head.flags |= ABSOLUTE;
   head.targetHostStart = authority;
   head.targetHostEnd = path;
   let end = path;
@@ -213,7 +213,7 @@ function otherForm(head: Head, at: number, available: number): number {
 
 function asteriskForm(head: Head, at: number, available: number): number {
   const method = head.bytes.toString("latin1", head.methodStart, head.methodEnd);
-  head.flags |= flag.ASTERISK;
+  head.flags |= ASTERISK;
   head.pathEnd = at + 1;
   const line = lineEnd(head, at + 1, available);
   return line === OK && method !== "OPTIONS" ? BAD_TARGET : line;

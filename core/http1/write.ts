@@ -8,7 +8,19 @@ import { FIELD, KNOWN, NAME_START, WEBSOCKET } from "../head.ts";
 import type { Head } from "../head.ts";
 import type { Slab } from "../slab.ts";
 import { BY_CHUNKS } from "./body.ts";
-import * as names from "./names.ts";
+import {
+  H_AUTH,
+  H_EXPECT,
+  H_HOST,
+  H_MANAGED,
+  H_MAX_FORWARDS,
+  H_ODD,
+  H_OTHER,
+  H_VIA,
+  H_WS_ACCEPT,
+  H_WS_KEY,
+  H_WS_VERSION,
+} from "./names.ts";
 import { statusLine } from "./status.ts";
 
 const CR = 13;
@@ -29,28 +41,28 @@ const NO_HOST = ascii("Host:\r\n");
 
 /** 1 for the ids of lines that a request takes along. */
 const REQUEST_KEEPS = keeps([
-  names.H_OTHER,
-  names.H_HOST,
-  names.H_VIA,
-  names.H_AUTH,
-  names.H_MAX_FORWARDS,
-  names.H_WS_KEY,
-  names.H_WS_VERSION,
+  H_OTHER,
+  H_HOST,
+  H_VIA,
+  H_AUTH,
+  H_MAX_FORWARDS,
+  H_WS_KEY,
+  H_WS_VERSION,
 ]);
 
 /** The same for a response, where managed names are the backend's to set. */
 const RESPONSE_KEEPS = keeps([
-  names.H_OTHER,
-  names.H_HOST,
-  names.H_EXPECT,
-  names.H_MANAGED,
-  names.H_VIA,
-  names.H_WS_KEY,
-  names.H_WS_VERSION,
-  names.H_WS_ACCEPT,
-  names.H_ODD,
-  names.H_AUTH,
-  names.H_MAX_FORWARDS,
+  H_OTHER,
+  H_HOST,
+  H_EXPECT,
+  H_MANAGED,
+  H_VIA,
+  H_WS_KEY,
+  H_WS_VERSION,
+  H_WS_ACCEPT,
+  H_ODD,
+  H_AUTH,
+  H_MAX_FORWARDS,
 ]);
 
 // --- how a response tells the client what becomes of the connection ---

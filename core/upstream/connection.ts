@@ -24,7 +24,7 @@ import { isKept, parseResponse, responseKind } from "../http1/response.ts";
 import { isSwitch } from "../http1/websocket.ts";
 import { Partial } from "../http1/partial.ts";
 import { writeRequest } from "../http1/write.ts";
-import * as limits from "../limits.ts";
+import { INTERIM_MAX, LINGER_MS, TUNNEL_IDLE_MS, UPSTREAM_IDLE_MS } from "../limits.ts";
 import { Output } from "../output.ts";
 import { Slab } from "../slab.ts";
 import type { Timed, Timers } from "../timers.ts";
@@ -109,7 +109,7 @@ export class UpstreamConnection implements Upstream, Timed {
 
   sendBody(bytes: Buffer, from: number, to: number): boolean {
     if (!this.#answering) this.#awaitHead();
-    else if (this.#tunnel) this.deadline = this.#timers.after(limits.TUNNEL_IDLE_MS);
+    else if (this.#tunnel) this.deadline = this.#timers.after(TUNNEL_IDLE_MS);
     return this.#out.body(bytes, from, to);
   }
 
@@ -155,7 +155,7 @@ export class UpstreamConnection implements Upstream, Timed {
       if (result === MORE) return this.#waitForMore(head, available);
       if (result !== OK) return exchange.fail(result);
       if (head.status >= 200 || head.status === 101) break;
-      if (++this.#interims > limits.INTERIM_MAX) return exchange.fail(BAD_RESPONSE);
+      if (++this.#interims > INTERIM_MAX) return exchange.fail(BAD_RESPONSE);
       // We answer Expect ourselves, so a 100 is no news to the client (RFC 9110 §15.2).
       if (head.status !== 100) exchange.responseInterim(head);
       head.reset(head.bytes, head.end);
@@ -194,7 +194,7 @@ export class UpstreamConnection implements Upstream, Timed {
       else break;
     }
     const timeouts = exchange.route!.policy.timeouts;
-    this.deadline = this.#timers.after(this.#tunnel ? limits.TUNNEL_IDLE_MS : timeouts.idleMs);
+    this.deadline = this.#timers.after(this.#tunnel ? TUNNEL_IDLE_MS : timeouts.idleMs);
     exchange.down.flush();
   }
 
@@ -207,7 +207,7 @@ export class UpstreamConnection implements Upstream, Timed {
     if (reusable && !this.#closing && this.endpoint.give(this)) {
       this.#state = IDLE;
       this.reused = true;
-      this.deadline = this.#timers.after(limits.UPSTREAM_IDLE_MS);
+      this.deadline = this.#timers.after(UPSTREAM_IDLE_MS);
     } else this.#kill(false);
     exchange.responseEnd();
   }
@@ -338,7 +338,7 @@ export class UpstreamConnection implements Upstream, Timed {
   /** Ends a tunnel: what waits, then FIN; the rest ends when the backend's FIN comes, or soon. */
   #close(): void {
     this.#closing = true;
-    this.deadline = this.#timers.after(limits.LINGER_MS);
+    this.deadline = this.#timers.after(LINGER_MS);
     if (this.#out.waiting === 0) this.#socket?.shutdown();
   }
 
