@@ -316,6 +316,23 @@ test("OPTIONS * is answered here", () =>
     assert.is(rig.origin.peers.length, 1);
   }));
 
+test("answers of our own to HEAD have no body, and the connection goes on", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      const client = await rig.client();
+      client.send(`HEAD / HTTP/1.1\r\nHost: a\r\n\r\n${get("/")}`);
+      const head = await client.response("HEAD");
+      assert.is(statusOf(head), 503);
+      const whole = await client.response();
+      assert.is(statusOf(whole), 503);
+      const length = [String(whole.body.length)];
+      assert.equal(valuesOf(head.fields, "content-length"), length, "as GET would say");
+      assert.is(client.unread.length, 0);
+    },
+    { endpoints: () => [] },
+  ));
+
 test("a refusal is short, plain and says close", () =>
   withRig(echo, async (rig) => {
     const client = await rig.client();
