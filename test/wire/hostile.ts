@@ -74,7 +74,8 @@ test("mutated responses, and backends that leave in every way", async () => {
 
 /**
  * One client asks twice: for the bad, then for the good. The second answer, when there is one, is
- * the good one. Then another client asks for the good. Returns the status of the first whole answer.
+ * the good one. Then another client asks for the good. Returns the status of the first answer that
+ * is whole.
  */
 async function expectOne(name: string): Promise<number | null> {
   const client = await rig.client();
