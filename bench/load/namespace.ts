@@ -26,10 +26,10 @@ export async function enter(argv: readonly string[]): Promise<number | null> {
     env: { ...process.env, [INSIDE]: "1" },
     stdio: ["ignore", "inherit", "inherit"],
   });
-  const pass = () => child.kill("SIGTERM");
-  process.on("SIGTERM", pass);
-  // The terminal signals the whole group; the child stops by itself and we wait for it.
-  process.on("SIGINT", () => {});
+  // unshare lets no gentler signal through, and what dies with it needs no farewell.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => child.kill("SIGKILL"));
+  }
   return child.exited;
 }
 
