@@ -1,21 +1,12 @@
-/**
- * What allocation.ts runs in a process of its own: each workload between two marks on stderr,
- * where the collector writes its log.
- */
-import { writeSync } from "node:fs";
+/** What allocation.ts runs in a process of its own. */
 import { DEFAULT_POLICY, type Match, NONE, type Route } from "../../model.ts";
 import { lookupHost } from "../hosts.ts";
 import { canonicalPath } from "../path.ts";
 import { compileSplit, pick, shareCursors, type Split } from "../split.ts";
 import { compileTable, match } from "../table.ts";
 import { compileTrie, lookup } from "../trie.ts";
+import type { Workloads } from "../../../test/collections.ts";
 import { headOf } from "./request.cases.ts";
-
-/** It allocates: if it is not seen, none of the others proves anything. */
-export const CONTROL = "control: an object";
-
-const ITERATIONS = 2_000_000;
-const WARM_UP = 200_000;
 
 function routeTo(id: string, value: string, when: Partial<Match>): Route {
   return {
@@ -61,10 +52,11 @@ const laid = splitOf([50, 25, 25], NONE);
 const running = splitOf([7_001, 2_003, 996], NONE);
 const sharedPair = splitOf([999_999, 1], 3);
 const cursors = new Int32Array(new SharedArrayBuffer(16));
-const kept: unknown[] = [null];
 
-/** What each workload does once; its result is summed, so that nothing is optimised away. */
-export const WORKLOADS: Readonly<Record<string, (i: number) => number>> = {
+shareCursors(cursors);
+
+/** Every way through the room that a request takes. */
+export const WORKLOADS: Workloads = {
   lookup: () => lookup(trie, request, 0, request.length),
   lookupHost: () => lookupHost(table.hosts, met.bytes, met.hostStart, met.hostEnd),
   "match, conditions met": () => match(table, met)!.backend,
@@ -80,22 +72,4 @@ export const WORKLOADS: Readonly<Record<string, (i: number) => number>> = {
   "pick, laid out": () => pick(laid),
   "pick, running": () => pick(running),
   "pick, shared counter": () => pick(sharedPair),
-  [CONTROL]: (i) => {
-    kept[0] = { at: i, next: i + 1 };
-    return 1;
-  },
 };
-
-/** Runs them all; the sum of what they did goes to stdout. */
-export function runWorkloads(): void {
-  let sum = 0;
-  shareCursors(cursors);
-  for (const [name, once] of Object.entries(WORKLOADS)) {
-    for (let i = 0; i < WARM_UP; i++) sum += once(i);
-    Bun.gc(true);
-    writeSync(2, `\nBEGIN ${name}\n`);
-    for (let i = 0; i < ITERATIONS; i++) sum += once(i);
-    writeSync(2, `\nEND ${name}\n`);
-  }
-  writeSync(1, `${sum}\n`);
-}
