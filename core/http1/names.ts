@@ -9,7 +9,7 @@ export const H_CODING = 4;
 export const H_UPGRADE = 5;
 export const H_EXPECT = 6;
 /** Belongs to one connection only, always removed (RFC 9110 §7.6.1). */
-export const H_HOP = 7;
+const H_HOP = 7;
 /** Written by this proxy alone; what clients send under these names is removed. */
 export const H_MANAGED = 8;
 export const H_VIA = 9;
