@@ -21,6 +21,8 @@ export function openAdmin(address: Address, view: View): Admin {
       hostname: address.host,
       port: address.port,
       development: false,
+      // Left out, Bun shares the port outside of development: two rinds would both "have" it.
+      reusePort: false,
       idleTimeout: IDLE_S,
       maxRequestBodySize: BODY_BYTES_MAX,
       fetch: (request) => answer(request, view),
