@@ -108,10 +108,10 @@ function mix(hash: number, word: number): number {
   return mixed ^ (mixed >>> 15);
 }
 
-/** A–Z to a–z in all four bytes at once; bytes from 0x80 on stay as they are. */
+/** A–Z to a–z in all four bytes at once; bytes from 0x80 on stay out of ASCII. */
 function fold(word: number): number {
   const low = word & 0x7f7f7f7f;
-  const upper = (low + 0x3f3f3f3f) & ~(low + 0x25252525) & ~word & 0x80808080;
+  const upper = (low + 0x3f3f3f3f) & ~(low + 0x25252525) & 0x80808080;
   return word | (upper >>> 2);
 }
 

@@ -14,7 +14,15 @@
  * `next` goes on with the candidates of the parent: no way leads back through the nodes.
  */
 import { NONE, type PathMatch } from "../model.ts";
-import { compileNodes, HEAD, INDEX_SHIFT, MULTIPLIER, SHIFT_MASK } from "./nodes.ts";
+import {
+  compileNodes,
+  HEAD,
+  INDEX_SHIFT,
+  MULTIPLIER,
+  OTHER,
+  OTHER_MULTIPLIER,
+  SHIFT_MASK,
+} from "./nodes.ts";
 import { isVisible, packText, tailAt, wordAt, wordsOf } from "./words.ts";
 
 const SLASH = 0x2f;
@@ -56,8 +64,9 @@ export function lookup(trie: Trie, path: Uint8Array, start: number, end: number)
   while (at >= 0) {
     const node = nodes[at]!;
     // Beyond the end of the path this is some older word: then any child will do.
-    const word = wanted[node >>> INDEX_SHIFT]!;
-    at = nodes[at + HEAD + (Math.imul(word, nodes[at + MULTIPLIER]!) >>> (node & SHIFT_MASK))]!;
+    const word = Math.imul(wanted[node >>> INDEX_SHIFT]!, nodes[at + MULTIPLIER]!);
+    const other = Math.imul(wanted[nodes[at + OTHER]!]!, nodes[at + OTHER_MULTIPLIER]!);
+    at = nodes[at + HEAD + ((word + other) >>> (node & SHIFT_MASK))]!;
   }
   let record = ~at;
   const shared = common(nodes, record, count);

@@ -187,6 +187,17 @@ test("a delta touches its hosts only, and the old table stays as it was", () => 
   assert.is(match(old, asked), match(next, asked), "an untouched host is shared");
 });
 
+test("hosts that come and go leave no room behind", () => {
+  let table = compileTable(modelOf({ a: [route("/a")] }), indexOf);
+  for (let i = 0; i < 100; i++) {
+    const hosts = [{ name: `new${i}`, routes: [route("/")] }];
+    table = patchTable(table, deltaOf(table, { hosts, hostsGone: [`new${i - 1}`] }), indexOf);
+    assert.is(idFor(table, { host: `new${i}` }), "/");
+  }
+  assert.ok(table.tables.length <= 3, `${table.tables.length} tables`);
+  assert.is(idFor(table, { host: "a", target: "/a" }), "/a");
+});
+
 test("a delta of backends alone shares everything but the version", () => {
   const table = compileTable(modelOf({ a: [route("/a")] }), indexOf);
   const next = patchTable(table, deltaOf(table, { backendsGone: ["b1"] }), indexOf);

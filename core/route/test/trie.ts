@@ -81,6 +81,7 @@ test("random rules against the naive order", () => {
     ["/", "a", "b"],
     ["/", "/a", "/b", "/api", "/api2", "v1", "-", "0", "1", "%2F", ";"],
     ["/team-", "/service-", "0", "1", "2", "7", "9", "/"],
+    ["/abc", "/abd", "/a-c", "d000", "d001", "e100", "e101", "/"],
   ];
   for (let round = 0; round < 1_500; round++) {
     const parts = random.one(alphabets);
