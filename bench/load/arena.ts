@@ -51,7 +51,7 @@ export async function startProduct(
   const port = freePort();
   const setup = { port, originPort, extraPort: freePort(), dir };
   const child = run(product.command(setup), PRODUCT_CPU, join(dir, "log"));
-  const reason = (await answers(port)) ?? (await serves(port, rows));
+  const reason = (await answers(port)) ?? (await ready(port, rows));
   if (reason === null) return { product, port, pid: child.pid };
   await stop(child);
   return { product, reason };
@@ -133,6 +133,17 @@ async function accepts(port: number): Promise<boolean> {
     if ((error as { code?: string }).code === "ECONNREFUSED") return false;
     throw error;
   }
+}
+
+/** Waits until every row is served right: who accepts may still be starting behind the port. */
+async function ready(port: number, rows: readonly Row[]): Promise<string | null> {
+  const deadline = Date.now() + READY_MS_MAX;
+  let wrong = await serves(port, rows);
+  while (wrong !== null && Date.now() < deadline) {
+    await Bun.sleep(POLL_MS);
+    wrong = await serves(port, rows);
+  }
+  return wrong;
 }
 
 async function serves(port: number, rows: readonly Row[]): Promise<string | null> {
