@@ -74,9 +74,8 @@ export class Plane {
   apply(delta: Delta): void {
     assert(delta.base === this.#version, `delta for ${delta.base}, this is ${this.#version}`);
     for (const backend of delta.backends) this.#endpoints.put(backend);
-    if (delta.hosts.length > 0 || delta.hostsGone.length > 0) {
-      this.#dispatch.table = patchTable(this.#dispatch.table, delta, this.#endpoints.indexOf);
-    }
+    // Always: the table's version goes along, or the next change of hosts would not fit it.
+    this.#dispatch.table = patchTable(this.#dispatch.table, delta, this.#endpoints.indexOf);
     for (const id of delta.backendsGone) this.#endpoints.remove(id);
     this.#version = delta.version;
   }

@@ -1,0 +1,68 @@
+/** A data plane without listeners: how deltas follow each other. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { DEFAULT_POLICY, NONE } from "../model.ts";
+import type { Backend, Delta, VirtualHost } from "../model.ts";
+import { Plane } from "../plane.ts";
+
+const NOTHING = { hosts: [], hostsGone: [], backends: [], backendsGone: [] };
+
+function hostOf(name: string): VirtualHost {
+  const path = { kind: "prefix", value: "/" } as const;
+  const match = { path, methods: [], headers: [], cookies: [], queries: [] };
+  const action = { kind: "forward", split: [{ backend: "b", weight: 1 }], cursor: NONE } as const;
+  const origin = { kind: "Test", namespace: "plane", name, field: "" };
+  return { name, routes: [{ id: name, origin, match, action, policy: DEFAULT_POLICY }] };
+}
+
+function backendOf(...ports: number[]): Backend {
+  const endpoints = ports.map((port) => ({ address: "192.0.2.1", port, uid: "" }));
+  return { id: "b", endpoints, reason: "" };
+}
+
+const FIRST: Delta = {
+  ...NOTHING,
+  base: 0,
+  version: 1,
+  hosts: [hostOf("a.test")],
+  backends: [backendOf()],
+};
+
+/** Runs `body` against a plane and stops it whatever happens: its clock holds the process. */
+function withPlane(body: (plane: Plane) => void): void {
+  const plane = new Plane({ http: [], reusePort: false, cursors: null });
+  try {
+    body(plane);
+  } finally {
+    plane.stop();
+  }
+}
+
+test("deltas of every kind follow each other in any order", () => {
+  const later: readonly Partial<Delta>[] = [
+    { backends: [backendOf(80)] },
+    { hosts: [hostOf("b.test")] },
+    {},
+    { backends: [backendOf(80, 81)], hostsGone: ["a.test"] },
+    { backends: [backendOf()] },
+    { hostsGone: ["b.test"], backendsGone: ["b"] },
+    { hosts: [hostOf("c.test")], backends: [backendOf(80)] },
+  ];
+  withPlane((plane) => {
+    plane.apply(FIRST);
+    later.forEach((change, i) => {
+      plane.apply({ ...NOTHING, ...change, base: i + 1, version: i + 2 });
+      assert.is(plane.version, i + 2);
+    });
+  });
+});
+
+test("a delta for another model is refused, and nothing moves", () => {
+  withPlane((plane) => {
+    plane.apply(FIRST);
+    assert.throws(() => plane.apply({ ...FIRST, base: 7, version: 8 }));
+    assert.is(plane.version, 1);
+  });
+});
+
+test.run();
