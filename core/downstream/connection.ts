@@ -118,13 +118,17 @@ export class DownstreamConnection implements Downstream, Timed {
   #read(bytes: Buffer): void {
     if (this.#state === HEAD_STATE) {
       if (this.#partial !== null) this.#readMore(this.#partial, bytes);
-      else if (this.#backlog !== null) this.#keepForLater(bytes, 0, bytes.length);
+      else if (this.#mustWait()) this.#keepForLater(bytes, 0, bytes.length);
       else this.#readHeads(bytes, bytes.length);
     } else if (this.#state === BODY_STATE) {
       const at = this.#readBody(bytes, 0, bytes.length);
       if (at < bytes.length) this.#readRest(bytes, at, bytes.length);
     } else if (this.#state === BUSY) this.#keepForLater(bytes, 0, bytes.length);
-    else if (this.#state === LINGER) this.#discard(bytes.length);
+  }
+
+  /** No request is begun behind others, nor while the answer before it waits for the client. */
+  #mustWait(): boolean {
+    return this.#backlog !== null || this.#reply.out.waiting > 0;
   }
 
   /** Reads requests out of `bytes` for as long as they are answered on the spot. */
@@ -142,6 +146,7 @@ export class DownstreamConnection implements Downstream, Timed {
         this.#refuse(result);
         at = end;
       } else at = this.#begin(head, bytes, end);
+      if (this.#reply.out.waiting > 0) break;
     }
     this.#reading = false;
     if (at < end) this.#readRest(bytes, at, end);
@@ -186,7 +191,7 @@ export class DownstreamConnection implements Downstream, Timed {
     const kind = head.chunked ? BY_CHUNKS : head.length > 0 ? BY_LENGTH : NO_BODY;
     this.#body.start(kind, head.length, false);
     this.#state = kind === NO_BODY ? BUSY : BODY_STATE;
-    this.deadline = kind === NO_BODY ? 0 : this.#site.timers.after(REQUEST_BODY_MS);
+    this.#await(kind === NO_BODY ? 0 : REQUEST_BODY_MS);
     exchange.expects = (flags & EXPECT) !== 0 && head.minor === 1 && kind !== NO_BODY;
   }
 
@@ -203,7 +208,7 @@ export class DownstreamConnection implements Downstream, Timed {
         else exchange.requestBody(bytes, body.from, body.to);
       } else if (found === ENDED) {
         this.#state = BUSY;
-        this.deadline = 0;
+        this.#await(0);
         if (exchange.finished) this.#ready();
         else exchange.requestEnd();
       } else if (found === BROKEN) {
@@ -218,9 +223,13 @@ export class DownstreamConnection implements Downstream, Timed {
 
   /** The client may take this long until its next body bytes; nobody times out while held. */
   #awaitBody(): void {
+    this.#await(this.#held || this.#tunnel ? 0 : REQUEST_BODY_MS);
+  }
+
+  /** Gives the client `ms`, 0 for ever; but while an answer waits for it, that time counts. */
+  #await(ms: number): void {
     if (this.#reply.out.waiting > 0) return;
-    const idle = this.#held || this.#tunnel;
-    this.deadline = idle ? 0 : this.#site.timers.after(REQUEST_BODY_MS);
+    this.deadline = ms === 0 ? 0 : this.#site.timers.after(ms);
   }
 
   // === hot: to the client ===
@@ -261,8 +270,7 @@ export class DownstreamConnection implements Downstream, Timed {
       if (!this.#reply.keep || this.#tunnel) return this.#shut();
     }
     this.#state = HEAD_STATE;
-    this.deadline =
-      this.#reply.out.waiting > 0 ? this.deadline : this.#site.timers.after(KEEP_ALIVE_MS);
+    this.#await(KEEP_ALIVE_MS);
     if (this.#backlog !== null && !this.#reading) this.#readBacklog();
   }
 
@@ -286,10 +294,6 @@ export class DownstreamConnection implements Downstream, Timed {
     if (this.#discarded > DISCARD_MAX) this.#shut();
   }
 
-  #discard(size: number): void {
-    this.#discarded += size;
-  }
-
   sendInterim(head: Head): void {
     this.#reply.interim(head);
   }
@@ -304,8 +308,10 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#body.start(BY_CLOSE, 0, false);
     this.#state = BODY_STATE;
     this.#exchange.requestDone = false;
-    this.deadline = 0;
+    this.#await(0);
     this.#readBacklog();
+    // The FIN that came before the tunnel did closes it now.
+    if (this.#fin) this.#exchange.requestEnd();
   }
 
   answer(status: number, body: Uint8Array, extra: string): void {
@@ -322,7 +328,7 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#kept = true;
     if (this.#held || this.#socket === null) return;
     this.#held = true;
-    this.deadline = 0;
+    this.#await(0);
     this.#socket.pause();
   }
 
@@ -356,7 +362,7 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   #waitForMore(bytes: Buffer, from: number, end: number): void {
-    this.deadline = this.#site.timers.after(REQUEST_HEAD_MS);
+    this.#await(REQUEST_HEAD_MS);
     this.#partial = new Partial(bytes, from, end);
   }
 
@@ -399,6 +405,7 @@ export class DownstreamConnection implements Downstream, Timed {
     const backlog = this.#backlog;
     if (backlog === null || this.#partial !== null) return;
     if (this.#state !== HEAD_STATE && this.#state !== BODY_STATE) return;
+    if (this.#state === HEAD_STATE && this.#reply.out.waiting > 0) return;
     this.#backlog = null;
     const end = backlog.end;
     const bytes = backlog.take();
@@ -417,10 +424,11 @@ export class DownstreamConnection implements Downstream, Timed {
       return;
     }
     if (this.#closing) return this.#finishShut();
-    this.deadline = 0;
-    if (this.#state === HEAD_STATE) this.deadline = this.#site.timers.after(KEEP_ALIVE_MS);
-    else if (this.#state === BODY_STATE) this.#awaitBody();
+    if (this.#state === BODY_STATE) this.#awaitBody();
+    else if (this.#state === BUSY) this.#await(0);
+    else this.#await(this.#partial === null ? KEEP_ALIVE_MS : REQUEST_HEAD_MS);
     this.#exchange.downDrained();
+    if (this.#state === HEAD_STATE) this.#readBacklog();
   }
 
   /** The client sends no more. A complete request still gets its answer (RFC 9112 §9.6). */
@@ -459,6 +467,7 @@ export class DownstreamConnection implements Downstream, Timed {
   drain(): void {
     this.#reply.keep = false;
     if (this.#state !== HEAD_STATE || this.#partial !== null) return;
+    if (this.#reply.out.waiting > 0) return this.#shut();
     this.deadline = this.#site.timers.after(DRAIN_IDLE_MS);
   }
 

@@ -231,4 +231,64 @@ test("a client that is held is read on when its exchange is over", () => {
   assert.equal(it.socket.done, ["pause", "resume"]);
 });
 
+test("a client that does not read gets no further answer until it has the first", () => {
+  const it = setup((exchange) => exchange.answer(200, Buffer.alloc(10_000), ""));
+  it.socket.room = 1_000;
+  it.receive(GET.repeat(5));
+  it.receive(GET);
+  assert.is(it.exchanges.length, 1, "answers do not pile up");
+  it.pass(25 * SECOND);
+  it.socket.room = 1_000;
+  it.connection.drained();
+  assert.is(it.exchanges.length, 1);
+  it.socket.room = Number.POSITIVE_INFINITY;
+  it.connection.drained();
+  assert.is(it.exchanges.length, 6);
+  assert.is(it.socket.written.match(/HTTP\/1\.1 200 /g)?.length, 6);
+});
+
+test("pipelined requests with FIN behind them are answered as the client takes them", () => {
+  const it = setup((exchange) => exchange.answer(200, Buffer.alloc(10_000), ""));
+  it.socket.room = 1_000;
+  it.receive(GET.repeat(3));
+  it.connection.ended();
+  it.socket.room = Number.POSITIVE_INFINITY;
+  it.connection.drained();
+  assert.is(it.exchanges.length, 3);
+  assert.equal(it.socket.done, ["fin", "closed"]);
+});
+
+test("a client held while it does not read has 30 s all the same", () => {
+  const it = setup();
+  it.receive(POST);
+  const { down } = it.exchanges[0]!;
+  it.socket.room = 5;
+  assert.not.ok(down.sendBody(Buffer.alloc(100), 0, 100));
+  down.hold();
+  expectEnd(it, 30 * SECOND);
+});
+
+test("a body that ends does not forget a client that does not read", () => {
+  const it = setup();
+  it.receive(POST);
+  it.socket.room = 5;
+  assert.not.ok(it.exchanges[0]!.down.sendBody(Buffer.alloc(100), 0, 100));
+  it.receive("123456789");
+  expectEnd(it, 30 * SECOND);
+});
+
+test("draining: an answer that is still on its way is finished", () => {
+  const it = setup((exchange) => exchange.answer(200, Buffer.alloc(10_000), ""));
+  it.socket.room = 1_000;
+  it.receive(GET);
+  it.site.draining = true;
+  it.connection.drain();
+  it.pass(20 * SECOND);
+  assert.not.ok(it.isOver());
+  it.socket.room = Number.POSITIVE_INFINITY;
+  it.connection.drained();
+  assert.equal(it.socket.done, ["fin"]);
+  assert.match(it.socket.written, /\r\n\r\n\0{10000}$/);
+});
+
 test.run();
