@@ -191,7 +191,7 @@ export class DownstreamConnection implements Downstream, Timed {
     const kind = head.chunked ? BY_CHUNKS : head.length > 0 ? BY_LENGTH : NO_BODY;
     this.#body.start(kind, head.length, false);
     this.#state = kind === NO_BODY ? BUSY : BODY_STATE;
-    this.#await(kind === NO_BODY ? 0 : REQUEST_BODY_MS);
+    this.#grant(kind === NO_BODY ? 0 : REQUEST_BODY_MS);
     exchange.expects = (flags & EXPECT) !== 0 && head.minor === 1 && kind !== NO_BODY;
   }
 
@@ -208,7 +208,7 @@ export class DownstreamConnection implements Downstream, Timed {
         else exchange.requestBody(bytes, body.from, body.to);
       } else if (found === ENDED) {
         this.#state = BUSY;
-        this.#await(0);
+        this.#grant(0);
         if (exchange.finished) this.#ready();
         else exchange.requestEnd();
       } else if (found === BROKEN) {
@@ -223,11 +223,11 @@ export class DownstreamConnection implements Downstream, Timed {
 
   /** The client may take this long until its next body bytes; nobody times out while held. */
   #awaitBody(): void {
-    this.#await(this.#held || this.#tunnel ? 0 : REQUEST_BODY_MS);
+    this.#grant(this.#held || this.#tunnel ? 0 : REQUEST_BODY_MS);
   }
 
   /** Gives the client `ms`, 0 for ever; but while an answer waits for it, that time counts. */
-  #await(ms: number): void {
+  #grant(ms: number): void {
     if (this.#reply.out.waiting > 0) return;
     this.deadline = ms === 0 ? 0 : this.#site.timers.after(ms);
   }
@@ -270,7 +270,7 @@ export class DownstreamConnection implements Downstream, Timed {
       if (!this.#reply.keep || this.#tunnel) return this.#shut();
     }
     this.#state = HEAD_STATE;
-    this.#await(KEEP_ALIVE_MS);
+    this.#grant(KEEP_ALIVE_MS);
     if (this.#backlog !== null && !this.#reading) this.#readBacklog();
   }
 
@@ -308,7 +308,7 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#body.start(BY_CLOSE, 0, false);
     this.#state = BODY_STATE;
     this.#exchange.requestDone = false;
-    this.#await(0);
+    this.#grant(0);
     this.#readBacklog();
     // The FIN that came before the tunnel did closes it now.
     if (this.#fin) this.#exchange.requestEnd();
@@ -328,7 +328,7 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#kept = true;
     if (this.#held || this.#socket === null) return;
     this.#held = true;
-    this.#await(0);
+    this.#grant(0);
     this.#socket.pause();
   }
 
@@ -362,7 +362,7 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   #waitForMore(bytes: Buffer, from: number, end: number): void {
-    this.#await(REQUEST_HEAD_MS);
+    this.#grant(REQUEST_HEAD_MS);
     this.#partial = new Partial(bytes, from, end);
   }
 
@@ -425,8 +425,8 @@ export class DownstreamConnection implements Downstream, Timed {
     }
     if (this.#closing) return this.#finishShut();
     if (this.#state === BODY_STATE) this.#awaitBody();
-    else if (this.#state === BUSY) this.#await(0);
-    else this.#await(this.#partial === null ? KEEP_ALIVE_MS : REQUEST_HEAD_MS);
+    else if (this.#state === BUSY) this.#grant(0);
+    else this.#grant(this.#partial === null ? KEEP_ALIVE_MS : REQUEST_HEAD_MS);
     this.#exchange.downDrained();
     if (this.#state === HEAD_STATE) this.#readBacklog();
   }
