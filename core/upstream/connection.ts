@@ -108,21 +108,26 @@ export class UpstreamConnection implements Upstream, Timed {
   }
 
   sendBody(bytes: Buffer, from: number, to: number): boolean {
-    if (!this.#answering) this.#awaitHead();
-    else if (this.#tunnel) this.deadline = this.#timers.after(TUNNEL_IDLE_MS);
+    this.#moved();
     return this.#out.body(bytes, from, to);
   }
 
   sendEnd(): void {
     if (this.#tunnel) return this.#close();
-    if (!this.#answering) this.#awaitHead();
+    this.#moved();
     this.#out.end();
   }
 
-  /** The backend's time to answer starts when the request has moved for the last time. */
-  #awaitHead(): void {
-    if (this.#state !== BUSY || this.#exchange === null) return;
-    this.deadline = this.#timers.after(this.#exchange.route!.policy.timeouts.headMs);
+  /**
+   * Bytes went through, either way: the backend's time starts anew, until the head of its answer or
+   * its next piece. While it is held for a slow client it has all the time.
+   */
+  #moved(): void {
+    const exchange = this.#exchange;
+    if (this.#state !== BUSY || exchange === null || this.#held) return;
+    const { headMs, idleMs } = exchange.route!.policy.timeouts;
+    const ms = this.#tunnel ? TUNNEL_IDLE_MS : this.#answering ? idleMs : headMs;
+    this.deadline = this.#timers.after(ms);
   }
 
   flush(): void {
@@ -176,7 +181,6 @@ export class UpstreamConnection implements Upstream, Timed {
     this.#body.start(kind, head.length, true);
     // Two framings at once: nobody knows what this backend meant (RFC 9112 §6.3).
     if ((head.flags & BOTH_FRAMINGS) === BOTH_FRAMINGS) exchange.last = true;
-    this.deadline = this.#timers.after(exchange.route!.policy.timeouts.idleMs);
     exchange.responseHead(head, kind);
   }
 
@@ -193,8 +197,7 @@ export class UpstreamConnection implements Upstream, Timed {
       else if (found === BROKEN) return exchange.fail(RESPONSE_CUT);
       else break;
     }
-    const timeouts = exchange.route!.policy.timeouts;
-    this.deadline = this.#timers.after(this.#tunnel ? TUNNEL_IDLE_MS : timeouts.idleMs);
+    this.#moved();
     exchange.down.flush();
   }
 
@@ -227,10 +230,7 @@ export class UpstreamConnection implements Upstream, Timed {
   #unhold(): void {
     this.#held = false;
     if (this.#socket !== null) this.#socket.resume();
-    const exchange = this.#exchange;
-    if (exchange !== null) {
-      this.deadline = this.#timers.after(exchange.route!.policy.timeouts.idleMs);
-    }
+    this.#moved();
   }
 
   // === cold ===
@@ -269,13 +269,14 @@ export class UpstreamConnection implements Upstream, Timed {
     this.#out.sink = socket;
     this.#state = BUSY;
     const exchange = this.#exchange!;
-    this.deadline = this.#timers.after(exchange.route!.policy.timeouts.headMs);
+    this.#moved();
     if (this.#out.drain()) exchange.upDrained();
     exchange.upOpen = true;
     exchange.offerContinue();
   }
 
   drained(): void {
+    if (!this.#closing) this.#moved();
     if (!this.#out.drain()) return;
     if (this.#closing) this.#socket?.shutdown();
     else if (this.#exchange !== null) this.#exchange.upDrained();

@@ -52,7 +52,7 @@ class FakeSocket {
 }
 
 /** A client's side that writes down what it is told. */
-function fakeDown(told: string[]): Downstream {
+function fakeDown(told: string[], takes: () => boolean): Downstream {
   return {
     forwarded: Buffer.from("X-Forwarded-For: 192.0.2.1\r\n"),
     sendHead: (head) => told.push(`head ${head.status}`),
@@ -61,7 +61,7 @@ function fakeDown(told: string[]): Downstream {
     sendSwitch: () => told.push("switch"),
     sendBody: (bytes, from, to) => {
       told.push(`body ${bytes.toString("latin1", from, to)}`);
-      return true;
+      return takes();
     },
     sendEnd: () => told.push("end"),
     flush: () => {},
@@ -85,13 +85,13 @@ type Setup = Readonly<{
 }>;
 
 /** A connection that connects, with a request that waits for it. */
-function setup(request: string): Setup {
+function setup(request: string, takes = (): boolean => true): Setup {
   const told: string[] = [];
   const router: Router = { route: () => {}, retry: () => false };
   const timers = new Timers();
   const endpoint = new Endpoint("key", "192.0.2.2", 80);
   endpoint.users = 1;
-  const exchange = new Exchange(fakeDown(told), router);
+  const exchange = new Exchange(fakeDown(told, takes), router);
   const connection = new UpstreamConnection(endpoint, timers);
   const socket = new FakeSocket();
   begin(exchange, connection, request);
@@ -275,6 +275,68 @@ test("a kept connection carries the next exchange from a clean start", async () 
   begin(it.exchange, it.connection, GET);
   it.receive("HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\nbc");
   assert.equal(it.told, ["head 200", "body bc", "end", "over"]);
+});
+
+test("a backend that takes the request slowly has all the time", () => {
+  const it = setup(UPLOAD);
+  it.socket.room = 10;
+  it.open();
+  it.exchange.requestBody(Buffer.alloc(1_000), 0, 1_000);
+  it.exchange.requestEnd();
+  it.exchange.requestFlush();
+  for (let i = 0; i < 6; i++) {
+    it.pass(30 * SECOND);
+    it.socket.room = 10;
+    it.connection.drained();
+  }
+  assert.not.ok(it.told.includes("answer 504"), "cut while it moved");
+  it.pass(60 * SECOND + LATE_MS);
+  assert.ok(it.told.includes("answer 504"));
+});
+
+test("a client that holds the answer back in its first read stops the clock", () => {
+  const it = setup(GET, () => false);
+  it.open();
+  it.receive("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx");
+  assert.equal(it.socket.done, ["pause"]);
+  it.pass(300 * SECOND);
+  assert.not.ok(it.told.includes("abort"), it.told.join());
+});
+
+test("an upload that goes on behind an early answer is not cut", () => {
+  const it = setup(UPLOAD);
+  it.open();
+  it.receive("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
+  for (let i = 0; i < 8; i++) {
+    it.pass(15 * SECOND);
+    it.exchange.requestBody(Buffer.alloc(100), 0, 100);
+    it.exchange.requestFlush();
+  }
+  assert.not.ok(it.told.includes("abort"));
+  it.pass(20 * SECOND + LATE_MS);
+  assert.ok(it.told.includes("abort"));
+});
+
+test("a tunnel that was held and read on may be quiet for an hour", () => {
+  const key = "dGhlIHNhbXBsZSBub25jZQ==";
+  const handshake =
+    "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n" +
+    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`;
+  const it = setup(handshake);
+  it.exchange.switches = true;
+  it.exchange.replay = Buffer.from(handshake, "latin1");
+  it.open();
+  it.receive(
+    "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: websocket\r\n" +
+      "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+  );
+  assert.ok(it.told.includes("switch"), it.told.join());
+  it.connection.hold();
+  it.connection.resume();
+  it.pass(3_000 * SECOND);
+  assert.not.ok(it.told.includes("abort"));
+  it.pass(600 * SECOND + LATE_MS);
+  assert.ok(it.told.includes("abort"));
 });
 
 test.run();
