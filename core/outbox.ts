@@ -5,7 +5,10 @@
 import { assert } from "./assert.ts";
 
 /** The part of a Bun socket that the outbox needs. */
-export type Sink = { write(bytes: Uint8Array, from: number, length: number): number };
+export type Sink = {
+  write(bytes: Uint8Array, from: number, length: number): number;
+  resume(): void;
+};
 
 export class Outbox {
   /** Bytes that wait. */
@@ -34,7 +37,7 @@ export class Outbox {
     while (this.#chunks.length > 0) {
       const from = this.#from[0]!;
       const to = this.#to[0]!;
-      const sent = Math.max(sink.write(this.#chunks[0]!, from, to - from), 0);
+      const sent = taken(sink, this.#chunks[0]!, from, to);
       this.size -= sent;
       if (sent < to - from) {
         this.#from[0] = from + sent;
@@ -63,10 +66,9 @@ export class Outbox {
     this.size = 0;
   }
 
-  /** How many bytes the kernel took; −1 from a dead socket is none, its close event follows. */
   #write(sink: Sink | null, bytes: Uint8Array, from: number, to: number): number {
     if (from === to || this.size > 0 || sink === null) return 0;
-    return Math.max(sink.write(bytes, from, to - from), 0);
+    return taken(sink, bytes, from, to);
   }
 
   #keep(bytes: Uint8Array, from: number, to: number): void {
@@ -75,4 +77,15 @@ export class Outbox {
     this.#to.push(to);
     this.size += to - from;
   }
+}
+
+/**
+ * How many bytes the kernel took. −1 from a dead socket is none, and its close event follows; but
+ * Bun never tells the end of one that is paused, so it has to read again.
+ */
+function taken(sink: Sink, bytes: Uint8Array, from: number, to: number): number {
+  const sent = sink.write(bytes, from, to - from);
+  if (sent >= 0) return sent;
+  sink.resume();
+  return 0;
 }

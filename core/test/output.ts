@@ -12,6 +12,7 @@ const random = seeded(seed);
 /** A socket that takes as much as it likes: all of it when `take` is null. */
 class Kernel {
   taken = "";
+  resumed = 0;
   readonly #take: ((offered: number) => number) | null;
 
   constructor(take: ((offered: number) => number) | null) {
@@ -22,6 +23,10 @@ class Kernel {
     const size = this.#take === null ? length : this.#take(length);
     if (size > 0) this.taken += Buffer.from(bytes).toString("latin1", from, from + size);
     return size;
+  }
+
+  resume(): void {
+    this.resumed++;
   }
 }
 
@@ -141,5 +146,20 @@ function decoded(text: string): string {
     at = end + 2 + size + 2;
   }
 }
+
+test("a socket that is gone is read again, or its end would never be told", () => {
+  for (const [takes, resumed] of [
+    [-1, 1],
+    [0, 0],
+    [3, 0],
+  ]) {
+    const kernel = new Kernel(() => takes!);
+    const out = new Output(new Slab(), kernel);
+    assert.is(out.body(piece(10, 0), 0, 10), false);
+    assert.is(kernel.resumed, resumed);
+    assert.is(out.drain(), false);
+    assert.is(kernel.resumed, resumed! * 2);
+  }
+});
 
 test.run();
