@@ -6,7 +6,7 @@
  * another file would have to see them all.
  */
 import { Backlog } from "../backlog.ts";
-import { release } from "../bytes.ts";
+import { ascii, release } from "../bytes.ts";
 import { Exchange } from "../exchange.ts";
 import type { Downstream, Router } from "../exchange.ts";
 import { faultBody, faultLines } from "../exchange.ts";
@@ -57,6 +57,9 @@ const BUSY = 2;
 /** FIN is sent; what still arrives is thrown away. */
 const LINGER = 3;
 const DEAD = 4;
+
+const HEAD_METHOD = ascii("HEAD");
+const IDEMPOTENT = [ascii("GET"), ascii("PUT"), ascii("DELETE"), ascii("OPTIONS")];
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -183,11 +186,9 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#reply.minor = head.minor;
     this.#discarded = 0;
     this.#tunnel = false;
-    const method = head.bytes[head.methodStart]!;
-    const length = head.methodEnd - head.methodStart;
-    this.#reply.bodiless = method === 0x48 && length === 4;
-    exchange.headMethod = this.#reply.bodiless;
-    exchange.idempotent = isIdempotent(method, length, head.bytes[head.methodStart + 1]!);
+    exchange.headMethod = isMethod(head, HEAD_METHOD);
+    exchange.idempotent = exchange.headMethod || isIdempotent(head);
+    this.#reply.bodiless = exchange.headMethod;
     const kind = head.chunked ? BY_CHUNKS : head.length > 0 ? BY_LENGTH : NO_BODY;
     this.#body.start(kind, head.length, false);
     this.#state = kind === NO_BODY ? BUSY : BODY_STATE;
@@ -454,13 +455,23 @@ export class DownstreamConnection implements Downstream, Timed {
 
   expire(): void {
     const begun = this.#partial !== null || this.#state === BODY_STATE;
-    if (this.#reply.out.waiting > 0) this.#kill();
+    if (this.#reply.out.waiting > 0) this.#expireStalled();
     else if (this.#state === LINGER || !begun) this.#kill(false);
     else if (!this.#exchange.finished) {
       this.#reply.keep = false;
       this.#exchange.fail(REQUEST_TIMEOUT);
     } else if (this.#state === BODY_STATE) this.#shut();
     else this.#refuse(REQUEST_TIMEOUT);
+  }
+
+  /**
+   * `drain` is told only when a third of the send buffer is free, which for a slow reader is long
+   * after it took something; a write knows. Only a client that took nothing is given up.
+   */
+  #expireStalled(): void {
+    const { waiting } = this.#reply.out;
+    this.drained();
+    if (this.#reply.out.waiting === waiting) this.#kill();
   }
 
   /** The worker is draining: an idle connection closes soon, a busy one after its answer. */
@@ -506,9 +517,16 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 }
 
-/** GET, HEAD, PUT, DELETE and OPTIONS (RFC 9110 §9.2.2), told apart by length and first bytes. */
-function isIdempotent(first: number, length: number, second: number): boolean {
-  if (length === 3) return first === 0x47 || (first === 0x50 && second === 0x55);
-  if (length === 4) return first === 0x48;
-  return (length === 6 && first === 0x44) || (length === 7 && first === 0x4f);
+/** Methods that may be sent twice (RFC 9110 §9.2.2), besides HEAD. */
+function isIdempotent(head: Head): boolean {
+  for (let i = 0; i < IDEMPOTENT.length; i++) if (isMethod(head, IDEMPOTENT[i]!)) return true;
+  return false;
+}
+
+function isMethod(head: Head, name: Uint8Array): boolean {
+  if (head.methodEnd - head.methodStart !== name.length) return false;
+  for (let i = 0; i < name.length; i++) {
+    if (head.bytes[head.methodStart + i] !== name[i]) return false;
+  }
+  return true;
 }

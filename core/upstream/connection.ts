@@ -314,6 +314,10 @@ export class UpstreamConnection implements Upstream, Timed {
   expire(): void {
     if (this.#state === CONNECTING) this.#lose(CONNECT_TIMEOUT);
     else if (this.#state === BUSY && this.#exchange !== null) {
+      // As downstream: `drain` comes late for a slow reader, a write knows.
+      const { waiting } = this.#out;
+      if (waiting > 0) this.drained();
+      if (this.#out.waiting < waiting) return;
       this.#exchange.fail(this.#answering ? RESPONSE_CUT : RESPONSE_TIMEOUT);
     } else this.#kill(false);
   }

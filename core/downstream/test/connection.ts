@@ -151,6 +151,21 @@ test("a client that does not read has 30 s without progress", () => {
   assert.ok(it.exchanges[0]!.finished, "its exchange is over as well");
 });
 
+test("a client that reads too slowly for the kernel to say so is served on", () => {
+  const { socket, connection, exchanges, receive, pass, isOver } = setup();
+  receive(GET);
+  socket.room = 0;
+  connection.answer(200, Buffer.alloc(10_000, "x"), "");
+  assert.is(exchanges.length, 1);
+  for (let i = 0; i < 5; i++) {
+    socket.room = 100;
+    pass(30 * SECOND + LATE_MS);
+    assert.not.ok(isOver(), `after ${i + 1} times 30 s`);
+  }
+  pass(30 * SECOND + LATE_MS);
+  assert.ok(isOver());
+});
+
 test("a refused client gets FIN at once and 2 s to take the answer", () => {
   const it = setup();
   it.receive("GET /\r\n\r\n");
