@@ -262,8 +262,8 @@ function dropNamed(head: Head, from: number, to: number): void {
   const name = head.bytes.subarray(from, to).toString("latin1").toLowerCase();
   const wanted = ascii(name);
   for (let line = 0; line < head.count * FIELD; line += FIELD) {
-    const known = head.fields[line + KNOWN]!;
-    if (known !== H_OTHER && known !== H_VIA) continue;
+    // The lines that nominate are still being read; no writer copies them anyway.
+    if (head.fields[line + KNOWN] === H_CONNECTION) continue;
     const start = head.fields[line + NAME_START]!;
     if (equalsFolded(head.bytes, start, head.fields[line + NAME_END]!, wanted)) {
       head.fields[line + KNOWN] = H_DROPPED;

@@ -36,6 +36,8 @@ const REMOVED: readonly (readonly [string, readonly string[]])[] = [
   ["Upgrade: websocket\r\n", ["upgrade"]],
   ["X-Secret: 1\r\nConnection: x-secret\r\n", ["x-secret"]],
   ["Connection: X-Secret\r\nX-SECRET: 1\r\n", ["x-secret"]],
+  ["Connection: Authorization\r\nAuthorization: Basic eA==\r\n", ["authorization"]],
+  ["Connection: Sec-WebSocket-Key\r\nSec-WebSocket-Key: eA==\r\n", ["sec-websocket-key"]],
   ["Connection: close\r\nConnection: a , X-Secret\r\nx-secret: 1\r\nX-Secret: 2\r\n", ["x-secret"]],
   ["Forwarded: for=10.0.0.1;host=evil\r\n", ["forwarded"]],
   ["X-Forwarded-Prefix: /evil\r\n", ["x-forwarded-prefix"]],
