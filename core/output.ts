@@ -37,6 +37,7 @@ export class Output {
   body(bytes: Buffer, from: number, to: number): boolean {
     const slab = this.#slab;
     if (this.chunks) return this.#bodyInChunks(bytes, from, to);
+    if (slab.end > 0) slab.claim(this);
     if (slab.end > 0 && to - from <= COPY_MAX && to - from <= slab.room) {
       slab.end += bytes.copy(slab.bytes, slab.end, from, to);
       return this.#outbox.size === 0;
@@ -70,6 +71,7 @@ export class Output {
   flush(): boolean {
     const slab = this.#slab;
     if (slab.end === 0) return this.#outbox.size === 0;
+    slab.claim(this);
     const end = slab.end;
     slab.end = 0;
     return this.#outbox.send(this.sink, slab.bytes, 0, end);

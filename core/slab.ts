@@ -16,8 +16,11 @@ export class Slab {
   /** To be called before filling. Bytes of two connections must never lie side by side. */
   claim(owner: object): void {
     if (this.#owner === owner) return;
-    assert(this.end === 0, "a slab changes hands empty");
+    const left = this.end;
+    // Thrown away before anything else: a bug of one connection must not stop all others.
+    this.end = 0;
     this.#owner = owner;
+    assert(left === 0, "a slab changes hands empty");
   }
 
   /** Throws away what `owner` laid down; a connection that dies leaves nothing behind. */
