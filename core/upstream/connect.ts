@@ -21,8 +21,8 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
   close(socket) {
     socket.data.closed();
   },
-  connectError(socket) {
-    socket.data.refused();
+  connectError() {
+    // May come before Bun.connect returns, when nobody waits yet; the promise tells it later.
   },
   error(socket, error) {
     log("error", FAULTS[BUG]!.name, { error: error.stack ?? error.message });
@@ -31,8 +31,8 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
 };
 
 /**
- * Starts to connect; the outcome arrives as `opened` or `refused`. There is no way to cancel it:
- * a connection that gave up waiting terminates the socket when it opens late.
+ * Starts to connect; the outcome arrives as `opened` or `refused`, never before this returns. There
+ * is no way to cancel it: a connection that gave up waiting terminates the socket that opens late.
  */
 export function connect(connection: UpstreamConnection): void {
   const { address, port } = connection.endpoint;
