@@ -137,9 +137,4 @@ export class Head {
     this.phase = 0;
     this.next = start;
   }
-
-  /** Lets go of the bytes, so that an idle head keeps no buffer alive. */
-  clear(): void {
-    this.reset(NOTHING, 0);
-  }
 }

@@ -4,6 +4,8 @@
  * again if the deadline moved on. Resolution: one tick; a deadline never fires early, and
  * at most a second late.
  */
+import { contain } from "./contain.ts";
+
 const TICK_MS = 250;
 
 /** Slots of the wheel; one more than the farthest tick an item is filed under. */
@@ -21,6 +23,8 @@ export type Timed = {
   prev: Timed | null;
   next: Timed | null;
   expire(): void;
+  /** It failed; it must close and be removed. */
+  broken(): void;
 };
 
 export class Timers {
@@ -73,7 +77,7 @@ export class Timers {
     while (item !== null) {
       this.remove(item);
       this.add(item);
-      if (item.deadline !== 0 && item.deadline <= this.now) item.expire();
+      if (item.deadline !== 0 && item.deadline <= this.now) expire(item);
       item = this.#slots[slot] ?? null;
     }
   }
@@ -87,4 +91,8 @@ export class Timers {
     if (first !== null) first.prev = item;
     this.#slots[slot] = item;
   }
+}
+
+function expire(item: Timed): void {
+  contain(item, () => item.expire());
 }

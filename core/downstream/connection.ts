@@ -7,6 +7,7 @@
  */
 import { Backlog } from "../backlog.ts";
 import { ascii, release } from "../bytes.ts";
+import { contain } from "../contain.ts";
 import { Exchange } from "../exchange.ts";
 import type { Downstream, Router } from "../exchange.ts";
 import { faultBody, faultLines } from "../exchange.ts";
@@ -272,7 +273,7 @@ export class DownstreamConnection implements Downstream, Timed {
     }
     this.#state = HEAD_STATE;
     this.#grant(KEEP_ALIVE_MS);
-    if (this.#backlog !== null && !this.#reading) this.#readBacklog();
+    if (this.#backlog !== null && !this.#reading) this.#readOn();
   }
 
   // === cold ===
@@ -390,7 +391,7 @@ export class DownstreamConnection implements Downstream, Timed {
   #readRest(bytes: Buffer, from: number, to: number): void {
     if (this.#state === LINGER || this.#state === DEAD) return;
     this.#keepForLater(bytes, from, to);
-    if (this.#state === HEAD_STATE) setImmediate(() => this.#readBacklog());
+    if (this.#state === HEAD_STATE) setImmediate(() => this.#readOn());
   }
 
   #keepForLater(bytes: Buffer, from: number, to: number): void {
@@ -400,6 +401,11 @@ export class DownstreamConnection implements Downstream, Timed {
       this.#full = true;
       this.#socket?.pause();
     }
+  }
+
+  /** `#readBacklog` from somebody else's callback, whose socket must not pay for our bugs. */
+  #readOn(): void {
+    contain(this, () => this.#readBacklog());
   }
 
   #readBacklog(): void {

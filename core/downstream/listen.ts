@@ -1,6 +1,5 @@
 /** The only place that accepts connections from clients. */
-import { BUG, FAULTS } from "../fault.ts";
-import { log } from "../log.ts";
+import { reportBug } from "../contain.ts";
 import { DownstreamConnection } from "./connection.ts";
 import type { DownstreamSocket, Site } from "./connection.ts";
 
@@ -49,7 +48,7 @@ function handlers(site: Site): Bun.SocketHandler<DownstreamConnection, "buffer">
       socket.data?.closed();
     },
     error(socket, error) {
-      log("error", FAULTS[BUG]!.name, { error: error.stack ?? error.message });
+      reportBug(error);
       socket.data?.broken();
     },
   };

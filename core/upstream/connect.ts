@@ -1,6 +1,5 @@
 /** The only place that opens connections to backends. */
-import { BUG, FAULTS } from "../fault.ts";
-import { log } from "../log.ts";
+import { reportBug } from "../contain.ts";
 import type { UpstreamConnection } from "./connection.ts";
 
 /** One set of callbacks for all upstream sockets; the connection hangs on `socket.data`. */
@@ -25,7 +24,7 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
     // May come before Bun.connect returns, when nobody waits yet; the promise tells it later.
   },
   error(socket, error) {
-    log("error", FAULTS[BUG]!.name, { error: error.stack ?? error.message });
+    reportBug(error);
     socket.data.broken();
   },
 };

@@ -10,7 +10,7 @@ type Room = Readonly<{
 
 const BASE = ["core/assert.ts", "core/bytes.ts", "core/clock.ts", "core/limits.ts"];
 const NOUNS = ["backlog", "fault", "head", "log", "metrics", "model", "outbox", "protocol"]
-  .concat("slab", "timers")
+  .concat("contain", "slab", "timers")
   .map((name) => `core/${name}.ts`);
 const ROOTS = [...BASE, ...NOUNS];
 const PURE = ["core/route/", "core/http1/", "core/http2/"];
