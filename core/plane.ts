@@ -68,14 +68,15 @@ export class Plane {
   }
 
   /**
-   * Compiles the change beside the live table and swaps. Backends first and last: a route never
-   * points at a backend that is not there yet, or not there any more.
+   * Compiles the change beside the live table, then swaps. A change that does not compile throws
+   * and changes nothing; a route never points at a backend that is not there yet, or no more.
    */
   apply(delta: Delta): void {
     assert(delta.base === this.#version, `delta for ${delta.base}, this is ${this.#version}`);
-    for (const backend of delta.backends) this.#endpoints.put(backend);
     // Always: the table's version goes along, or the next change of hosts would not fit it.
-    this.#dispatch.table = patchTable(this.#dispatch.table, delta, this.#endpoints.indexOf);
+    const next = patchTable(this.#dispatch.table, delta, this.#endpoints.indexOf);
+    for (const backend of delta.backends) this.#endpoints.put(backend);
+    this.#dispatch.table = next;
     for (const id of delta.backendsGone) this.#endpoints.remove(id);
     this.#version = delta.version;
   }
