@@ -17,6 +17,7 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** npm leaves a script of some hundred bytes where install scripts may not run; Bun is 100 MB. */
 const BINARY_BYTES_MIN = 1_000_000;
+const PARENT_LOOK_MS = 250;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"];
 const NAMES = { x64: "x64", arm64: "aarch64" };
 
@@ -95,6 +96,7 @@ function follow(child) {
       if (!(terminal && signal === "SIGINT")) child.kill(signal);
     });
   }
+  if (process.env.npm_lifecycle_event) stopWithParent(child);
   child.on("error", (error) => {
     process.stderr.write(`rind: ${error.message}\n`);
     process.exit(1);
@@ -106,6 +108,20 @@ function follow(child) {
     // A signal whose default is to be ignored leaves us here.
     setTimeout(() => process.exit(128 + constants.signals[signal]), 1_000);
   });
+}
+
+/**
+ * The shell that npm runs a script in dies of a SIGTERM without passing it on; the child would live
+ * on without anybody to stop it, and hold its ports.
+ */
+function stopWithParent(child) {
+  const parent = process.ppid;
+  const look = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(look);
+    child.kill("SIGTERM");
+  }, PARENT_LOOK_MS);
+  look.unref();
 }
 
 const entry = process.argv[1];

@@ -45,16 +45,19 @@ test.before.each(() => {
 
 test.after.each(() => rmSync(root, { recursive: true }));
 
+function environment(): Record<string, string | undefined> {
+  return {
+    ...process.env,
+    npm_execpath: join(root, "npm-cli.mjs"),
+    NPM_WRITES: LOCKFILE,
+    RIND_BUN: process.execPath,
+  };
+}
+
 function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   return Bun.spawn(["node", join(root, "scripts/bun.mjs"), ...args], {
     cwd: root,
-    env: {
-      ...process.env,
-      npm_execpath: join(root, "npm-cli.mjs"),
-      NPM_WRITES: LOCKFILE,
-      RIND_BUN: process.execPath,
-      ...env,
-    },
+    env: { ...environment(), ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -135,6 +138,23 @@ test("Bun's exit and signals are the launcher's", async () => {
   child.kill("SIGTERM");
   await child.exited;
   assert.is(child.exitCode, 9);
+});
+
+test("under npm, Bun ends with the shell that started the launcher", async () => {
+  const code = "process.on('SIGTERM', () => { console.log('stopped'); process.exit(0); });";
+  const program = `${code} setInterval(() => {}, 1000); console.log('up');`;
+  // The shell must not replace itself by its only command, as it would without the second one.
+  const script = `node "${join(root, "scripts/bun.mjs")}" -e "${program}"; exit 0`;
+  const shell = Bun.spawn(["sh", "-c", script], {
+    cwd: root,
+    env: { ...environment(), npm_lifecycle_event: "start" },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const reader = shell.stdout.getReader();
+  const read = async (): Promise<string> => new TextDecoder().decode((await reader.read()).value);
+  assert.is(await read(), "up\n");
+  shell.kill("SIGKILL");
+  assert.is(await read(), "stopped\n");
 });
 
 test("a RIND_BUN that is no Bun is refused by name", async () => {
