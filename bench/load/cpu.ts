@@ -6,8 +6,16 @@ import { readdirSync, readFileSync } from "node:fs";
 
 const TICK_MS = 10;
 
-/** Nanoseconds on a CPU: by the scheduler's clock, and by ticks, which know dead threads too. */
-export type CpuTime = Readonly<{ ns: number; tickNs: number; busiestPid: number }>;
+/**
+ * Nanoseconds on a CPU, by the scheduler's clock and by ticks, which know dead threads too; and
+ * nanoseconds that the busiest process's main thread was ready but had to wait for a CPU.
+ */
+export type CpuTime = Readonly<{
+  ns: number;
+  tickNs: number;
+  busiestPid: number;
+  busiestWaitNs: number;
+}>;
 
 /** KiB. PSS shares out pages mapped by several processes; RSS counts them whole. */
 export type Memory = Readonly<{ rssKib: number; pssKib: number }>;
@@ -31,7 +39,7 @@ export function treeOf(root: number): number[] {
   return tree;
 }
 
-/** Sums /proc/PID/task/TID/schedstat, field 1 (Documentation/scheduler/sched-stats). */
+/** Sums field 1 of /proc/PID/task/TID/schedstat (Documentation/scheduler/sched-stats). */
 export function cpuOf(root: number): CpuTime {
   let ns = 0;
   let tickNs = 0;
@@ -48,7 +56,13 @@ export function cpuOf(root: number): CpuTime {
     ns += own;
     if (own > busiest.ns) busiest = { pid, ns: own };
   }
-  return { ns, tickNs, busiestPid: busiest.pid };
+  const main = read(`/proc/${busiest.pid}/schedstat`) ?? "0 0 0";
+  return {
+    ns,
+    tickNs,
+    busiestPid: busiest.pid,
+    busiestWaitNs: Number(main.split(" ")[1]),
+  };
 }
 
 /** Memory of one process, from smaps_rollup; `null` once it is gone. */

@@ -5,7 +5,9 @@ import { type Contestant, LOAD_CPU, PRODUCT_CPU, runLoad } from "./arena.ts";
 import { cpuOf, type CpuTicks, type Memory, memoryOf, ticksOf } from "./cpu.ts";
 import { OUT } from "./products.ts";
 import { type ProductName, type Row } from "./rows.ts";
-import { faultOf, parseCounts, scriptOf, wrkCommand } from "./wrk.ts";
+import { type Counts, faultOf, parseCounts, scriptOf, wrkCommand } from "./wrk.ts";
+
+const NOTHING: Counts = { requests: 0, bytes: 0, refused: 0, broken: 0, late: 0, bad: 0 };
 
 /** wrk ends by itself; a wrk that does not is killed, and the round is void. */
 const GRACE_SECONDS = 20;
@@ -21,6 +23,8 @@ export type Sample = Readonly<{
   tickMicroseconds: number;
   /** Of the serving process, after the load; `null` when it is gone. */
   memory: Memory | null;
+  /** Share of the round that the product was ready and waited for its CPU: neighbours were busy. */
+  waiting: number;
   /** Shares of 1: taken from the product's CPU by the hypervisor, and how busy both CPUs were. */
   steal: number;
   loadBusy: number;
@@ -40,10 +44,13 @@ export async function measure(
   row: Row,
   at: Readonly<{ round: number; seconds: number }>,
 ): Promise<Sample> {
+  const begun = Bun.nanoseconds();
   const before = { cpu: cpuOf(contestant.pid), load: ticksOf(LOAD_CPU), own: ticksOf(PRODUCT_CPU) };
   const output = await load(contestant, row, at.seconds);
   const after = { cpu: cpuOf(contestant.pid), load: ticksOf(LOAD_CPU), own: ticksOf(PRODUCT_CPU) };
-  const counts = parseCounts(output) ?? { requests: 0, bytes: 0, errors: 0 };
+  const waited = after.cpu.busiestWaitNs - before.cpu.busiestWaitNs;
+  const elapsed = Bun.nanoseconds() - begun;
+  const counts = parseCounts(output) ?? NOTHING;
   const own = shares(before.own, after.own);
   return {
     row: row.name,
@@ -53,6 +60,7 @@ export async function measure(
     microseconds: (after.cpu.ns - before.cpu.ns) / 1e3 / counts.requests,
     tickMicroseconds: (after.cpu.tickNs - before.cpu.tickNs) / 1e3 / counts.requests,
     memory: memoryOf(after.cpu.busiestPid),
+    waiting: waited / elapsed,
     steal: own.steal,
     loadBusy: shares(before.load, after.load).busy,
     productBusy: own.busy,

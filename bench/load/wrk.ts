@@ -3,15 +3,25 @@ import { ORIGIN_HOST } from "./products.ts";
 import { bodyByte, type Row } from "./rows.ts";
 
 const CONNECTIONS = 64;
+/** Latency is not measured here; only an answer that would never come is a fault. */
+const LATE_SECONDS = 10;
 const MARK = "rind-bench";
 
-/** Exact counts of one run; `errors` sums connect, read, write, status and timeout. */
-export type Counts = Readonly<{ requests: number; bytes: number; errors: number }>;
+/** Exact counts of one run: connects refused, connections broken, answers late, statuses bad. */
+export type Counts = Readonly<{
+  requests: number;
+  bytes: number;
+  refused: number;
+  broken: number;
+  late: number;
+  bad: number;
+}>;
 
 /** The wrk command of a row, pinned by the caller. `script` is a file that holds `scriptOf`. */
 export function wrkCommand(port: number, row: Row, seconds: number, script: string): string[] {
   const url = `http://127.0.0.1:${port}${row.path}`;
-  return ["wrk", "-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "-s", script, url];
+  const load = ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, `--timeout=${LATE_SECONDS}s`];
+  return ["wrk", ...load, "-s", script, url];
 }
 
 /** A Lua script without per-request functions, so that wrk sends one constant request. */
@@ -24,8 +34,8 @@ export function scriptOf(row: Row): string {
   lines.push(
     "done = function(s)",
     "  local e = s.errors",
-    `  io.write(string.format("${MARK} %d %d %d\\n", s.requests, s.bytes,`,
-    "    e.connect + e.read + e.write + e.status + e.timeout))",
+    `  io.write(string.format("${MARK} %d %d %d %d %d %d\\n", s.requests, s.bytes,`,
+    "    e.connect, e.read + e.write, e.timeout, e.status))",
     "end",
   );
   return lines.join("\n") + "\n";
@@ -33,17 +43,27 @@ export function scriptOf(row: Row): string {
 
 /** Reads what the script printed; `null` when wrk did not get that far. */
 export function parseCounts(output: string): Counts | null {
-  const found = new RegExp(`^${MARK} (\\d+) (\\d+) (\\d+)$`, "m").exec(output);
+  const found = new RegExp(`^${MARK}((?: \\d+){6})$`, "m").exec(output);
   if (found === null) return null;
-  return { requests: Number(found[1]), bytes: Number(found[2]), errors: Number(found[3]) };
+  const [requests, bytes, refused, broken, late, bad] = found[1]!.trim().split(" ").map(Number);
+  return {
+    requests: requests!,
+    bytes: bytes!,
+    refused: refused!,
+    broken: broken!,
+    late: late!,
+    bad: bad!,
+  };
 }
 
-/** Why a run does not count, or `null`: a single error or a short body voids it. */
+/** Why a run does not count, or `null`: a single failure or a short body voids it. */
 export function faultOf(counts: Counts, row: Row): string | null {
-  if (counts.requests === 0) return "no request was answered";
-  if (counts.errors > 0) return `${counts.errors} failed requests`;
-  if (counts.bytes < counts.requests * row.responseBytes) return "bodies were short";
-  return null;
+  const { requests, refused, broken, late, bad } = counts;
+  if (requests === 0) return "no request was answered";
+  if (refused + broken + late + bad > 0) {
+    return `${refused} refused, ${broken} broken, ${late} late, ${bad} with a bad status`;
+  }
+  return counts.bytes < requests * row.responseBytes ? "bodies were short" : null;
 }
 
 /** Asks for a row once and compares every byte. Returns what is wrong, or `null`. */

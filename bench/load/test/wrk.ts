@@ -1,23 +1,26 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { bodyByte, type Row, ROWS } from "../rows.ts";
-import { faultOf, parseCounts, scriptOf, verify } from "../wrk.ts";
+import { type Counts, faultOf, parseCounts, scriptOf, verify } from "../wrk.ts";
 
 const BIG = ROWS.find((row) => row.name === "64k")!;
 const SMALL = ROWS.find((row) => row.name === "small")!;
 const UPLOAD = ROWS.find((row) => row.name === "upload64k")!;
-const OUTPUT = "Running 6s test\n  1 threads and 64 connections\nrind-bench 1000 65600000 0\n";
+const SOUND: Counts = { requests: 10, bytes: 657_000, refused: 0, broken: 0, late: 0, bad: 0 };
+const OUTPUT =
+  "Running 6s test\n  1 threads and 64 connections\nrind-bench 1000 65600000 0 0 0 0\n";
 
 test("counts are read from among wrk's own lines", () => {
-  assert.equal(parseCounts(OUTPUT), { requests: 1000, bytes: 65600000, errors: 0 });
+  assert.equal(parseCounts(OUTPUT), { ...SOUND, requests: 1000, bytes: 65_600_000 });
   assert.is(parseCounts("unable to connect to 127.0.0.1:1 Connection refused\n"), null);
 });
 
-const FAULTS: readonly [string, Parameters<typeof faultOf>[0], string | null][] = [
-  ["sound", { requests: 10, bytes: 10 * 65_700, errors: 0 }, null],
-  ["silent", { requests: 0, bytes: 0, errors: 0 }, "no request was answered"],
-  ["one error", { requests: 10, bytes: 10 * 65_700, errors: 1 }, "1 failed requests"],
-  ["redirects", { requests: 10, bytes: 10 * 200, errors: 0 }, "bodies were short"],
+const FAULTS: readonly [string, Counts, string | null][] = [
+  ["sound", SOUND, null],
+  ["silent", { ...SOUND, requests: 0, bytes: 0 }, "no request was answered"],
+  ["one reset", { ...SOUND, broken: 1 }, "0 refused, 1 broken, 0 late, 0 with a bad status"],
+  ["one 502", { ...SOUND, bad: 1 }, "0 refused, 0 broken, 0 late, 1 with a bad status"],
+  ["redirects", { ...SOUND, bytes: 10 * 200 }, "bodies were short"],
 ];
 
 for (const [name, counts, fault] of FAULTS) {
