@@ -5,7 +5,7 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { testCollections } from "../../test/collections.ts";
+import { testCollections } from "../../test/collections.cases.ts";
 import { Dispatch } from "../dispatch.ts";
 import {
   DownstreamConnection,

@@ -5,7 +5,7 @@ import { canonicalPath } from "../path.ts";
 import { compileSplit, pick, shareCursors, type Split } from "../split.ts";
 import { compileTable, match } from "../table.ts";
 import { compileTrie, lookup } from "../trie.ts";
-import type { Workloads } from "../../../test/collections.ts";
+import type { Workloads } from "../../../test/collections.cases.ts";
 import { headOf } from "./request.cases.ts";
 
 function routeTo(id: string, value: string, when: Partial<Match>): Route {
