@@ -9,6 +9,8 @@ import { type Counts, faultOf, parseCounts, scriptOf, wrkCommand } from "./wrk.t
 
 const NOTHING: Counts = { requests: 0, bytes: 0, refused: 0, broken: 0, late: 0, bad: 0 };
 
+/** Ticks are 10 ms long: what two readings of a few processes may differ by at both ends. */
+const TICK_ERROR_NS = 40e6;
 /** wrk ends by itself; a wrk that does not is killed, and the round is void. */
 const GRACE_SECONDS = 20;
 
@@ -19,8 +21,8 @@ export type Sample = Readonly<{
   requests: number;
   /** CPU microseconds a request, over the product's whole process tree. */
   microseconds: number;
-  /** The same by ticks: it differs when threads came and went. */
-  tickMicroseconds: number;
+  /** How much of it was used by threads that had ended before anybody could read their clock. */
+  hiddenMicroseconds: number;
   /** Of the serving process, after the load; `null` when it is gone. */
   memory: Memory | null;
   /** Share of the round that the product was ready and waited for its CPU: neighbours were busy. */
@@ -50,6 +52,9 @@ export async function measure(
   const after = { cpu: cpuOf(contestant.pid), load: ticksOf(LOAD_CPU), own: ticksOf(PRODUCT_CPU) };
   const waited = after.cpu.busiestWaitNs - before.cpu.busiestWaitNs;
   const elapsed = Bun.nanoseconds() - begun;
+  const seen = after.cpu.ns - before.cpu.ns;
+  const ticks = after.cpu.tickNs - before.cpu.tickNs;
+  const hidden = ticks - seen > TICK_ERROR_NS ? ticks - seen : 0;
   const counts = parseCounts(output) ?? NOTHING;
   const own = shares(before.own, after.own);
   return {
@@ -57,8 +62,8 @@ export async function measure(
     product: contestant.product.name,
     round: at.round,
     requests: counts.requests,
-    microseconds: (after.cpu.ns - before.cpu.ns) / 1e3 / counts.requests,
-    tickMicroseconds: (after.cpu.tickNs - before.cpu.tickNs) / 1e3 / counts.requests,
+    microseconds: (seen + hidden) / 1e3 / counts.requests,
+    hiddenMicroseconds: hidden / 1e3 / counts.requests,
     memory: memoryOf(after.cpu.busiestPid),
     waiting: waited / elapsed,
     steal: own.steal,

@@ -5,9 +5,6 @@ import { type Estimate, estimate, median } from "./statistics.ts";
 
 const STEAL_MAX = 0.01;
 const WAITING_MAX = 0.05;
-const TICK_DRIFT_MAX = 0.03;
-/** Ticks are 10 ms long: what two readings may differ by at both ends. */
-const TICK_ERROR_US = 40_000;
 const COLUMNS: readonly ProductName[] = ["floor", "rind", "nginx", "nginx-big", "haproxy"];
 
 /** One line a promise; `passed` when none is missed and nothing is void. */
@@ -98,15 +95,6 @@ function doubts(row: Row, own: readonly Sample[]): string[] {
   const crowded = own.filter((s) => s.waiting > WAITING_MAX).length;
   if (crowded > 0) {
     lines.push(`note ${row.name}: in ${crowded} of ${own.length} samples others used the CPU too`);
-  }
-  const drift = own.filter((s) => {
-    const hidden = s.tickMicroseconds - s.microseconds;
-    return hidden > s.microseconds * TICK_DRIFT_MAX && hidden * s.requests > TICK_ERROR_US;
-  });
-  for (const sample of drift) {
-    lines.push(
-      `note ${row.name} ${sample.product}: ticks say ${sample.tickMicroseconds.toFixed(2)} µs`,
-    );
   }
   const busy = median(own.map((s) => s.loadBusy));
   if (own.length > 0) {
