@@ -45,6 +45,7 @@ const ROUTE = shape({
   policy: shape({
     timeouts: shape({ connectMs: WHOLE, headMs: WHOLE, idleMs: WHOLE }),
     bodyBytesMax: { type: "integer", nullable: true },
+    retry: shape({ max: WHOLE, nonIdempotent: FLAG, fresh: FLAG }),
   }),
 });
 
@@ -52,6 +53,7 @@ const BACKEND = shape({
   id: TEXT,
   endpoints: listOf(shape({ address: TEXT, port: WHOLE, uid: TEXT })),
   reason: TEXT,
+  balance: TEXT,
 });
 
 const FINDING = shape({

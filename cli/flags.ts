@@ -33,6 +33,17 @@ const FLAGS = {
     doc: "take Ingresses without a class; always so for folders",
   },
   drain: { kind: "one", value: "TIME", doc: "what running requests get at the end, such as 30s" },
+  "lame-duck": {
+    kind: "one",
+    value: "TIME",
+    doc: "before that, serve on while load balancers learn of the end, such as 5s",
+  },
+  limit: { kind: "list", value: "NAME=VALUE", doc: "set a limit; rind run --limits lists them" },
+  "trusted-proxy": {
+    kind: "list",
+    value: "CIDR",
+    doc: "believe the forwarded headers of these addresses",
+  },
   kubeconfig: { kind: "one", value: "FILE", doc: "a cluster to serve; not in this version" },
 } as const satisfies Readonly<Record<string, Flag>>;
 

@@ -1,6 +1,7 @@
 /** Serving, from the first reservation of a port to the last drained connection. */
 import { systemClock } from "../core/clock.ts";
 import { openCursors } from "../core/cursors.ts";
+import { DEFAULT_LIMITS } from "../core/limits.ts";
 import { launcher } from "../core/launch.ts";
 import { log } from "../core/log.ts";
 import { EMPTY_MODEL } from "../core/model.ts";
@@ -86,12 +87,22 @@ async function openWorkers(
   http: readonly Address[],
   openPlane: OpenPlane,
 ): Promise<Workers> {
-  if (count === 0) return solo(await openPlane({ http, reusePort: true, cursors: null }), diff);
+  const shared = { http, limits: DEFAULT_LIMITS, trusted: [] };
+  if (count === 0) {
+    return solo(await openPlane({ ...shared, reusePort: true, cursors: null }), diff);
+  }
   const cursors = openCursors();
   if (!cursors.ok) log("warn", "each worker counts alone", { reason: cursors.reason });
   const fd = cursors.ok ? cursors.fd : null;
   const launch = launcher(fd);
-  return new Supervisor({ count, http, cursors: fd !== null, launch, diff, clock: systemClock });
+  return new Supervisor({
+    ...shared,
+    count,
+    cursors: fd !== null,
+    launch,
+    diff,
+    clock: systemClock,
+  });
 }
 
 /** Follows the manifests and keeps board, workers and voice up to date. */

@@ -38,6 +38,21 @@ export const CLIENT_GONE = 29;
 export const REQUEST_TIMEOUT = 30;
 export const BUG = 31;
 export const LOOP = 32;
+export const FIRST_BYTE_TIMEOUT = 33;
+export const BODY_TIMEOUT = 34;
+export const BODY_TOO_SLOW = 35;
+export const CLIENT_STALLED = 36;
+export const CONNECTIONS_FULL = 37;
+export const CLIENT_FULL = 38;
+export const TUNNEL_IDLE = 39;
+export const RESPONSE_STALLED = 40;
+export const ENDPOINT_FULL = 41;
+export const PENDING_TIMEOUT = 42;
+/** Bytes behind a complete response: the response is good, the connection is not. */
+export const RESPONSE_EXCESS = 43;
+/** Bytes on an idle connection. */
+export const UNSOLICITED = 44;
+export const BAD_TRAILER = 45;
 
 /**
  * `retry`: `never`; `unsent` when no byte of the request reached the backend; `reused` when the
@@ -92,12 +107,29 @@ export const FAULTS: readonly Fault[] = [
   upstream("responseCut", 502, "never", "502 the backend stopped in the middle of a response"),
   client("clientGone", 499, "client closed the connection"),
   client("requestTimeout", 408, "request timeout"),
-  { name: "bug", status: 500, source: "rind", retry: "never", text: "500 internal error" },
+  own("bug", 500, "500 internal error"),
   client("loop", 508, "508 loop detected"),
+  client("firstByteTimeout", 408, "request timeout"),
+  client("bodyTimeout", 408, "request timeout: body"),
+  client("bodyTooSlow", 408, "request timeout: the body comes too slowly"),
+  client("clientStalled", 499, "client takes nothing of its answer"),
+  own("connectionsFull", 503, "503 too many connections"),
+  own("clientFull", 503, "503 too many connections of one client"),
+  own("tunnelIdle", 504, "504 nothing came through the tunnel"),
+  upstream("responseStalled", 504, "never", "504 the backend stopped sending its response"),
+  own("endpointFull", 503, "503 too many requests wait for the backend"),
+  own("pendingTimeout", 503, "503 no connection to the backend became free in time"),
+  upstream("responseExcess", 502, "never", "502 the backend sent more than its response"),
+  upstream("unsolicited", 502, "never", "502 the backend spoke unasked"),
+  client("badTrailer", 400, "bad request: trailer section"),
 ];
 
 function client(name: string, status: number, text: string): Fault {
   return { name, status, source: "client", retry: "never", text };
+}
+
+function own(name: string, status: number, text: string): Fault {
+  return { name, status, source: "rind", retry: "never", text };
 }
 
 function upstream(name: string, status: number, retry: Fault["retry"], text: string): Fault {

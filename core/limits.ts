@@ -1,31 +1,108 @@
-/** What is waited for, and how much is held, before a connection is given up. */
+/**
+ * What is waited for, and how much is held, before something is given up. Every row can be set by
+ * `--limit NAME=VALUE`; what a route can set for itself is a field of its policy instead.
+ */
 
-// --- downstream ---
-/** Until the whole of a request head is here. */
-export const REQUEST_HEAD_MS = 10_000;
-/** Between two requests of a kept connection. */
-export const KEEP_ALIVE_MS = 75_000;
-/** Between two pieces of a request body. */
-export const REQUEST_BODY_MS = 30_000;
-/** Without the client taking a byte of what waits for it. */
-export const CLIENT_STALL_MS = 30_000;
-/** From our FIN to the client's: reading on keeps a reset from eating the answer. */
-export const LINGER_MS = 2_000;
+/** `time` is milliseconds, `bytes` bytes, `rate` bytes a second; `count` and `percent` numbers. */
+type Unit = "time" | "bytes" | "rate" | "count" | "percent";
+
+type Row = Readonly<{
+  name: string;
+  unit: Unit;
+  value: number;
+  min: number;
+  max: number;
+  doc: string;
+}>;
+
+const HOUR_MS = 3_600_000;
+const WEEK_MS = 7 * 24 * HOUR_MS;
+
+/** The rows, by the field of `Limits`. `value` is the default. */
+export const LIMITS = {
+  // --- downstream: deadlines ---
+  firstByteMs: time("first-byte", 10_000, "from accepting a client to its first byte"),
+  headMs: time("head", 10_000, "from the first byte of a request head to its last"),
+  bodyIdleMs: time("body-idle", 30_000, "between two pieces of a request body"),
+  bodyRateMin: {
+    ...count("body-rate", 500, "bytes a second a request body needs, averaged; 0 is any"),
+    unit: "rate",
+  },
+  bodyGraceMs: time("body-grace", 30_000, "before the rate of a request body is looked at"),
+  clientStallMs: time("client-stall", 30_000, "without the client taking a byte of its answer"),
+  keepAliveMs: time("keep-alive", 75_000, "between two requests of a kept connection"),
+  keepAliveRequests: count("keep-alive-requests", 10_000, "requests of one connection; 0 is any"),
+  connectionAgeMs: time("connection-age", HOUR_MS, "age of a kept connection, 10 % more or less"),
+  lingerMs: time("linger", 2_000, "from our FIN to the client's, so that no reset eats an answer"),
+  // --- downstream: how much ---
+  connections: count("connections", 20_000, "clients' connections of one worker"),
+  connectionsPerClient: count(
+    "connections-per-client",
+    0,
+    "connections of one client address, of one worker; 0 is half of all; trusted proxies have none",
+  ),
+  backlogBytes: bytes("backlog", 65_536, "pipelined requests that wait behind the current one"),
+  discardBytes: bytes("discard", 65_536, "of an unwanted request body, read to keep a connection"),
+  // --- upstream ---
+  upstreamIdleMs: time("upstream-idle", 55_000, "an idle connection to a backend is kept"),
+  upstreamIdle: count("upstream-idle-connections", 64, "idle connections to one endpoint"),
+  upstreamConnections: count("upstream-connections", 1_024, "connections to one endpoint"),
+  pending: count("pending", 1_024, "requests that wait for a connection to one endpoint"),
+  pendingMs: time("pending-time", 5_000, "a request waits for a connection"),
+  tunnelIdleMs: time("tunnel-idle", HOUR_MS, "without a byte through a tunnel"),
+  retryBudget: {
+    ...count("retry-budget", 20, "retries in percent of the requests in flight"),
+    unit: "percent",
+  },
+  replayBytes: bytes("replay", 65_536, "of a request body, kept to send it again"),
+  ejectAfter: count("eject-after", 3, "failures in a row until an endpoint is ejected; 0 is never"),
+  ejectMs: time("eject", 10_000, "an endpoint is first ejected for; doubles each time"),
+  ejectMaxMs: time("eject-max", 300_000, "an endpoint is ejected for at most"),
+} as const satisfies Readonly<Record<string, Row>>;
+
+/** All limits of a worker, in the unit of their rows. */
+export type Limits = Readonly<Record<keyof typeof LIMITS, number>>;
+
+export const DEFAULT_LIMITS: Limits = limitsOf({});
+
+/** The defaults, but for what is given. */
+export function limitsOf(given: Partial<Limits>): Limits {
+  const limits: Partial<Record<keyof Limits, number>> = {};
+  for (const field of Object.keys(LIMITS) as (keyof Limits)[]) {
+    limits[field] = given[field] ?? LIMITS[field].value;
+  }
+  return limits as Limits;
+}
+
+function time(name: string, value: number, doc: string): Row {
+  return { name, unit: "time", value, min: 1, max: WEEK_MS, doc };
+}
+
+function bytes(name: string, value: number, doc: string): Row {
+  return { name, unit: "bytes", value, min: 0, max: 1_048_576, doc };
+}
+
+function count(name: string, value: number, doc: string): Row {
+  return { name, unit: "count", value, min: 0, max: 1_000_000, doc };
+}
+
+// --- what nobody has a reason to change ---
 /** A client that raced its request against our drain still gets its answer. */
 export const DRAIN_IDLE_MS = 1_000;
-/** Bytes of pipelined requests that wait behind the current one; more stay in the kernel. */
-export const BACKLOG_MAX = 65_536;
-/** An unread request body up to this size is read and dropped to keep the connection. */
-export const DISCARD_MAX = 65_536;
 /** Requests rind answers by itself in one go, before others get their turn. */
 export const TURN_MAX = 8;
-
-// --- upstream ---
-/** An idle connection waits for its next request. Shorter than most backends wait. */
-export const UPSTREAM_IDLE_MS = 55_000;
-/** Without a byte through a tunnel in either direction. */
-export const TUNNEL_IDLE_MS = 3_600_000;
 /** Interim responses before the final one. */
 export const INTERIM_MAX = 32;
 /** Connections tried for one request: the first, and others that may be unreachable too. */
 export const ATTEMPTS_MAX = 3;
+
+// --- to be replaced by rows ---
+export const REQUEST_HEAD_MS = 10_000;
+export const KEEP_ALIVE_MS = 75_000;
+export const REQUEST_BODY_MS = 30_000;
+export const CLIENT_STALL_MS = 30_000;
+export const LINGER_MS = 2_000;
+export const BACKLOG_MAX = 65_536;
+export const DISCARD_MAX = 65_536;
+export const UPSTREAM_IDLE_MS = 55_000;
+export const TUNNEL_IDLE_MS = 3_600_000;

@@ -47,11 +47,19 @@ export type Action =
 /** Milliseconds. `connectMs` to open a connection, `headMs` until the response head is here. */
 export type Timeouts = Readonly<{ connectMs: number; headMs: number; idleMs: number }>;
 
+/**
+ * When a request may be sent again (RFC 9110 §9.2.2). `max` is how often, 0 never; what never
+ * reached a backend does not count. `nonIdempotent`: also POST and the like, which may then be done
+ * twice. `fresh`: also after a connection that carried nothing before failed.
+ */
+export type Retry = Readonly<{ max: number; nonIdempotent: boolean; fresh: boolean }>;
+
 /** What a route does besides choosing a backend. All policies share one shape. */
 export type RoutePolicy = Readonly<{
   timeouts: Timeouts;
   /** Largest request body, bytes; `null` is no limit. Beyond it: 413. */
   bodyBytesMax: number | null;
+  retry: Retry;
 }>;
 
 export type Route = Readonly<{
@@ -69,11 +77,15 @@ export type VirtualHost = Readonly<{ name: string; routes: readonly Route[] }>;
 /** `address` is an IP literal without brackets. `uid` tells reuses of an address apart. */
 export type Endpoint = Readonly<{ address: string; port: number; uid: string }>;
 
+/** How an endpoint is chosen: the less busy of two random ones, or each in its turn. */
+export type Balance = "leastRequest" | "roundRobin";
+
 /** `reason` says why `endpoints` is empty ("" otherwise); it is shown to operators. */
 export type Backend = Readonly<{
   id: string;
   endpoints: readonly Endpoint[];
   reason: string;
+  balance: Balance;
 }>;
 
 export type Model = Readonly<{
@@ -105,4 +117,5 @@ export const EMPTY_MODEL: Model = { version: 0, hosts: [], backends: [] };
 export const DEFAULT_POLICY: RoutePolicy = {
   timeouts: { connectMs: 5_000, headMs: 60_000, idleMs: 60_000 },
   bodyBytesMax: null,
+  retry: { max: 1, nonIdempotent: false, fresh: false },
 };

@@ -4,6 +4,7 @@ import { Dispatch } from "./dispatch.ts";
 import type { Site } from "./downstream/connection.ts";
 import { listen } from "./downstream/listen.ts";
 import type { Address, Listener } from "./downstream/listen.ts";
+import type { Limits } from "./limits.ts";
 import { EMPTY_MODEL } from "./model.ts";
 import type { Delta } from "./model.ts";
 import { shareCursors } from "./route/split.ts";
@@ -17,6 +18,9 @@ export type PlaneConfig = Readonly<{
   reusePort: boolean;
   /** Counters that all workers share, so that splits are exact over all of them; null: own ones. */
   cursors: Int32Array | null;
+  limits: Limits;
+  /** Addresses whose forwarded headers are believed, as CIDRs. */
+  trusted: readonly string[];
 }>;
 
 /** How often a draining worker looks whether its last connection has closed. */
@@ -39,6 +43,7 @@ export class Plane {
     this.#site = {
       router: this.#dispatch,
       timers: this.#timers,
+      limits: config.limits,
       connections: new Set(),
       draining: false,
     };

@@ -1,4 +1,5 @@
 /** What a supervisor and its workers say to each other over IPC: plain data, a union each way. */
+import type { Limits } from "./limits.ts";
 import type { Delta } from "./model.ts";
 
 /** An IP literal without brackets, and a port; port 0 asks the system to choose one. */
@@ -10,7 +11,13 @@ export type Address = Readonly<{ host: string; port: number }>;
  * to a worker; it is answered by `applied` or `refused`. `drain` ends the worker.
  */
 export type ToWorker =
-  | Readonly<{ kind: "start"; http: readonly Address[]; cursors: boolean }>
+  | Readonly<{
+      kind: "start";
+      http: readonly Address[];
+      cursors: boolean;
+      limits: Limits;
+      trusted: readonly string[];
+    }>
   | Readonly<{ kind: "delta"; delta: Delta }>
   | Readonly<{ kind: "drain"; deadlineMs: number }>;
 

@@ -4,6 +4,7 @@
  * worker skips the versions in between, and never makes the others wait.
  */
 import { EMPTY_MODEL } from "./model.ts";
+import type { Limits } from "./limits.ts";
 import { log } from "./log.ts";
 import { unreachable } from "./assert.ts";
 import type { Clock } from "./clock.ts";
@@ -28,6 +29,9 @@ export type SupervisorConfig = Readonly<{
   http: readonly Address[];
   /** Workers inherit the file of shared cursors (core/cursors.ts). */
   cursors: boolean;
+  limits: Limits;
+  /** Addresses whose forwarded headers are believed, as CIDRs. */
+  trusted: readonly string[];
   launch: Launch;
   diff: (old: Model, next: Model) => Delta;
   clock: Clock;
@@ -184,12 +188,12 @@ export class Supervisor implements Workers {
   }
 
   #greet(slot: Slot): void {
-    const { http, cursors } = this.#config;
+    const { http, cursors, limits, trusted } = this.#config;
     slot.cancel();
     // What was sent before may have been lost, a drain included.
     if (this.#draining) return slot.child?.send({ kind: "drain", deadlineMs: 0 });
     slot.ready = true;
-    slot.child?.send({ kind: "start", http, cursors });
+    slot.child?.send({ kind: "start", http, cursors, limits, trusted });
     this.#send(slot);
   }
 

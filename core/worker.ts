@@ -119,5 +119,6 @@ function planeConfig(start: Start, index: number): PlaneConfig {
     if (mapped.ok) cursors = mapped.cursors;
     else log("warn", "worker counts alone", { worker: index, reason: mapped.reason });
   }
-  return { http: start.http, reusePort: true, cursors };
+  const { http, limits, trusted } = start;
+  return { http, reusePort: true, cursors, limits, trusted };
 }

@@ -6,6 +6,7 @@ import {
   type Endpoint,
   type RoutePolicy,
 } from "../core/model.ts";
+import { type Limits, limitsOf } from "../core/limits.ts";
 import { Plane } from "../core/plane.ts";
 import { openOrigin, type Origin, type Script } from "./origin.ts";
 import { dial, type Peer } from "./peer.ts";
@@ -23,6 +24,7 @@ export type Rig = Readonly<{
 /** What differs from the plain rig. `endpoints` replaces the origin as the backend's endpoints. */
 export type RigOptions = Readonly<{
   policy?: RoutePolicy;
+  limits?: Partial<Limits>;
   endpoints?: (origin: Origin) => readonly Endpoint[];
   listen?: string;
   originAddress?: string;
@@ -33,7 +35,14 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
   const origin = openOrigin(script, options.originAddress ?? "127.0.0.1");
   const endpoints = options.endpoints ?? (({ address, port }) => [{ address, port, uid: "" }]);
   const host = options.listen ?? "127.0.0.1";
-  const plane = new Plane({ http: [{ host, port: 0 }], reusePort: false, cursors: null });
+  const limits = limitsOf(options.limits ?? {});
+  const plane = new Plane({
+    http: [{ host, port: 0 }],
+    reusePort: false,
+    cursors: null,
+    limits,
+    trusted: [],
+  });
   plane.apply(deltaOf(endpoints(origin), options.policy ?? DEFAULT_POLICY));
   plane.listen();
   const port = plane.addresses()[0]?.port ?? 0;
@@ -87,7 +96,7 @@ function deltaOf(endpoints: readonly Endpoint[], policy: RoutePolicy): Delta {
     version: 1,
     hosts: [{ name: "*", routes: [route] }],
     hostsGone: [],
-    backends: [{ id: "wire", endpoints, reason }],
+    backends: [{ id: "wire", endpoints, reason, balance: "leastRequest" }],
     backendsGone: [],
   };
 }

@@ -49,8 +49,9 @@ const MODEL: Model = {
       id: "shop/web:80",
       endpoints: [{ address: "fd00::1", port: 8080, uid: "u1" }],
       reason: "",
+      balance: "roundRobin",
     },
-    { id: "shop/new:80", endpoints: [], reason: EVIL },
+    { id: "shop/new:80", endpoints: [], reason: EVIL, balance: "leastRequest" },
   ],
 };
 

@@ -47,6 +47,7 @@ import {
   REQUEST_HEAD_MS,
   TURN_MAX,
 } from "../limits.ts";
+import type { Limits } from "../limits.ts";
 import type { Timed, Timers } from "../timers.ts";
 import { Reply } from "./reply.ts";
 
@@ -73,6 +74,7 @@ export type DownstreamSocket = Bun.Socket<DownstreamConnection>;
 export type Site = {
   readonly router: Router;
   readonly timers: Timers;
+  readonly limits: Limits;
   readonly connections: Set<DownstreamConnection>;
   draining: boolean;
 };

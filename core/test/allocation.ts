@@ -17,6 +17,7 @@ import { OK } from "../fault.ts";
 import { Head } from "../head.ts";
 import { parseRequest } from "../http1/request.ts";
 import { parseResponse } from "../http1/response.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
 import { DEFAULT_POLICY, NONE, type Model } from "../model.ts";
 import { compileTable, match } from "../route/table.ts";
 import { Timers } from "../timers.ts";
@@ -35,7 +36,7 @@ const RESPONSE = Buffer.from(
 const endpoint = { address: "127.0.0.1", port: 1, uid: "" };
 const model: Model = {
   version: 1,
-  backends: [{ id: "b", reason: "", endpoints: [endpoint] }],
+  backends: [{ id: "b", reason: "", endpoints: [endpoint], balance: "leastRequest" }],
   hosts: [
     {
       name: "shop.example",
@@ -71,7 +72,13 @@ const endpoints = new Endpoints();
 for (const backend of model.backends) endpoints.put(backend);
 const table = compileTable(model, endpoints.indexOf);
 const router = new Dispatch(table, endpoints, timers);
-const site: Site = { router, timers, connections: new Set(), draining: false };
+const site: Site = {
+  router,
+  timers,
+  limits: DEFAULT_LIMITS,
+  connections: new Set(),
+  draining: false,
+};
 const client = new DownstreamConnection(socket as unknown as DownstreamSocket, site);
 const live = endpoints.at(endpoints.indexOf("b"))!.endpoints[0]!;
 const head = new Head();

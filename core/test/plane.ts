@@ -1,6 +1,7 @@
 /** A data plane without listeners: how deltas follow each other. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { DEFAULT_LIMITS } from "../limits.ts";
 import { DEFAULT_POLICY, NONE } from "../model.ts";
 import type { Backend, Delta, VirtualHost } from "../model.ts";
 import { Plane } from "../plane.ts";
@@ -17,7 +18,7 @@ function hostOf(name: string): VirtualHost {
 
 function backendOf(...ports: number[]): Backend {
   const endpoints = ports.map((port) => ({ address: "192.0.2.1", port, uid: "" }));
-  return { id: "b", endpoints, reason: "" };
+  return { id: "b", endpoints, reason: "", balance: "leastRequest" };
 }
 
 const FIRST: Delta = {
@@ -30,7 +31,13 @@ const FIRST: Delta = {
 
 /** Runs `body` against a plane and stops it whatever happens: its clock holds the process. */
 function withPlane(body: (plane: Plane) => void): void {
-  const plane = new Plane({ http: [], reusePort: false, cursors: null });
+  const plane = new Plane({
+    http: [],
+    reusePort: false,
+    cursors: null,
+    limits: DEFAULT_LIMITS,
+    trusted: [],
+  });
   try {
     body(plane);
   } finally {

@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fakeClock } from "../clock.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
 import { Supervisor } from "../supervisor.ts";
 import type { ChildEvents } from "../launch.ts";
 import type { Model } from "../model.ts";
@@ -22,6 +23,8 @@ function stage(count: number) {
     count,
     http: HTTP,
     cursors: true,
+    limits: DEFAULT_LIMITS,
+    trusted: [],
     clock,
     launch: (index, events) => {
       const fake: Fake = { index, events, inbox: [], killed: false };
@@ -99,7 +102,13 @@ test("a worker gets its addresses first, and its model only when it is ready", (
   void supervisor.publish(model(1));
   assert.equal(launched[0]!.inbox, []);
   ready(launched[0]!);
-  assert.equal(launched[0]!.inbox[0], { kind: "start", http: HTTP, cursors: true });
+  assert.equal(launched[0]!.inbox[0], {
+    kind: "start",
+    http: HTTP,
+    cursors: true,
+    limits: DEFAULT_LIMITS,
+    trusted: [],
+  });
   assert.equal(deltas(launched[0]!), ["0-1"]);
 });
 

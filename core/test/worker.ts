@@ -1,12 +1,19 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { DEFAULT_LIMITS } from "../limits.ts";
 import { Worker } from "../worker.ts";
 import type { WorkerPlane } from "../worker.ts";
 import type { Delta } from "../model.ts";
 import type { FromWorker } from "../protocol.ts";
 
 const HTTP = [{ host: "127.0.0.1", port: 8000 }];
-const START = { kind: "start", http: HTTP, cursors: false } as const;
+const START = {
+  kind: "start",
+  http: HTTP,
+  cursors: false,
+  limits: DEFAULT_LIMITS,
+  trusted: [],
+} as const;
 
 function delta(base: number, version: number): Delta {
   return { base, version, hosts: [], hostsGone: [], backends: [], backendsGone: [] };

@@ -8,9 +8,9 @@ type Room = Readonly<{
   types?: readonly string[];
 }>;
 
-const BASE = ["core/assert.ts", "core/bytes.ts", "core/clock.ts", "core/limits.ts"];
+const BASE = ["assert", "bytes", "clock", "limits", "random"].map((name) => `core/${name}.ts`);
 const NOUNS = ["backlog", "fault", "head", "log", "metrics", "model", "outbox", "protocol"]
-  .concat("contain", "slab", "timers")
+  .concat("contain", "slab", "tally", "timers")
   .map((name) => `core/${name}.ts`);
 const ROOTS = [...BASE, ...NOUNS];
 const PURE = ["core/route/", "core/http1/", "core/http2/"];

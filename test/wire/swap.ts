@@ -26,7 +26,9 @@ const delta = (rig: Rig, change: Partial<Delta>): Delta => ({
 });
 
 const move = (rig: Rig, ...endpoints: Endpoint[]): void =>
-  rig.plane.apply(delta(rig, { backends: [{ id: "wire", endpoints, reason: "" }] }));
+  rig.plane.apply(
+    delta(rig, { backends: [{ id: "wire", endpoints, reason: "", balance: "leastRequest" }] }),
+  );
 
 test("a request in flight ends at the removed endpoint; the next goes to the new one", () => {
   let release = (): void => {};

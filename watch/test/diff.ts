@@ -1,6 +1,13 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DEFAULT_POLICY, type Delta, type Model, NONE, type Route } from "../../core/model.ts";
+import {
+  type Backend,
+  DEFAULT_POLICY,
+  type Delta,
+  type Model,
+  NONE,
+  type Route,
+} from "../../core/model.ts";
 import { diff, share } from "../diff.ts";
 
 const ROUNDS = 500;
@@ -42,6 +49,7 @@ function randomModel(random: (below: number) => number, version: number): Model 
     version,
     hosts: names.map((name) => ({ name: `h${name}.example`, routes: routes() })),
     backends: names.map((name) => ({
+      balance: "leastRequest" as const,
       id: `b${name}`,
       endpoints: Array.from({ length: random(3) }, (_, i) => ({
         address: `10.0.0.${i}`,
@@ -107,11 +115,16 @@ test("a change of endpoints alone sends that backend alone", () => {
     version: 1,
     hosts: [{ name: "a.example", routes: [route("a", 1)] }],
     backends: [
-      { id: "one", endpoints: [], reason: "no ready endpoint" },
-      { id: "two", endpoints: [endpoint], reason: "" },
+      { id: "one", endpoints: [], reason: "no ready endpoint", balance: "leastRequest" },
+      { id: "two", endpoints: [endpoint], reason: "", balance: "leastRequest" },
     ],
   };
-  const changed = { id: "one", endpoints: [endpoint], reason: "" };
+  const changed: Backend = {
+    id: "one",
+    endpoints: [endpoint],
+    reason: "",
+    balance: "leastRequest",
+  };
   const next = { ...structuredClone(old), version: 2, backends: [changed, old.backends[1]!] };
   assert.equal(diff(old, next), {
     base: 1,

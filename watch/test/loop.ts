@@ -67,6 +67,7 @@ function modelOf(snapshot: Snapshot): Model {
     })),
     backends: [...snapshot.slices].map(([id, slices]) => ({
       id,
+      balance: "leastRequest",
       endpoints: slices.flatMap((object) => {
         const endpoints = object["endpoints"] as readonly { addresses: readonly string[] }[];
         return endpoints.map(({ addresses: [address = ""] }) => ({ address, port: 1, uid: "" }));

@@ -167,7 +167,7 @@ function divideAction(
 
 /** Requests go to a backend that is never ready: they answer 503, and the reason is on record. */
 function refuse(draft: Draft, id: string, reason: string): Action {
-  draft.put({ id, endpoints: [], reason });
+  draft.put({ id, endpoints: [], reason, balance: "leastRequest" });
   return { kind: "forward", split: [{ backend: id, weight: 1 }], cursor: NONE };
 }
 

@@ -33,7 +33,7 @@ type ServiceTarget = Extract<Target, { kind: "service" }>;
  */
 export function resolve(snapshot: Snapshot, draft: Draft, target: Target, site: Site): Member {
   if (target.kind === "broken") {
-    draft.put({ id: site.id, endpoints: [], reason: target.reason });
+    draft.put({ id: site.id, endpoints: [], reason: target.reason, balance: "leastRequest" });
     return { service: "", backend: site.id, pods: PODS_UNKNOWN };
   }
   const key = `${site.namespace}/${target.name}`;
@@ -42,7 +42,7 @@ export function resolve(snapshot: Snapshot, draft: Draft, target: Target, site: 
     // No id of a real backend starts like this: a broken path never shares one with a whole path.
     const name = `?${key}:${target.port}`;
     const backend = name.length > ID_MAX ? site.id : name;
-    draft.put({ id: backend, endpoints: [], reason });
+    draft.put({ id: backend, endpoints: [], reason, balance: "leastRequest" });
     return { service: target.name, backend, pods: PODS_UNKNOWN };
   };
   const service = snapshot.services.get(key);
@@ -88,7 +88,12 @@ function putBackend(
       effect: "paths that lead to it answer 503",
     });
   }
-  draft.put({ id, endpoints, reason: reason === "" ? "" : `no ready endpoint: ${reason}` });
+  draft.put({
+    id,
+    endpoints,
+    reason: reason === "" ? "" : `no ready endpoint: ${reason}`,
+    balance: "leastRequest",
+  });
   return { service, backend: id, pods: endpoints.length };
 }
 

@@ -2,6 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Exchange, Router } from "../../exchange.ts";
+import { DEFAULT_LIMITS } from "../../limits.ts";
 import { Timers } from "../../timers.ts";
 import { DownstreamConnection, type DownstreamSocket, type Site } from "../connection.ts";
 
@@ -70,7 +71,8 @@ function setup(route: (exchange: Exchange) => void = () => {}): Setup {
     retry: () => false,
   };
   const timers = new Timers();
-  const site: Site = { router, timers, connections: new Set(), draining: false };
+  const limits = DEFAULT_LIMITS;
+  const site: Site = { router, timers, limits, connections: new Set(), draining: false };
   const socket = new FakeSocket();
   const connection = new DownstreamConnection(socket as unknown as DownstreamSocket, site);
   const pass = (ms: number): void => {

@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import { Exchange, type Downstream, type Router } from "../../exchange.ts";
 import { OK } from "../../fault.ts";
 import { Head } from "../../head.ts";
+import { DEFAULT_POLICY } from "../../model.ts";
 import { parseRequest } from "../../http1/request.ts";
 import type { CompiledRoute } from "../../route/table.ts";
 import { Timers } from "../../timers.ts";
@@ -115,7 +116,9 @@ function begin(exchange: Exchange, connection: UpstreamConnection, request: stri
   head.reset(bytes, 0);
   assert.is(parseRequest(head, bytes.length), OK);
   exchange.reset();
-  exchange.route = { policy: { timeouts: TIMEOUTS, bodyBytesMax: null } } as CompiledRoute;
+  exchange.route = {
+    policy: { timeouts: TIMEOUTS, bodyBytesMax: null, retry: DEFAULT_POLICY.retry },
+  } as CompiledRoute;
   exchange.endpoint = connection.endpoint;
   exchange.up = connection;
   connection.assign(exchange);

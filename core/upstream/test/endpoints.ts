@@ -2,13 +2,19 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NONE, type Endpoint as Address } from "../../model.ts";
+import type * as model from "../../model.ts";
 import type { UpstreamConnection } from "../connection.ts";
 import { Backend, Endpoints } from "../endpoints.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { pickEndpoint } from "../picker.ts";
 
 const at = (last: number, uid = ""): Address => ({ address: `10.0.0.${last}`, port: 80, uid });
-const backend = (id: string, ...endpoints: Address[]) => ({ id, endpoints, reason: "" });
+const backend = (id: string, ...endpoints: Address[]): model.Backend => ({
+  id,
+  endpoints,
+  reason: "",
+  balance: "roundRobin",
+});
 
 /** Stands in for a connection; only that it was shut matters here. */
 const idle = (): { connection: UpstreamConnection; shut: () => number } => {

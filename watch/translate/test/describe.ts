@@ -49,6 +49,7 @@ const PICKY: Partial<Route> = {
   policy: {
     timeouts: { connectMs: 1_000, headMs: 2_000, idleMs: 3_000 },
     bodyBytesMax: 1_024,
+    retry: { max: 0, nonIdempotent: false, fresh: false },
   },
 };
 
@@ -65,7 +66,9 @@ test("every kind of action, match and policy has a text", () => {
         routes: [route("/healthz", respond, EXACT), route("/api", FORWARD, PICKY)],
       },
     ],
-    backends: [{ id: "shop/v1:http", endpoints: [], reason: "no ready endpoint" }],
+    backends: [
+      { id: "shop/v1:http", endpoints: [], reason: "no ready endpoint", balance: "leastRequest" },
+    ],
   };
   assert.equal(describe(model, []).split("\n"), [
     "shop.example.com",
@@ -88,7 +91,10 @@ test("of many endpoints the first are listed and the others counted", () => {
     port: i + 1,
     uid: "",
   }));
-  const model: Model = { ...EMPTY_MODEL, backends: [{ id: "a/b:80", endpoints, reason: "" }] };
+  const model: Model = {
+    ...EMPTY_MODEL,
+    backends: [{ id: "a/b:80", endpoints, reason: "", balance: "leastRequest" }],
+  };
   const listed = "[::1]:1, [::1]:2, [::1]:3, [::1]:4, [::1]:5, [::1]:6, [::1]:7, [::1]:8";
   assert.is(describe(model, []), `no routes\na/b:80  ${listed}, and 2 more\n`);
 });
