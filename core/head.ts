@@ -99,6 +99,8 @@ export class Head {
   hops = 0;
   /** What `Max-Forwards` allows; -1 when it says nothing (RFC 9110 §7.6.2). */
   maxForwards = -1;
+  /** Seconds an idle connection is kept, as `Keep-Alive: timeout=N` says; -1 when it says nothing. */
+  keepAliveSeconds = -1;
   /** The end of the head: the body, or the next message, starts here. */
   end = 0;
 
@@ -133,6 +135,7 @@ export class Head {
     this.flags = 0;
     this.hops = 0;
     this.maxForwards = -1;
+    this.keepAliveSeconds = -1;
     this.end = start;
     this.phase = 0;
     this.next = start;

@@ -43,6 +43,7 @@ import {
   H_DROPPED,
   H_EXPECT,
   H_HOST,
+  H_KEEP_ALIVE,
   H_LENGTH,
   H_MAX_FORWARDS,
   H_OTHER,
@@ -65,6 +66,7 @@ const WEBSOCKET_TOKEN = ascii("websocket");
 const H2C_TOKEN = ascii("h2c");
 const H2_TOKEN = ascii("h2");
 const CONTINUE = ascii("100-continue");
+const TIMEOUT = ascii("timeout=");
 const NTLM = ascii("ntlm");
 const NEGOTIATE = ascii("negotiate");
 const PSEUDONYM = ascii("rind");
@@ -100,6 +102,8 @@ function readLine(head: Head, known: number, from: number, to: number): void {
       return readAuth(head, from, to);
     case H_MAX_FORWARDS:
       return readMaxForwards(head, from, to);
+    case H_KEEP_ALIVE:
+      return readTokens(head, from, to, keepAliveParameter);
     case H_WS_KEY:
       head.flags |= keyFlag(head, from, to);
       return;
@@ -119,14 +123,29 @@ function readAuth(head: Head, from: number, to: number): void {
 
 /** Digits only; anything else is left as it is, since it limits nothing. */
 function readMaxForwards(head: Head, from: number, to: number): void {
-  let value = to > from && to - from <= 9 ? 0 : -1;
-  for (let i = from; i < to && value >= 0; i++) {
-    const digit = (CLASS[head.bytes[i]!]! & DIGIT) !== 0;
-    value = digit ? value * 10 + (head.bytes[i]! - 0x30) : -1;
-  }
+  const value = smallNumber(head.bytes, from, to);
   if (value < 0) return;
   head.flags |= MAX_FORWARDS;
   head.maxForwards = value;
+}
+
+/** The number in `bytes[from, to)`: one to nine digits and nothing else, or -1. */
+function smallNumber(bytes: Uint8Array, from: number, to: number): number {
+  let value = to > from && to - from <= 9 ? 0 : -1;
+  for (let i = from; i < to && value >= 0; i++) {
+    const digit = (CLASS[bytes[i]!]! & DIGIT) !== 0;
+    value = digit ? value * 10 + (bytes[i]! - 0x30) : -1;
+  }
+  return value;
+}
+
+/** `timeout=N`, the shortest one when it is said twice; every other parameter means nothing. */
+function keepAliveParameter(head: Head, from: number, to: number): void {
+  const digits = from + TIMEOUT.length;
+  if (digits >= to || !equalsFolded(head.bytes, from, digits, TIMEOUT)) return;
+  const seconds = smallNumber(head.bytes, digits, to);
+  if (seconds < 0 || (head.keepAliveSeconds >= 0 && head.keepAliveSeconds < seconds)) return;
+  head.keepAliveSeconds = seconds;
 }
 
 /** 22 base64 digits and `==` (RFC 6455 §4.1), once. */

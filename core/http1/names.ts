@@ -23,6 +23,7 @@ export const H_ODD = 14;
 /** Authorization and WWW-Authenticate. */
 export const H_AUTH = 15;
 export const H_MAX_FORWARDS = 16;
+export const H_KEEP_ALIVE = 17;
 
 const NAMES: readonly (readonly [string, number])[] = [
   ["host", H_HOST],
@@ -33,7 +34,7 @@ const NAMES: readonly (readonly [string, number])[] = [
   ["expect", H_EXPECT],
   ["te", H_HOP],
   ["trailer", H_HOP],
-  ["keep-alive", H_HOP],
+  ["keep-alive", H_KEEP_ALIVE],
   ["proxy-connection", H_HOP],
   ["proxy-authenticate", H_HOP],
   ["http2-settings", H_HOP],

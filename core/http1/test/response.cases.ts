@@ -7,6 +7,8 @@ export type ResponseFacts = Readonly<{
   /** -1: no Content-Length. */
   length?: number;
   chunked?: boolean;
+  /** Seconds of `Keep-Alive: timeout`; -1: none. */
+  keepAlive?: number;
   /** Header lines as `name: value`, all of them, in order. */
   fields?: readonly string[];
   /** Bytes behind the head. */
@@ -140,6 +142,29 @@ const FRAMING: readonly ResponseCase[] = [
   ["coding on 1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false],
 ];
 
+const alive = (value: string): string => ok(`Keep-Alive:${value}\r\n`);
+
+/** How long a backend keeps an idle connection: `Keep-Alive: timeout`, delta-seconds. */
+const KEEP_ALIVE: readonly ResponseCase[] = [
+  ["not said", ok("Connection: keep-alive\r\n"), { keepAlive: -1 }],
+  ["said", alive(" timeout=5"), { keepAlive: 5 }],
+  ["with max", alive(" timeout=5, max=1000"), { keepAlive: 5 }],
+  ["behind max", alive("max=1000 ,\tTimeout=60"), { keepAlive: 60 }],
+  ["0", alive(" timeout=0"), { keepAlive: 0 }],
+  ["twice, the shorter counts", alive(" timeout=9, timeout=4, timeout=7"), { keepAlive: 4 }],
+  ["on two lines", ok("Keep-Alive: timeout=9\r\nKeep-Alive: timeout=4\r\n"), { keepAlive: 4 }],
+  ["max alone", alive(" max=5"), { keepAlive: -1 }],
+  ["bare number", alive(" 300"), { keepAlive: -1 }],
+  ["empty", alive(""), { keepAlive: -1 }],
+  ["no number", alive(" timeout="), { keepAlive: -1 }],
+  ["white space inside", alive(" timeout = 5"), { keepAlive: -1 }],
+  ["fraction", alive(" timeout=1.5"), { keepAlive: -1 }],
+  ["sign", alive(" timeout=-5"), { keepAlive: -1 }],
+  ["quotes", alive(' timeout="5"'), { keepAlive: -1 }],
+  ["ten digits", alive(" timeout=4294967301"), { keepAlive: -1 }],
+  ["longer name", alive(" timeouts=5"), { keepAlive: -1 }],
+];
+
 const prefix = (what: string, cases: readonly ResponseCase[]): ResponseCase[] =>
   cases.map(([name, bytes, expected]) => [`${what}: ${name}`, bytes, expected]);
 
@@ -148,4 +173,5 @@ export const RESPONSE_CASES: readonly ResponseCase[] = [
   ...prefix("status line", LINE),
   ...prefix("fields", FIELD_CASES),
   ...prefix("framing", FRAMING),
+  ...prefix("keep-alive", KEEP_ALIVE),
 ];

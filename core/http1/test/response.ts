@@ -62,7 +62,8 @@ function feed(bytes: string, ends: readonly number[], leftover: string): Outcome
   }
   const { status, minor, length, chunked } = head;
   const rest = text(head.end, bytes.length);
-  return { fault, facts: { status, minor, length, chunked, fields, rest } };
+  const keepAlive = head.keepAliveSeconds;
+  return { fault, facts: { status, minor, length, chunked, keepAlive, fields, rest } };
 }
 
 test.run();
