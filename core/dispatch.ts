@@ -11,12 +11,11 @@ import { canonicalPath } from "./route/path.ts";
 import { pick } from "./route/split.ts";
 import { match } from "./route/table.ts";
 import type { Reply, Table } from "./route/table.ts";
-import type { Timers } from "./timers.ts";
-import { connect } from "./upstream/connect.ts";
 import { UpstreamConnection } from "./upstream/connection.ts";
 import type { Endpoint } from "./upstream/endpoint.ts";
 import type { Endpoints } from "./upstream/endpoints.ts";
 import { pickEndpoint } from "./upstream/picker.ts";
+import type { UpstreamSite } from "./upstream/site.ts";
 
 const RETRIED_HEAD = new Head();
 
@@ -24,12 +23,12 @@ export class Dispatch implements Router {
   /** The live table: replaced by one assignment, never edited. */
   table: Table;
   readonly #endpoints: Endpoints;
-  readonly #timers: Timers;
+  readonly #site: UpstreamSite;
 
-  constructor(table: Table, endpoints: Endpoints, timers: Timers) {
+  constructor(table: Table, endpoints: Endpoints, site: UpstreamSite) {
     this.table = table;
     this.#endpoints = endpoints;
-    this.#timers = timers;
+    this.#site = site;
   }
 
   // === hot ===
@@ -62,8 +61,8 @@ export class Dispatch implements Router {
   // === cold ===
 
   #open(endpoint: Endpoint): UpstreamConnection {
-    const connection = new UpstreamConnection(endpoint, this.#timers);
-    connect(connection);
+    const connection = new UpstreamConnection(endpoint, this.#site);
+    this.#site.connect(connection);
     return connection;
   }
 

@@ -7,9 +7,11 @@ import type { Address, Listener } from "./downstream/listen.ts";
 import type { Limits } from "./limits.ts";
 import { EMPTY_MODEL } from "./model.ts";
 import type { Delta } from "./model.ts";
+import { Random } from "./random.ts";
 import { shareCursors } from "./route/split.ts";
 import { compileTable, patchTable } from "./route/table.ts";
 import { Timers } from "./timers.ts";
+import { connect } from "./upstream/connect.ts";
 import { Endpoints } from "./upstream/endpoints.ts";
 
 export type PlaneConfig = Readonly<{
@@ -39,7 +41,13 @@ export class Plane {
     this.#config = config;
     if (config.cursors !== null) shareCursors(config.cursors);
     const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf);
-    this.#dispatch = new Dispatch(table, this.#endpoints, this.#timers);
+    const seed = crypto.getRandomValues(new Int32Array(1))[0]!;
+    this.#dispatch = new Dispatch(table, this.#endpoints, {
+      timers: this.#timers,
+      limits: config.limits,
+      random: new Random(seed),
+      connect,
+    });
     this.#site = {
       router: this.#dispatch,
       timers: this.#timers,

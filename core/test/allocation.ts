@@ -19,6 +19,7 @@ import { parseRequest } from "../http1/request.ts";
 import { parseResponse } from "../http1/response.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { DEFAULT_POLICY, NONE, type Model } from "../model.ts";
+import { Random } from "../random.ts";
 import { compileTable, match } from "../route/table.ts";
 import { Timers } from "../timers.ts";
 import { UpstreamConnection, type UpstreamSocket } from "../upstream/connection.ts";
@@ -68,10 +69,16 @@ const socket = {
 };
 
 const timers = new Timers();
+const upstreamSite = {
+  timers,
+  limits: DEFAULT_LIMITS,
+  random: new Random(1),
+  connect: () => {},
+};
 const endpoints = new Endpoints();
 for (const backend of model.backends) endpoints.put(backend);
 const table = compileTable(model, endpoints.indexOf);
-const router = new Dispatch(table, endpoints, timers);
+const router = new Dispatch(table, endpoints, upstreamSite);
 const site: Site = {
   router,
   timers,
@@ -86,7 +93,7 @@ const upstream = prime();
 
 /** An idle upstream connection in the pool: one that has answered an exchange. */
 function prime(): UpstreamConnection {
-  const connection = new UpstreamConnection(live, timers);
+  const connection = new UpstreamConnection(live, upstreamSite);
   const exchange = new Exchange(client, router);
   head.reset(REQUEST, 0);
   assert.is(parseRequest(head, REQUEST.length), OK);

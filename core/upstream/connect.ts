@@ -1,5 +1,5 @@
 /** The only place that opens connections to backends. */
-import { reportBug } from "../contain.ts";
+import { contain, reportBug } from "../contain.ts";
 import type { UpstreamConnection } from "./connection.ts";
 
 /** One set of callbacks for all upstream sockets; the connection hangs on `socket.data`. */
@@ -34,12 +34,17 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
  * is no way to cancel it: a connection that gave up waiting terminates the socket that opens late.
  */
 export function connect(connection: UpstreamConnection): void {
+  dial(connection).catch(() => contain(connection, () => connection.refused()));
+}
+
+/** In a promise of its own, since Bun.connect throws at once for an address it does not like. */
+async function dial(connection: UpstreamConnection): Promise<void> {
   const { address, port } = connection.endpoint;
-  Bun.connect({
+  await Bun.connect({
     hostname: address,
     port,
     allowHalfOpen: true,
     data: connection,
     socket: HANDLERS,
-  }).catch(() => connection.refused());
+  });
 }

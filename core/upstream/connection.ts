@@ -29,6 +29,7 @@ import { Output } from "../output.ts";
 import { Slab } from "../slab.ts";
 import type { Timed, Timers } from "../timers.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { UpstreamSite } from "./site.ts";
 
 const CONNECTING = 0;
 const BUSY = 1;
@@ -71,9 +72,9 @@ export class UpstreamConnection implements Upstream, Timed {
   #interims = 0;
   #partial: Partial | null = null;
 
-  constructor(endpoint: Endpoint, timers: Timers) {
+  constructor(endpoint: Endpoint, site: UpstreamSite) {
     this.endpoint = endpoint;
-    this.#timers = timers;
+    this.#timers = site.timers;
   }
 
   /** Binds the exchange; the request follows through `sendHead`. */

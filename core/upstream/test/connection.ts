@@ -4,8 +4,10 @@ import * as assert from "uvu/assert";
 import { Exchange, type Downstream, type Router } from "../../exchange.ts";
 import { OK } from "../../fault.ts";
 import { Head } from "../../head.ts";
+import { DEFAULT_LIMITS } from "../../limits.ts";
 import { DEFAULT_POLICY } from "../../model.ts";
 import { parseRequest } from "../../http1/request.ts";
+import { Random } from "../../random.ts";
 import type { CompiledRoute } from "../../route/table.ts";
 import { Timers } from "../../timers.ts";
 import { UpstreamConnection, type UpstreamSocket } from "../connection.ts";
@@ -93,7 +95,12 @@ function setup(request: string, takes = (): boolean => true): Setup {
   const endpoint = new Endpoint("key", "192.0.2.2", 80);
   endpoint.users = 1;
   const exchange = new Exchange(fakeDown(told, takes), router);
-  const connection = new UpstreamConnection(endpoint, timers);
+  const connection = new UpstreamConnection(endpoint, {
+    timers,
+    limits: DEFAULT_LIMITS,
+    random: new Random(1),
+    connect: () => {},
+  });
   const socket = new FakeSocket();
   begin(exchange, connection, request);
   return {
