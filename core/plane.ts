@@ -1,9 +1,10 @@
 /** One worker's data plane: listeners, the live table, its endpoints, and every connection. */
 import { assert } from "./assert.ts";
 import { Dispatch } from "./dispatch.ts";
-import type { Site } from "./downstream/connection.ts";
 import { listen } from "./downstream/listen.ts";
 import type { Address, Listener } from "./downstream/listen.ts";
+import { openSite } from "./downstream/site.ts";
+import type { Site } from "./downstream/site.ts";
 import type { Limits } from "./limits.ts";
 import { EMPTY_MODEL } from "./model.ts";
 import type { Delta } from "./model.ts";
@@ -42,19 +43,11 @@ export class Plane {
     if (config.cursors !== null) shareCursors(config.cursors);
     const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf);
     const seed = crypto.getRandomValues(new Int32Array(1))[0]!;
-    this.#dispatch = new Dispatch(table, this.#endpoints, {
-      timers: this.#timers,
-      limits: config.limits,
-      random: new Random(seed),
-      connect,
-    });
-    this.#site = {
-      router: this.#dispatch,
-      timers: this.#timers,
-      limits: config.limits,
-      connections: new Set(),
-      draining: false,
-    };
+    const random = new Random(seed);
+    const timers = this.#timers;
+    const { limits } = config;
+    this.#dispatch = new Dispatch(table, this.#endpoints, { timers, limits, random, connect });
+    this.#site = openSite({ router: this.#dispatch, timers, limits, random });
     this.#timers.start();
   }
 

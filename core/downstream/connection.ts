@@ -9,7 +9,7 @@ import { Backlog } from "../backlog.ts";
 import { ascii, release } from "../bytes.ts";
 import { contain } from "../contain.ts";
 import { Exchange } from "../exchange.ts";
-import type { Downstream, Router } from "../exchange.ts";
+import type { Downstream } from "../exchange.ts";
 import { faultBody, faultLines } from "../exchange.ts";
 import {
   BAD_BODY,
@@ -47,9 +47,9 @@ import {
   REQUEST_HEAD_MS,
   TURN_MAX,
 } from "../limits.ts";
-import type { Limits } from "../limits.ts";
-import type { Timed, Timers } from "../timers.ts";
+import type { Timed } from "../timers.ts";
 import { Reply } from "./reply.ts";
+import type { Site } from "./site.ts";
 
 const HEAD_STATE = 0;
 /** The request's body is arriving. */
@@ -69,15 +69,6 @@ const NO_BYTES = new Uint8Array(0);
 const HEAD = new Head();
 
 export type DownstreamSocket = Bun.Socket<DownstreamConnection>;
-
-/** What all connections of a worker share. */
-export type Site = {
-  readonly router: Router;
-  readonly timers: Timers;
-  readonly limits: Limits;
-  readonly connections: Set<DownstreamConnection>;
-  draining: boolean;
-};
 
 export class DownstreamConnection implements Downstream, Timed {
   deadline: number;

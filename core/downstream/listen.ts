@@ -1,7 +1,8 @@
 /** The only place that accepts connections from clients. */
 import { reportBug } from "../contain.ts";
 import { DownstreamConnection } from "./connection.ts";
-import type { DownstreamSocket, Site } from "./connection.ts";
+import type { DownstreamSocket } from "./connection.ts";
+import type { Site } from "./site.ts";
 
 /** A literal IPv4 or IPv6 address without brackets, and a port; port 0 is any free one. */
 export type Address = Readonly<{ host: string; port: number }>;

@@ -7,11 +7,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { testCollections } from "../../test/collections.cases.ts";
 import { Dispatch } from "../dispatch.ts";
-import {
-  DownstreamConnection,
-  type DownstreamSocket,
-  type Site,
-} from "../downstream/connection.ts";
+import { DownstreamConnection, type DownstreamSocket } from "../downstream/connection.ts";
+import { openSite } from "../downstream/site.ts";
 import { Exchange } from "../exchange.ts";
 import { OK } from "../fault.ts";
 import { Head } from "../head.ts";
@@ -79,13 +76,7 @@ const endpoints = new Endpoints();
 for (const backend of model.backends) endpoints.put(backend);
 const table = compileTable(model, endpoints.indexOf);
 const router = new Dispatch(table, endpoints, upstreamSite);
-const site: Site = {
-  router,
-  timers,
-  limits: DEFAULT_LIMITS,
-  connections: new Set(),
-  draining: false,
-};
+const site = openSite({ router, timers, limits: DEFAULT_LIMITS, random: new Random(1) });
 const client = new DownstreamConnection(socket as unknown as DownstreamSocket, site);
 const live = endpoints.at(endpoints.indexOf("b"))!.endpoints[0]!;
 const head = new Head();

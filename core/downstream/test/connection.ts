@@ -3,8 +3,10 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Exchange, Router } from "../../exchange.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
+import { Random } from "../../random.ts";
 import { Timers } from "../../timers.ts";
-import { DownstreamConnection, type DownstreamSocket, type Site } from "../connection.ts";
+import { DownstreamConnection, type DownstreamSocket } from "../connection.ts";
+import { openSite, type Site } from "../site.ts";
 
 const SECOND = 1_000;
 /** The wheel may be this late, and never early. */
@@ -71,8 +73,7 @@ function setup(route: (exchange: Exchange) => void = () => {}): Setup {
     retry: () => false,
   };
   const timers = new Timers();
-  const limits = DEFAULT_LIMITS;
-  const site: Site = { router, timers, limits, connections: new Set(), draining: false };
+  const site = openSite({ router, timers, limits: DEFAULT_LIMITS, random: new Random(1) });
   const socket = new FakeSocket();
   const connection = new DownstreamConnection(socket as unknown as DownstreamSocket, site);
   const pass = (ms: number): void => {
