@@ -12,8 +12,9 @@ import type { Endpoint } from "./upstream/endpoint.ts";
 
 /** The client's side of an exchange: an HTTP/1.1 connection, later an HTTP/2 stream. */
 export interface Downstream {
-  /** Lines that tell a backend who asked. */
+  /** Lines that tell a backend who asked; `forwardedHost`: and at which host. */
   readonly forwarded: Uint8Array;
+  readonly forwardedHost: boolean;
   /** A final response head; `kind` is the framing the backend uses (http1/body.ts). */
   sendHead(head: Head, kind: number): void;
   /** A 1xx other than 100 and 101. */
@@ -24,7 +25,8 @@ export interface Downstream {
   sendSwitch(head: Head): void;
   /** Response bytes; false asks to hold the source until `drained`. */
   sendBody(bytes: Buffer, from: number, to: number): boolean;
-  sendEnd(): void;
+  /** The response is complete, with these trailer lines behind it. */
+  sendEnd(trailers: Uint8Array | null): void;
   /** Lets go of what was laid together; called once at the end of each upstream event. */
   flush(): void;
   /** A whole response of our own. `extra` is header lines. */
@@ -76,6 +78,8 @@ export class Exchange {
   switches = false;
   /** The client authenticates its connection: nobody else may use the backend's side of it. */
   bound = false;
+  /** The client wants trailers (`TE: trailers`). */
+  trailers = false;
   /** A connection to the backend is open. */
   upOpen = false;
   /** The client's connection must not carry another request. */
@@ -107,6 +111,7 @@ export class Exchange {
     this.expects = false;
     this.switches = false;
     this.bound = false;
+    this.trailers = false;
     this.upOpen = false;
     this.last = false;
     this.sent = 0;
@@ -187,9 +192,12 @@ export class Exchange {
     if (!this.down.sendBody(bytes, from, to) && this.up !== null) this.up.hold();
   }
 
-  /** The response is complete. The upstream has let go of this exchange already. */
-  responseEnd(): void {
-    this.down.sendEnd();
+  /**
+   * The response is complete, with these trailer lines behind it. The upstream has let go of this
+   * exchange already.
+   */
+  responseEnd(trailers: Uint8Array | null): void {
+    this.down.sendEnd(trailers);
     this.down.flush();
     this.#finish();
     this.down.over();

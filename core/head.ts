@@ -50,6 +50,8 @@ export const BAD_EXPECT_LINE = 1 << 20;
 export const BAD_CONNECTION_LINE = 1 << 21;
 export const BAD_WS_LINE = 1 << 22;
 export const BAD_ALIAS_LINE = 1 << 23;
+/** `TE: trailers`: the client wants the trailers of a chunked answer (RFC 9110 §10.1.4). */
+export const TRAILERS = 1 << 24;
 /** `Max-Forwards` is there; it counts for OPTIONS. */
 export const MAX_FORWARDS = 1 << 25;
 
@@ -99,7 +101,7 @@ export class Head {
   hops = 0;
   /** What `Max-Forwards` allows; -1 when it says nothing (RFC 9110 §7.6.2). */
   maxForwards = -1;
-  /** Seconds an idle connection is kept, as `Keep-Alive: timeout=N` says; -1 when it says nothing. */
+  /** How long its sender keeps an idle connection, from `Keep-Alive: timeout`; -1: not said. */
   keepAliveSeconds = -1;
   /** The end of the head: the body, or the next message, starts here. */
   end = 0;

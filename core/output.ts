@@ -2,7 +2,7 @@
  * The way out of one HTTP/1.1 connection: heads and body pieces are laid together in the worker's
  * slab and leave in one write; what the kernel does not take waits in the outbox.
  */
-import { LAST_CHUNK, CHUNK_FRAMING, writeChunk } from "./http1/write.ts";
+import { CHUNK_FRAMING, LAST_CHUNK, writeChunk, writeLastChunk } from "./http1/write.ts";
 import { Outbox } from "./outbox.ts";
 import type { Sink } from "./outbox.ts";
 import { COPY_MAX } from "./slab.ts";
@@ -60,11 +60,12 @@ export class Output {
     return start;
   }
 
-  /** The end of a body. */
-  end(): void {
+  /** The end of a body; `trailers` are whole lines, lost on a body that is not chunked. */
+  end(trailers: Uint8Array | null): void {
     if (!this.chunks) return;
     this.#slab.claim(this);
-    this.#slab.add(LAST_CHUNK);
+    if (trailers === null) this.#slab.add(LAST_CHUNK);
+    else this.#endWith(trailers);
   }
 
   /** Writes what was laid together. False: something waits. */
@@ -90,6 +91,11 @@ export class Output {
   }
 
   // === cold ===
+
+  #endWith(trailers: Uint8Array): void {
+    if (this.#slab.room < COPY_MAX) this.flush();
+    writeLastChunk(this.#slab, trailers);
+  }
 
   /** Bytes as they are; `bytes` must not change afterwards. */
   raw(bytes: Uint8Array): void {

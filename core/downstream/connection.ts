@@ -11,27 +11,20 @@ import { contain } from "../contain.ts";
 import { Exchange } from "../exchange.ts";
 import type { Downstream } from "../exchange.ts";
 import { faultBody, faultLines } from "../exchange.ts";
+import { BAD_PATH, BUG, FAULTS, METHOD_REFUSED, MORE, OK, REQUEST_TIMEOUT } from "../fault.ts";
 import {
-  BAD_BODY,
-  BAD_PATH,
-  BUG,
-  FAULTS,
-  METHOD_REFUSED,
-  MORE,
-  OK,
-  REQUEST_TIMEOUT,
-} from "../fault.ts";
-import { ASTERISK, BOUND, CLOSE, EXPECT, Head, KEEP_ALIVE, PATH_ODD, WEBSOCKET } from "../head.ts";
-import {
-  BROKEN,
-  BY_CHUNKS,
-  BY_CLOSE,
-  BY_LENGTH,
-  Body,
-  DATA,
-  ENDED,
-  NO_BODY,
-} from "../http1/body.ts";
+  ASTERISK,
+  BOUND,
+  CLOSE,
+  EXPECT,
+  Head,
+  KEEP_ALIVE,
+  PATH_ODD,
+  TRAILERS,
+  WEBSOCKET,
+} from "../head.ts";
+import { BY_CHUNKS, BY_CLOSE, BY_LENGTH, Body, NO_BODY } from "../http1/body.ts";
+import { BROKEN, DATA, ENDED } from "../http1/found.ts";
 import { forwardedLines } from "../http1/forwarded.ts";
 import { Partial } from "../http1/partial.ts";
 import { parseRequest, requestLineMax } from "../http1/request.ts";
@@ -76,6 +69,7 @@ export class DownstreamConnection implements Downstream, Timed {
   prev: Timed | null = null;
   next: Timed | null = null;
   forwarded: Uint8Array = NO_BYTES;
+  forwardedHost = false;
   readonly #site: Site;
   readonly #exchange: Exchange;
   readonly #body = new Body();
@@ -157,6 +151,7 @@ export class DownstreamConnection implements Downstream, Timed {
     exchange.replayStart = head.start;
     exchange.switches = (head.flags & WEBSOCKET) !== 0;
     exchange.bound = (head.flags & BOUND) !== 0;
+    exchange.trailers = (head.flags & TRAILERS) !== 0 && head.minor === 1;
     this.#facts(head);
     const behind = head.end;
     if ((head.flags & PATH_ODD) !== 0 && !canonicalPath(head)) {
@@ -238,8 +233,8 @@ export class DownstreamConnection implements Downstream, Timed {
     return this.#reply.out.body(bytes, from, to) || this.#stall();
   }
 
-  sendEnd(): void {
-    this.#reply.out.end();
+  sendEnd(trailers: Uint8Array | null): void {
+    this.#reply.out.end(trailers);
   }
 
   flush(): void {
@@ -353,7 +348,7 @@ export class DownstreamConnection implements Downstream, Timed {
   #breakBody(): void {
     this.#reply.keep = false;
     if (this.#exchange.finished) this.#shut();
-    else this.#exchange.fail(BAD_BODY);
+    else this.#exchange.fail(this.#body.fault);
   }
 
   #waitForMore(bytes: Buffer, from: number, end: number): void {

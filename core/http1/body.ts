@@ -1,25 +1,18 @@
 /**
  * Message bodies, decoded without I/O: Content-Length, chunked (RFC 9112 §7.1) or until the
  * connection closes. `next` walks the bytes it is given and yields segments of data; nothing is
- * copied. Chunk extensions and trailers are validated and dropped, never forwarded.
+ * copied. Chunk extensions are validated and dropped; trailers too, unless they are asked for.
  */
+import { BAD_BODY, BAD_TRAILER } from "../fault.ts";
 import { CLASS, HEX_VALUE, TCHAR, VALUE } from "./classes.ts";
+import { BROKEN, DATA, ENDED, WANT } from "./found.ts";
+import { Trailers } from "./trailers.ts";
 
 // --- kinds ---
 export const NO_BODY = 0;
 export const BY_LENGTH = 1;
 export const BY_CHUNKS = 2;
 export const BY_CLOSE = 3;
-
-// --- what `next` answers ---
-/** All bytes are used up, the body goes on. */
-export const WANT = 0;
-/** `bytes[from, to)` is data. */
-export const DATA = 1;
-/** The body ended; `at` is behind its last byte. */
-export const ENDED = 2;
-/** The framing is broken; nothing behind it can be trusted. */
-export const BROKEN = 3;
 
 // --- states of the chunked decoder ---
 const SIZE = 0;
@@ -37,14 +30,13 @@ const SIZE_LF = 11;
 const CHUNK = 12;
 const CHUNK_CR = 13;
 const CHUNK_LF = 14;
-const TRAILER_START = 15;
-const TRAILER_NAME = 16;
-const TRAILER_VALUE = 17;
-const TRAILER_LF = 18;
-const LAST_LF = 19;
-const DONE = 20;
-const FAILED = 21;
-const EXT_QUOTED_END = 22;
+const EXT_QUOTED_END = 15;
+/** Behind the last chunk: the empty line, or trailers. */
+const LAST = 16;
+const LAST_LF = 17;
+const TRAILER = 18;
+const DONE = 19;
+const FAILED = 20;
 
 const CR = 13;
 const LF = 10;
@@ -54,7 +46,6 @@ const SEMICOLON = 59;
 const EQUALS = 61;
 const QUOTE = 34;
 const BACKSLASH = 92;
-const COLON = 58;
 
 const SIZE_DIGITS_MAX = 16;
 const EXTENSION_MAX = 256;
@@ -62,8 +53,6 @@ const EXTENSION_MAX = 256;
 const CHUNK_CREDIT = 16;
 /** Further framing bytes allowed beyond twice the data: a body must not be mostly extensions. */
 const OVERHEAD_MAX = 16_384;
-const TRAILER_MAX = 8_192;
-const TRAILER_LINES_MAX = 32;
 
 export class Body {
   kind = NO_BODY;
@@ -78,11 +67,14 @@ export class Body {
   total = 0;
   /** Whether space may follow a chunk size: old servers pad it, clients have no business to. */
   lenient = false;
+  /** What is BROKEN: the fault of a request whose body it is. */
+  fault = BAD_BODY;
   #state = SIZE;
   #digits = 0;
   #line = 0;
   #overhead = 0;
-  #lines = 0;
+  #wanted: ReadonlySet<string> | null = null;
+  #trailers: Trailers | null = null;
 
   /** Starts a body of `kind`; `length` is in bytes and counts for BY_LENGTH only. */
   start(kind: number, length: number, lenient: boolean): void {
@@ -94,7 +86,18 @@ export class Body {
     this.#digits = 0;
     this.#line = 0;
     this.#overhead = 0;
-    this.#lines = 0;
+    this.#wanted = null;
+    this.#trailers = null;
+  }
+
+  /** To be called after `start`: trailers are wanted, but for those of these folded names. */
+  keepTrailers(but: ReadonlySet<string>): void {
+    this.#wanted = but;
+  }
+
+  /** The trailer lines that may travel on, after ENDED; null when there are none. */
+  trailers(): Uint8Array | null {
+    return this.#trailers === null ? null : this.#trailers.lines();
   }
 
   /** Whether the body has no bytes to come, without looking at any. */
@@ -137,11 +140,13 @@ export class Body {
         if (this.left === 0) this.#state = CHUNK_CR;
         return this.#found(at, at + size);
       }
+      const before = this.#state;
       this.#state = this.#step(bytes[at]!);
       at++;
       this.#overhead++;
       if (this.#state === FAILED || this.#overhead > OVERHEAD_MAX + 2 * this.total) {
         this.#state = FAILED;
+        this.fault = before === TRAILER ? BAD_TRAILER : BAD_BODY;
         return BROKEN;
       }
       if (this.#state === DONE) {
@@ -166,11 +171,11 @@ export class Body {
       case CHUNK_LF:
         this.#digits = 0;
         return byte === LF ? SIZE : FAILED;
-      case TRAILER_START:
-      case TRAILER_NAME:
-      case TRAILER_VALUE:
-      case TRAILER_LF:
+      case LAST:
+        return byte === CR ? LAST_LF : this.#trailer(byte);
       case LAST_LF:
+        return byte === LF ? DONE : FAILED;
+      case TRAILER:
         return this.#trailer(byte);
       default:
         return this.#extension(byte);
@@ -198,9 +203,7 @@ export class Body {
 
   #sized(): number {
     this.#overhead -= CHUNK_CREDIT;
-    if (this.left > 0) return CHUNK;
-    this.#line = 0;
-    return TRAILER_START;
+    return this.left > 0 ? CHUNK : LAST;
   }
 
   // === cold ===
@@ -251,24 +254,10 @@ export class Body {
     return space ? EXT_AFTER_VALUE : FAILED;
   }
 
-  /** Trailer lines obey the rules of header lines (RFC 9110 §6.5). */
   #trailer(byte: number): number {
-    if (++this.#line > TRAILER_MAX) return FAILED;
-    switch (this.#state) {
-      case TRAILER_START:
-        if (byte === CR) return LAST_LF;
-        if (++this.#lines > TRAILER_LINES_MAX) return FAILED;
-        return (CLASS[byte]! & TCHAR) !== 0 ? TRAILER_NAME : FAILED;
-      case TRAILER_NAME:
-        if (byte === COLON) return TRAILER_VALUE;
-        return (CLASS[byte]! & TCHAR) !== 0 ? TRAILER_NAME : FAILED;
-      case TRAILER_VALUE:
-        if (byte === CR) return TRAILER_LF;
-        return (CLASS[byte]! & VALUE) !== 0 ? TRAILER_VALUE : FAILED;
-      case TRAILER_LF:
-        return byte === LF ? TRAILER_START : FAILED;
-      default:
-        return byte === LF ? DONE : FAILED;
-    }
+    this.#trailers ??= new Trailers(!this.lenient, this.#wanted);
+    const found = this.#trailers.next(byte);
+    if (found === WANT) return TRAILER;
+    return found === ENDED ? DONE : FAILED;
   }
 }

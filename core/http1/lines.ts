@@ -3,7 +3,7 @@
  * what is wrong with it is noted as a flag and judged when all lines are there, so that the order
  * of lines never changes the verdict.
  */
-import { equalsFolded, ascii } from "../bytes.ts";
+import { ascii, equalsFolded } from "../bytes.ts";
 import {
   BAD_CODING_LINE,
   BAD_CONNECTION_LINE,
@@ -22,9 +22,8 @@ import {
   KEEP_ALIVE,
   KNOWN,
   MAX_FORWARDS,
-  NAME_END,
-  NAME_START,
   NOMINATED,
+  TRAILERS,
   UNKNOWN_CODING_LINE,
   UPGRADE,
   VALUE_END,
@@ -36,6 +35,7 @@ import {
 import type { Head } from "../head.ts";
 import { CLASS, DIGIT, PLAIN, TCHAR } from "./classes.ts";
 import { hostEnd } from "./host.ts";
+import { isOws, readTokens } from "./lists.ts";
 import {
   H_AUTH,
   H_CODING,
@@ -51,13 +51,12 @@ import {
   H_VIA,
   H_WS_KEY,
   H_WS_VERSION,
+  H_TE,
   knownName,
 } from "./names.ts";
+import { dropNominated } from "./nominate.ts";
 
 const COMMA = 44;
-const SP = 32;
-const HTAB = 9;
-const NOMINATIONS_MAX = 64;
 const CHUNKED = ascii("chunked");
 const CLOSE_TOKEN = ascii("close");
 const KEEP_ALIVE_TOKEN = ascii("keep-alive");
@@ -66,6 +65,7 @@ const WEBSOCKET_TOKEN = ascii("websocket");
 const H2C_TOKEN = ascii("h2c");
 const H2_TOKEN = ascii("h2");
 const CONTINUE = ascii("100-continue");
+const TRAILERS_TOKEN = ascii("trailers");
 const TIMEOUT = ascii("timeout=");
 const NTLM = ascii("ntlm");
 const NEGOTIATE = ascii("negotiate");
@@ -102,6 +102,8 @@ function readLine(head: Head, known: number, from: number, to: number): void {
       return readAuth(head, from, to);
     case H_MAX_FORWARDS:
       return readMaxForwards(head, from, to);
+    case H_TE:
+      return readTokens(head, from, to, codingOffered);
     case H_KEEP_ALIVE:
       return readTokens(head, from, to, keepAliveParameter);
     case H_WS_KEY:
@@ -211,26 +213,6 @@ function readExpect(head: Head, from: number, to: number): void {
   head.flags |= valid ? EXPECT : EXPECT | BAD_EXPECT_LINE;
 }
 
-/** Calls `read` for each element of a comma list; empty elements are skipped (RFC 9110 §5.6.1). */
-function readTokens(
-  head: Head,
-  from: number,
-  to: number,
-  read: (head: Head, from: number, to: number) => void,
-): void {
-  let at = from;
-  while (at < to) {
-    let end = at;
-    while (end < to && head.bytes[end] !== COMMA) end++;
-    let start = at;
-    let stop = end;
-    while (start < stop && isOws(head.bytes[start]!)) start++;
-    while (stop > start && isOws(head.bytes[stop - 1]!)) stop--;
-    if (stop > start) read(head, start, stop);
-    at = end + 1;
-  }
-}
-
 function connectionOption(head: Head, from: number, to: number): void {
   if (equalsFolded(head.bytes, from, to, CLOSE_TOKEN)) head.flags |= CLOSE;
   else if (equalsFolded(head.bytes, from, to, KEEP_ALIVE_TOKEN)) head.flags |= KEEP_ALIVE;
@@ -249,6 +231,11 @@ function nominate(head: Head, from: number, to: number): void {
   }
 }
 
+/** `TE: trailers`; codings are of no interest, since none but chunked is spoken here. */
+function codingOffered(head: Head, from: number, to: number): void {
+  if (equalsFolded(head.bytes, from, to, TRAILERS_TOKEN)) head.flags |= TRAILERS;
+}
+
 function upgradeToken(head: Head, from: number, to: number): void {
   if (equalsFolded(head.bytes, from, to, WEBSOCKET_TOKEN)) head.flags |= WEBSOCKET;
   else if (equalsFolded(head.bytes, from, to, H2C_TOKEN)) head.flags |= H2C;
@@ -262,34 +249,4 @@ function countHops(head: Head, from: number, to: number): void {
     const apart = name - 1 > start && isOws(seen.bytes[name - 1]!);
     if (apart && equalsFolded(seen.bytes, name, end, PSEUDONYM)) seen.hops++;
   });
-}
-
-/** Marks the lines that `Connection` names, so that no writer copies them (RFC 9110 §7.6.1). */
-function dropNominated(head: Head): void {
-  let options = 0;
-  for (let line = 0; line < head.count * FIELD; line += FIELD) {
-    if (head.fields[line + KNOWN] !== H_CONNECTION) continue;
-    const from = head.fields[line + VALUE_START]!;
-    readTokens(head, from, head.fields[line + VALUE_END]!, (seen, start, end) => {
-      if (++options <= NOMINATIONS_MAX) dropNamed(seen, start, end);
-      else seen.flags |= BAD_CONNECTION_LINE;
-    });
-  }
-}
-
-function dropNamed(head: Head, from: number, to: number): void {
-  const name = head.bytes.subarray(from, to).toString("latin1").toLowerCase();
-  const wanted = ascii(name);
-  for (let line = 0; line < head.count * FIELD; line += FIELD) {
-    // The lines that nominate are still being read; no writer copies them anyway.
-    if (head.fields[line + KNOWN] === H_CONNECTION) continue;
-    const start = head.fields[line + NAME_START]!;
-    if (equalsFolded(head.bytes, start, head.fields[line + NAME_END]!, wanted)) {
-      head.fields[line + KNOWN] = H_DROPPED;
-    }
-  }
-}
-
-function isOws(byte: number): boolean {
-  return byte === SP || byte === HTAB;
 }

@@ -24,6 +24,7 @@ export const H_ODD = 14;
 export const H_AUTH = 15;
 export const H_MAX_FORWARDS = 16;
 export const H_KEEP_ALIVE = 17;
+export const H_TE = 18;
 
 const NAMES: readonly (readonly [string, number])[] = [
   ["host", H_HOST],
@@ -32,7 +33,7 @@ const NAMES: readonly (readonly [string, number])[] = [
   ["transfer-encoding", H_CODING],
   ["upgrade", H_UPGRADE],
   ["expect", H_EXPECT],
-  ["te", H_HOP],
+  ["te", H_TE],
   ["trailer", H_HOP],
   ["keep-alive", H_KEEP_ALIVE],
   ["proxy-connection", H_HOP],
@@ -103,11 +104,16 @@ function sameName(bytes: Uint8Array, from: number, name: Uint8Array): boolean {
  * other bytes to `-` or `_` (CGI, WSGI), be a field that frames the message.
  */
 export function aliasesFraming(bytes: Uint8Array, from: number, to: number): boolean {
+  return FRAMING.includes(foldedName(bytes, from, to));
+}
+
+/** A name in lower case, with `-` for every byte that is no letter and no digit. */
+export function foldedName(bytes: Uint8Array, from: number, to: number): string {
   let folded = "";
   for (let i = from; i < to; i++) {
     const char = String.fromCharCode(fold(bytes[i]!));
     const plain = (char >= "a" && char <= "z") || (char >= "0" && char <= "9");
     folded += plain ? char : "-";
   }
-  return FRAMING.includes(folded);
+  return folded;
 }

@@ -11,7 +11,16 @@ import {
   OK,
   TARGET_TOO_LONG,
 } from "../fault.ts";
-import { ABSOLUTE, ASTERISK, CLOSE, HAS_HOST, HAS_LENGTH, KEEP_ALIVE, PATH_ODD } from "../head.ts";
+import {
+  ABSOLUTE,
+  ASTERISK,
+  CLOSE,
+  HAS_HOST,
+  HAS_LENGTH,
+  KEEP_ALIVE,
+  PATH_ODD,
+  TRAILERS,
+} from "../head.ts";
 import type { Head } from "../head.ts";
 import { CLASS, PATH, TARGET, TCHAR } from "./classes.ts";
 import { REQUEST_LIMITS, judge, parseFields } from "./fields.ts";
@@ -36,7 +45,7 @@ const LINE_LIMITS: Limits = {
 };
 
 /** Flags that need no more than a Host line to be a plain, valid request. */
-const ORDINARY = HAS_HOST | CLOSE | KEEP_ALIVE | PATH_ODD | HAS_LENGTH;
+const ORDINARY = HAS_HOST | CLOSE | KEEP_ALIVE | PATH_ODD | HAS_LENGTH | TRAILERS;
 
 // === hot ===
 

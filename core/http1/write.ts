@@ -73,8 +73,11 @@ export const SAY_UPGRADE = 3;
 
 // === hot ===
 
-/** Writes a request head for a backend. `forwarded` is the client's part (forwarded.ts). */
-export function writeRequest(slab: Slab, head: Head, forwarded: Uint8Array): void {
+/**
+ * Writes a request head for a backend. `forwarded` is the client's part (forwarded.ts); `hosted`:
+ * it names the forwarded host already.
+ */
+export function writeRequest(slab: Slab, head: Head, forwarded: Uint8Array, hosted: boolean): void {
   const out = slab.bytes;
   let at = slab.end;
   at += head.bytes.copy(out, at, head.methodStart, head.methodEnd);
@@ -93,14 +96,15 @@ export function writeRequest(slab: Slab, head: Head, forwarded: Uint8Array): voi
   if (head.maxForwards >= 0) writeNumber(slab, MAX_FORWARDS, head.maxForwards);
   slab.add(forwarded);
   slab.add(head.minor === 1 ? VIA_11 : VIA_10);
-  if (head.authorityEnd > head.authorityStart) {
+  if (head.authorityEnd === head.authorityStart) slab.add(NO_HOST);
+  else if (!hosted) {
     slab.add(FORWARDED_HOST);
     at = slab.end;
     at += head.bytes.copy(out, at, head.authorityStart, head.authorityEnd);
     out[at] = CR;
     out[at + 1] = LF;
     slab.end = at + 2;
-  } else slab.add(NO_HOST);
+  }
   endHead(slab);
 }
 
@@ -167,6 +171,15 @@ export function writeChunk(slab: Slab, bytes: Buffer, from: number, to: number):
 
 /** Ends a chunked body, without trailers. */
 export const LAST_CHUNK = ascii("0\r\n\r\n");
+
+const LAST_SIZE = ascii("0\r\n");
+
+/** Ends a chunked body with whole trailer lines; the caller made sure that they fit. */
+export function writeLastChunk(slab: Slab, trailers: Uint8Array): void {
+  slab.add(LAST_SIZE);
+  slab.add(trailers);
+  endHead(slab);
+}
 
 function keeps(ids: readonly number[]): Uint8Array {
   const kept = new Uint8Array(32);

@@ -58,7 +58,7 @@ for (const chunks of [false, true]) {
         const read = Buffer.concat([Buffer.alloc(i % 50, "!"), piece(size, i)]);
         assert.ok(out.body(read, i % 50, read.length));
       }
-      out.end();
+      out.end(null);
       assert.ok(out.flush());
       const text = sizes.map((size, i) => piece(size, i).toString("latin1")).join("");
       const body = chunks ? decoded(kernel.taken.slice(8)) : kernel.taken.slice(8);
@@ -112,7 +112,7 @@ test("a request that never left goes over to another connection whole", () => {
   second.adopt(first);
   assert.is(first.waiting, 0);
   second.body(Buffer.from("de"), 0, 2);
-  second.end();
+  second.end(null);
   second.flush();
   second.sink = kernel;
   assert.ok(second.drain());

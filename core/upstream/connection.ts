@@ -19,7 +19,9 @@ import {
   RESPONSE_TIMEOUT,
 } from "../fault.ts";
 import { HAS_CODING, HAS_LENGTH, Head } from "../head.ts";
-import { BROKEN, BY_CLOSE, Body, DATA, ENDED } from "../http1/body.ts";
+import { BY_CHUNKS, BY_CLOSE, Body } from "../http1/body.ts";
+import { BROKEN, DATA, ENDED } from "../http1/found.ts";
+import { nominated } from "../http1/nominate.ts";
 import { isKept, parseResponse, responseKind } from "../http1/response.ts";
 import { isSwitch } from "../http1/websocket.ts";
 import { Partial } from "../http1/partial.ts";
@@ -105,7 +107,8 @@ export class UpstreamConnection implements Upstream, Timed {
   sendHead(head: Head): void {
     this.#out.chunks = head.chunked;
     this.#out.begin();
-    writeRequest(SLAB, head, this.#exchange!.down.forwarded);
+    const { forwarded, forwardedHost } = this.#exchange!.down;
+    writeRequest(SLAB, head, forwarded, forwardedHost);
   }
 
   sendBody(bytes: Buffer, from: number, to: number): boolean {
@@ -116,7 +119,7 @@ export class UpstreamConnection implements Upstream, Timed {
   sendEnd(): void {
     if (this.#tunnel) return this.#close();
     this.#moved();
-    this.#out.end();
+    this.#out.end(null);
   }
 
   /**
@@ -180,6 +183,7 @@ export class UpstreamConnection implements Upstream, Timed {
     this.#answering = true;
     this.#keep = kind !== BY_CLOSE && isKept(head) && !exchange.switches && !exchange.bound;
     this.#body.start(kind, head.length, true);
+    if (exchange.trailers && kind === BY_CHUNKS) this.#body.keepTrailers(nominated(head));
     // Two framings at once: nobody knows what this backend meant (RFC 9112 §6.3).
     if ((head.flags & BOTH_FRAMINGS) === BOTH_FRAMINGS) exchange.last = true;
     exchange.responseHead(head, kind);
@@ -204,6 +208,7 @@ export class UpstreamConnection implements Upstream, Timed {
 
   /** The response is complete: back to the pool first, so that the next request may use it. */
   #done(exchange: Exchange, clean: boolean): void {
+    const trailers = this.#body.trailers();
     const reusable = this.#keep && clean && exchange.requestDone && this.#out.waiting === 0;
     this.#exchange = null;
     exchange.up = null;
@@ -213,7 +218,7 @@ export class UpstreamConnection implements Upstream, Timed {
       this.reused = true;
       this.deadline = this.#timers.after(UPSTREAM_IDLE_MS);
     } else this.#kill(false);
-    exchange.responseEnd();
+    exchange.responseEnd(trailers);
   }
 
   hold(): void {

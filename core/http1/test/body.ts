@@ -1,17 +1,8 @@
 /** Bodies: every framing, whole and cut in every way. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  BROKEN,
-  BY_CHUNKS,
-  BY_CLOSE,
-  BY_LENGTH,
-  Body,
-  DATA,
-  ENDED,
-  NO_BODY,
-  WANT,
-} from "../body.ts";
+import { BY_CHUNKS, BY_CLOSE, BY_LENGTH, Body, NO_BODY } from "../body.ts";
+import { BROKEN, DATA, ENDED, WANT } from "../found.ts";
 import { CHUNKED_CASES, type Decoded } from "./body.cases.ts";
 import { cutsOf, seeded, seedOfRun } from "./cuts.cases.ts";
 

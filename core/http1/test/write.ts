@@ -36,7 +36,8 @@ const requestOf = (bytes: string): Head | null => {
   return parsed === OK && (head.flags & ASTERISK) === 0 && canonicalPath(head) ? head : null;
 };
 
-const rewrite = (head: Head): Buffer => written((slab) => writeRequest(slab, head, FORWARDED));
+const rewrite = (head: Head): Buffer =>
+  written((slab) => writeRequest(slab, head, FORWARDED, false));
 
 test("every request that is accepted reads back with the same meaning", () => {
   let count = 0;

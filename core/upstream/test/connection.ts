@@ -58,6 +58,7 @@ class FakeSocket {
 function fakeDown(told: string[], takes: () => boolean): Downstream {
   return {
     forwarded: Buffer.from("X-Forwarded-For: 192.0.2.1\r\n"),
+    forwardedHost: false,
     sendHead: (head) => told.push(`head ${head.status}`),
     sendInterim: (head) => told.push(`interim ${head.status}`),
     sendContinue: () => told.push("continue"),

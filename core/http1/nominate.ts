@@ -1,0 +1,61 @@
+/** The fields that `Connection` names: they belong to one hop (RFC 9110 §7.6.1). */
+import { ascii, equalsFolded } from "../bytes.ts";
+import {
+  BAD_CONNECTION_LINE,
+  FIELD,
+  KNOWN,
+  NAME_END,
+  NAME_START,
+  NOMINATED,
+  VALUE_END,
+  VALUE_START,
+} from "../head.ts";
+import type { Head } from "../head.ts";
+import { readTokens } from "./lists.ts";
+import { H_CONNECTION, H_DROPPED, H_MANAGED, foldedName } from "./names.ts";
+
+const NOMINATIONS_MAX = 64;
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+/** Marks the lines that `Connection` names, so that no writer copies them (RFC 9110 §7.6.1). */
+export function dropNominated(head: Head): void {
+  let options = 0;
+  for (let line = 0; line < head.count * FIELD; line += FIELD) {
+    if (head.fields[line + KNOWN] !== H_CONNECTION) continue;
+    const from = head.fields[line + VALUE_START]!;
+    readTokens(head, from, head.fields[line + VALUE_END]!, (seen, start, end) => {
+      if (++options <= NOMINATIONS_MAX) dropNamed(seen, start, end);
+      else seen.flags |= BAD_CONNECTION_LINE;
+    });
+  }
+}
+
+function dropNamed(head: Head, from: number, to: number): void {
+  const name = head.bytes.subarray(from, to).toString("latin1").toLowerCase();
+  const wanted = ascii(name);
+  for (let line = 0; line < head.count * FIELD; line += FIELD) {
+    const known = head.fields[line + KNOWN];
+    // The lines that nominate are still being read, and no writer copies them. What a client sent
+    // under our names is not copied either; a trusted proxy is believed, whatever it passed on.
+    if (known === H_CONNECTION || (known === H_MANAGED && head.status === 0)) continue;
+    const start = head.fields[line + NAME_START]!;
+    if (equalsFolded(head.bytes, start, head.fields[line + NAME_END]!, wanted)) {
+      head.fields[line + KNOWN] = H_DROPPED;
+    }
+  }
+}
+
+/** The names that `Connection` nominates, folded, for the trailers that come behind the body. */
+export function nominated(head: Head): ReadonlySet<string> {
+  if ((head.flags & NOMINATED) === 0) return NO_NAMES;
+  const names = new Set<string>();
+  for (let line = 0; line < head.count * FIELD; line += FIELD) {
+    if (head.fields[line + KNOWN] !== H_CONNECTION) continue;
+    const from = head.fields[line + VALUE_START]!;
+    readTokens(head, from, head.fields[line + VALUE_END]!, (seen, start, end) => {
+      names.add(foldedName(seen.bytes, start, end));
+    });
+  }
+  return names;
+}
