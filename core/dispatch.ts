@@ -13,7 +13,7 @@ import { match } from "./route/table.ts";
 import type { Reply, Table } from "./route/table.ts";
 import { UpstreamConnection } from "./upstream/connection.ts";
 import type { Endpoint } from "./upstream/endpoint.ts";
-import type { Endpoints } from "./upstream/endpoints.ts";
+import type { Backend, Endpoints } from "./upstream/endpoints.ts";
 import { pickEndpoint } from "./upstream/picker.ts";
 import type { UpstreamSite } from "./upstream/site.ts";
 
@@ -44,11 +44,15 @@ export class Dispatch implements Router {
     const backend = this.#endpoints.at(index);
     if (backend === null) return exchange.fail(NO_ENDPOINT);
     exchange.backend = backend;
-    const endpoint = pickEndpoint(backend, null);
+    const endpoint = this.#pick(backend, null);
     if (endpoint === null) return exchange.fail(NO_ENDPOINT);
     const connection = endpoint.take() ?? this.#open(endpoint);
     this.#bind(exchange, connection);
     connection.sendHead(head);
+  }
+
+  #pick(backend: Backend, not: Endpoint | null): Endpoint | null {
+    return pickEndpoint(backend, not, this.#site.random, this.#site.timers.now);
   }
 
   #bind(exchange: Exchange, connection: UpstreamConnection): void {
@@ -75,7 +79,7 @@ export class Dispatch implements Router {
 
   /** Nothing was sent: what waits in the outbox goes to another endpoint, body and all. */
   #retryUnsent(exchange: Exchange, failed: UpstreamConnection): boolean {
-    const endpoint = pickEndpoint(exchange.backend!, failed.endpoint);
+    const endpoint = this.#pick(exchange.backend!, failed.endpoint);
     if (endpoint === null || endpoint === failed.endpoint) return false;
     const connection = this.#open(endpoint);
     connection.adopt(failed);
@@ -90,7 +94,7 @@ export class Dispatch implements Router {
   #retryReused(exchange: Exchange, failed: UpstreamConnection): boolean {
     const replayable = exchange.idempotent && exchange.requestDone && exchange.sent === 0;
     if (!failed.reused || !replayable) return false;
-    const endpoint = pickEndpoint(exchange.backend!, failed.endpoint);
+    const endpoint = this.#pick(exchange.backend!, failed.endpoint);
     if (endpoint === null) return false;
     const head = RETRIED_HEAD;
     head.reset(exchange.replay, exchange.replayStart);

@@ -45,8 +45,11 @@ export const LIMITS = {
   discardBytes: bytes("discard", 65_536, "of an unwanted request body, read to keep a connection"),
   // --- upstream ---
   upstreamIdleMs: time("upstream-idle", 55_000, "an idle connection to a backend is kept"),
-  upstreamIdle: count("upstream-idle-connections", 64, "idle connections to one endpoint"),
-  upstreamConnections: count("upstream-connections", 1_024, "connections to one endpoint"),
+  upstreamIdle: count("upstream-idle-connections", 256, "idle connections to one endpoint"),
+  upstreamConnections: {
+    ...count("upstream-connections", 1_024, "connections to one endpoint"),
+    min: 1,
+  },
   pending: count("pending", 1_024, "requests that wait for a connection to one endpoint"),
   pendingMs: time("pending-time", 5_000, "a request waits for a connection"),
   tunnelIdleMs: time("tunnel-idle", HOUR_MS, "without a byte through a tunnel"),
@@ -56,8 +59,13 @@ export const LIMITS = {
   },
   replayBytes: bytes("replay", 65_536, "of a request body, kept to send it again"),
   ejectAfter: count("eject-after", 3, "failures in a row until an endpoint is ejected; 0 is never"),
-  ejectMs: time("eject", 10_000, "an endpoint is first ejected for; doubles each time"),
-  ejectMaxMs: time("eject-max", 300_000, "an endpoint is ejected for at most"),
+  ejectWindowMs: time("eject-window", 10_000, "in which these failures must be; also for a probe"),
+  ejectMs: time("eject", 500, "an endpoint is ejected for; doubles while it fails requests"),
+  ejectMaxMs: time("eject-max", 60_000, "an endpoint is ejected for at most"),
+  slowStartMs: {
+    ...time("slow-start", 10_000, "a new endpoint is given less than its share; 0 is off"),
+    min: 0,
+  },
 } as const satisfies Readonly<Record<string, Row>>;
 
 /** All limits of a worker, in the unit of their rows. */
@@ -93,6 +101,12 @@ export const DRAIN_IDLE_MS = 1_000;
 export const TURN_MAX = 8;
 /** Interim responses before the final one. */
 export const INTERIM_MAX = 32;
+/** So many races of a reused connection with its backend's idle close, in this time … */
+export const RACES_MAX = 3;
+export const RACE_WINDOW_MS = 60_000;
+/** … halve how long idle connections are kept, to this at least; time without one lengthens it. */
+export const IDLE_FLOOR_MS = 1_000;
+export const IDLE_RECOVER_MS = 1_800_000;
 /** Connections tried for one request: the first, and others that may be unreachable too. */
 export const ATTEMPTS_MAX = 3;
 

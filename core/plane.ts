@@ -13,7 +13,7 @@ import { shareCursors } from "./route/split.ts";
 import { compileTable, patchTable } from "./route/table.ts";
 import { Timers } from "./timers.ts";
 import { connect } from "./upstream/connect.ts";
-import { Endpoints } from "./upstream/endpoints.ts";
+import { assertBackend, Endpoints } from "./upstream/endpoints.ts";
 
 export type PlaneConfig = Readonly<{
   /** Where to listen; literal addresses. */
@@ -32,7 +32,7 @@ const DRAIN_LOOK_MS = 20;
 export class Plane {
   readonly #config: PlaneConfig;
   readonly #timers = new Timers();
-  readonly #endpoints = new Endpoints();
+  readonly #endpoints: Endpoints;
   readonly #dispatch: Dispatch;
   readonly #site: Site;
   #listeners: Listener[] = [];
@@ -41,12 +41,14 @@ export class Plane {
   constructor(config: PlaneConfig) {
     this.#config = config;
     if (config.cursors !== null) shareCursors(config.cursors);
-    const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf);
     const seed = crypto.getRandomValues(new Int32Array(1))[0]!;
     const random = new Random(seed);
     const timers = this.#timers;
     const { limits } = config;
-    this.#dispatch = new Dispatch(table, this.#endpoints, { timers, limits, random, connect });
+    const upstream = { timers, limits, random, connect };
+    this.#endpoints = new Endpoints(upstream);
+    const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf);
+    this.#dispatch = new Dispatch(table, this.#endpoints, upstream);
     this.#site = openSite({ router: this.#dispatch, timers, limits, random });
     this.#timers.start();
   }
@@ -79,11 +81,13 @@ export class Plane {
    */
   apply(delta: Delta): void {
     assert(delta.base === this.#version, `delta for ${delta.base}, this is ${this.#version}`);
+    delta.backends.forEach(assertBackend);
     // Always: the table's version goes along, or the next change of hosts would not fit it.
     const next = patchTable(this.#dispatch.table, delta, this.#endpoints.indexOf);
     for (const backend of delta.backends) this.#endpoints.put(backend);
     this.#dispatch.table = next;
     for (const id of delta.backendsGone) this.#endpoints.remove(id);
+    this.#endpoints.settle(next);
     this.#version = delta.version;
   }
 

@@ -49,7 +49,7 @@ export class Timers {
 
   /** The tick at which `ms` from now have passed for certain. */
   after(ms: number): number {
-    return this.now + 1 + Math.ceil(ms / TICK_MS);
+    return this.now + ticksOf(ms);
   }
 
   /** Files an item; it is looked at within LOOK_TICKS from now on. */
@@ -91,6 +91,11 @@ export class Timers {
     if (first !== null) first.prev = item;
     this.#slots[slot] = item;
   }
+}
+
+/** The ticks in which `ms` have passed for certain, whenever in a tick they begin. */
+export function ticksOf(ms: number): number {
+  return 1 + Math.ceil(ms / TICK_MS);
 }
 
 function expire(item: Timed): void {

@@ -158,6 +158,18 @@ function compileRoute(route: Route, indexOf: IndexOf, before: Splits): CompiledR
   return new CompiledRoute(route, split, NONE);
 }
 
+/** A mark for each backend, by its number below `count`: 1 where a route leads to it. */
+export function namedBackends(table: Table, count: number): Uint8Array {
+  const named = new Uint8Array(count);
+  for (const host of table.tables) {
+    for (const { backend, split } of host?.routes ?? []) {
+      if (backend !== NONE) named[backend] = 1;
+      for (const share of split?.backends ?? []) named[share] = 1;
+    }
+  }
+  return named;
+}
+
 /** The splits of some hosts, by route id. */
 function splitsOf(table: Table, names: readonly string[]): Splits {
   const splits = new Map<string, Split>();

@@ -72,7 +72,7 @@ const upstreamSite = {
   random: new Random(1),
   connect: () => {},
 };
-const endpoints = new Endpoints();
+const endpoints = new Endpoints(upstreamSite);
 for (const backend of model.backends) endpoints.put(backend);
 const table = compileTable(model, endpoints.indexOf);
 const router = new Dispatch(table, endpoints, upstreamSite);

@@ -1,11 +1,15 @@
 /**
- * A live endpoint: one address with the connections that idle to it. It belongs to the address, not
- * to a backend or a table, so it survives every swap while somebody uses it.
+ * A live endpoint: one address with its health, the connections that idle to it, and who waits for
+ * one. It belongs to the address, not to a backend or a table, so it survives every swap while
+ * somebody uses it.
  */
+import { contain } from "../contain.ts";
+import { IDLE_FLOOR_MS, IDLE_RECOVER_MS, RACE_WINDOW_MS, RACES_MAX } from "../limits.ts";
+import { ticksOf } from "../timers.ts";
 import type { UpstreamConnection } from "./connection.ts";
-
-/** Idle connections kept for one endpoint by one worker. */
-const IDLE_MAX = 256;
+import { Health } from "./health.ts";
+import { Queue, type Waiter } from "./queue.ts";
+import type { UpstreamSite } from "./site.ts";
 
 /** Endpoints with connections that settle, and whether the end of this turn is awaited. */
 const unsettled: Endpoint[] = [];
@@ -16,24 +20,49 @@ export class Endpoint {
   readonly key: string;
   readonly address: string;
   readonly port: number;
+  readonly health: Health;
   /** How many backends list this endpoint. */
   users = 0;
+  /** Exchanges in flight; who binds one counts it, until it leaves this endpoint. */
+  active = 0;
+  /** How long an idle connection is kept, milliseconds; learned from races. */
+  idleMs: number;
+  readonly #site: UpstreamSite;
   /** LIFO: the connection used last is the least likely to be closed by the other side. */
   readonly #idle: UpstreamConnection[] = [];
   /** Given in this turn of the event loop, and in the turn before. */
   #given: UpstreamConnection[] = [];
   #settling: UpstreamConnection[] = [];
+  #unsettled = false;
+  /** Connections that exist: dialling, busy and idle. */
+  #connections = 0;
+  readonly #queue = new Queue();
+  #serving = false;
+  /** Races, the tick of the first, and the tick at which `idleMs` may grow again. */
+  #races = 0;
+  #raced = 0;
+  #forgiven = Number.POSITIVE_INFINITY;
 
-  constructor(key: string, address: string, port: number) {
+  constructor(key: string, model: Readonly<{ address: string; port: number }>, site: UpstreamSite) {
     this.key = key;
-    this.address = address;
-    this.port = port;
+    this.address = model.address;
+    this.port = model.port;
+    this.health = new Health(site);
+    this.idleMs = site.limits.upstreamIdleMs;
+    this.#site = site;
   }
 
   /** How many connections idle. */
   get idle(): number {
     return this.#idle.length + this.#given.length + this.#settling.length;
   }
+
+  /** How many wait for a connection. */
+  get pending(): number {
+    return this.#queue.length;
+  }
+
+  // === hot ===
 
   /** The connection used last, or null. It is the caller's from here on. */
   take(): UpstreamConnection | null {
@@ -46,12 +75,14 @@ export class Endpoint {
    * say) are read by then and close it, so that they never answer somebody else.
    */
   give(connection: UpstreamConnection): boolean {
-    if (this.users === 0 || this.idle >= IDLE_MAX) return false;
-    if (this.#given.length === 0 && this.#settling.length === 0) unsettled.push(this);
+    if (this.users === 0 || this.idle >= this.#site.limits.upstreamIdle) return false;
+    const { now } = this.#site.timers;
+    if (now >= this.#forgiven) this.#forgive(now);
     this.#given.push(connection);
-    if (!awaited) {
-      awaited = true;
-      setImmediate(endTurn);
+    if (!this.#unsettled) {
+      this.#unsettled = true;
+      unsettled.push(this);
+      awaitTurn();
     }
     return true;
   }
@@ -63,7 +94,74 @@ export class Endpoint {
     settled.length = 0;
     this.#settling = this.#given;
     this.#given = settled;
-    return this.#settling.length > 0;
+    if (this.#queue.length > 0) this.#serve();
+    this.#unsettled = this.#given.length + this.#settling.length > 0;
+    return this.#unsettled;
+  }
+
+  /** Whether one more connection may be opened. */
+  mayOpen(): boolean {
+    return this.#connections < this.#site.limits.upstreamConnections;
+  }
+
+  // === cold ===
+
+  /** One more connection exists, or will when its dial succeeds. */
+  dialled(): void {
+    this.#connections++;
+  }
+
+  /** A connection is closed for good, or its dial failed: the next one in the queue may dial. */
+  gone(): void {
+    this.#connections--;
+    if (this.#queue.length > 0) this.#serve();
+  }
+
+  /** Lets somebody wait for a connection; false when too many do. */
+  enqueue(waiter: Waiter): boolean {
+    if (this.#queue.length >= this.#site.limits.pending) return false;
+    this.#queue.push(waiter);
+    return true;
+  }
+
+  /** It waits no more. */
+  withdraw(waiter: Waiter): void {
+    this.#queue.remove(waiter);
+  }
+
+  /** Gives out what is free, first come, first served. A turn that fails at once frees another. */
+  #serve(): void {
+    if (this.#serving) return;
+    this.#serving = true;
+    while (this.#queue.length > 0 && (this.#idle.length > 0 || this.mayOpen())) {
+      const waiter = this.#queue.shift()!;
+      const connection = this.take();
+      contain(waiter, () => waiter.serve(connection));
+    }
+    this.#serving = false;
+  }
+
+  /**
+   * A reused connection died before a byte of its response: the backend closed it for being idle
+   * as we wrote. When that repeats, idle connections are kept half as long.
+   */
+  raced(now: number): void {
+    if (this.#races === 0 || now - this.#raced > ticksOf(RACE_WINDOW_MS)) {
+      this.#races = 0;
+      this.#raced = now;
+    }
+    if (++this.#races < RACES_MAX) return;
+    this.#races = 0;
+    this.idleMs = Math.max(Math.min(IDLE_FLOOR_MS, this.idleMs), Math.floor(this.idleMs / 2));
+    this.#forgiven = now + ticksOf(IDLE_RECOVER_MS);
+  }
+
+  /** A long time without races: the backend may have been told to keep connections for longer. */
+  #forgive(now: number): void {
+    const most = this.#site.limits.upstreamIdleMs;
+    this.idleMs = Math.min(most, this.idleMs * 2);
+    const whole = this.idleMs === most;
+    this.#forgiven = whole ? Number.POSITIVE_INFINITY : now + ticksOf(IDLE_RECOVER_MS);
   }
 
   /** Forgets an idle connection that went away. */
@@ -82,16 +180,21 @@ export class Endpoint {
   }
 }
 
+function awaitTurn(): void {
+  if (awaited) return;
+  awaited = true;
+  setImmediate(endTurn);
+}
+
 function endTurn(): void {
   awaited = false;
+  // What is given from here on belongs to the next turn.
+  const count = unsettled.length;
   let kept = 0;
   for (let i = 0; i < unsettled.length; i++) {
     const endpoint = unsettled[i]!;
-    if (endpoint.settle()) unsettled[kept++] = endpoint;
+    if (i >= count || endpoint.settle()) unsettled[kept++] = endpoint;
   }
   unsettled.length = kept;
-  if (kept > 0) {
-    awaited = true;
-    setImmediate(endTurn);
-  }
+  if (kept > 0) awaitTurn();
 }

@@ -3,16 +3,30 @@
  * stays the same as long as the backend exists; endpoints are counted by the backends that list
  * them and let go when nobody does.
  */
+import { isIP } from "node:net";
+
+import { assert } from "../assert.ts";
 import { NONE } from "../model.ts";
 import type * as model from "../model.ts";
+import { namedBackends, type Table } from "../route/table.ts";
 import { Endpoint } from "./endpoint.ts";
+import { PICKERS } from "./picker.ts";
+import type { UpstreamSite } from "./site.ts";
+
+const PORT_MAX = 65_535;
+
+/** Numbers without a backend that are left alone until a table has to be searched for them. */
+const VACANT_MAX = 64;
 
 /** A backend as the worker sees it; the arrays are replaced, never edited. */
 export class Backend {
   readonly id: string;
   endpoints: readonly Endpoint[] = [];
+  pick = PICKERS.leastRequest;
   /** Where round robin goes on. */
   turn = 0;
+  /** It is in the model; else only a number that a table names, or has named. */
+  present = false;
 
   constructor(id: string) {
     this.id = id;
@@ -20,10 +34,18 @@ export class Backend {
 }
 
 export class Endpoints {
+  readonly #site: UpstreamSite;
   readonly #numbers = new Map<string, number>();
   readonly #backends: (Backend | null)[] = [];
   readonly #free: number[] = [];
   readonly #endpoints = new Map<string, Endpoint>();
+  /** Numbers whose backend is not present, and how many may be before they are looked through. */
+  #vacant = 0;
+  #vacantMax = VACANT_MAX;
+
+  constructor(site: UpstreamSite) {
+    this.#site = site;
+  }
 
   /** The number of a backend, made on first sight: a route may name it before it arrives. */
   readonly indexOf = (id: string): number => {
@@ -32,6 +54,7 @@ export class Endpoints {
     const index = this.#free.pop() ?? this.#backends.length;
     this.#numbers.set(id, index);
     this.#backends[index] = new Backend(id);
+    this.#vacant++;
     return index;
   };
 
@@ -40,24 +63,45 @@ export class Endpoints {
     return index === NONE ? null : (this.#backends[index] ?? null);
   }
 
-  /** Gives a backend its endpoints; unchanged addresses keep their connections. */
+  /** Gives a backend its endpoints; unchanged addresses keep their connections and their health. */
   put(backend: model.Backend): void {
+    assertBackend(backend);
     const live = this.at(this.indexOf(backend.id))!;
     const before = live.endpoints;
     live.endpoints = backend.endpoints.map((endpoint) => this.#acquire(endpoint));
     for (const endpoint of before) this.#release(endpoint);
+    live.pick = PICKERS[backend.balance];
+    // Workers and replicas begin at different places, or the first endpoint would get most.
+    if (before.length === 0) live.turn = this.#site.random.below(live.endpoints.length || 1);
+    if (!live.present) this.#vacant--;
+    live.present = true;
   }
 
-  /** Forgets a backend. Call it after the table that named it was replaced. */
+  /** Forgets a backend. Its number stays its own as long as the table may name it: see `settle`. */
   remove(id: string): void {
-    const index = this.#numbers.get(id);
-    if (index === undefined) return;
-    const live = this.#backends[index]!;
+    const live = this.at(this.#numbers.get(id) ?? NONE);
+    if (live === null || !live.present) return;
     for (const endpoint of live.endpoints) this.#release(endpoint);
     live.endpoints = [];
-    this.#numbers.delete(id);
-    this.#backends[index] = null;
-    this.#free.push(index);
+    live.present = false;
+    this.#vacant++;
+  }
+
+  /**
+   * Lets numbers go whose backend is not present and that `table`, the live one, does not name.
+   * Looks only when they have doubled since it last did: at most half of all are kept for nothing.
+   */
+  settle(table: Table): void {
+    if (this.#vacant <= this.#vacantMax) return;
+    const named = namedBackends(table, this.#backends.length);
+    for (const [id, index] of this.#numbers) {
+      if (named[index] === 1 || this.#backends[index]!.present) continue;
+      this.#numbers.delete(id);
+      this.#backends[index] = null;
+      this.#free.push(index);
+      this.#vacant--;
+    }
+    this.#vacantMax = Math.max(VACANT_MAX, this.#vacant * 2);
   }
 
   /** Closes every idle connection; used when the worker stops. */
@@ -74,7 +118,7 @@ export class Endpoints {
 
   #acquire(endpoint: model.Endpoint): Endpoint {
     const key = keyOf(endpoint);
-    const live = this.#endpoints.get(key) ?? new Endpoint(key, endpoint.address, endpoint.port);
+    const live = this.#endpoints.get(key) ?? new Endpoint(key, endpoint, this.#site);
     this.#endpoints.set(key, live);
     live.users++;
     return live;
@@ -90,4 +134,14 @@ export class Endpoints {
 /** An address alone is not an identity: a new pod may get the address of a dead one. */
 function keyOf(endpoint: model.Endpoint): string {
   return `${endpoint.address} ${endpoint.port} ${endpoint.uid}`;
+}
+
+/** Throws for a backend that nothing can connect to: a bug of who made the model. */
+export function assertBackend({ id, endpoints, balance }: model.Backend): void {
+  assert(Object.hasOwn(PICKERS, balance), `backend ${id} has no balance ${balance}`);
+  for (const { address, port } of endpoints) {
+    assert(isIP(address) !== 0, `backend ${id}: ${address} is not an IP address`);
+    const valid = Number.isInteger(port) && port > 0 && port <= PORT_MAX;
+    assert(valid, `backend ${id}: ${port} is no port`);
+  }
 }

@@ -93,15 +93,11 @@ function setup(request: string, takes = (): boolean => true): Setup {
   const told: string[] = [];
   const router: Router = { route: () => {}, retry: () => false };
   const timers = new Timers();
-  const endpoint = new Endpoint("key", "192.0.2.2", 80);
+  const site = { timers, limits: DEFAULT_LIMITS, random: new Random(1), connect: () => {} };
+  const endpoint = new Endpoint("key", { address: "192.0.2.2", port: 80 }, site);
   endpoint.users = 1;
   const exchange = new Exchange(fakeDown(told, takes), router);
-  const connection = new UpstreamConnection(endpoint, {
-    timers,
-    limits: DEFAULT_LIMITS,
-    random: new Random(1),
-    connect: () => {},
-  });
+  const connection = new UpstreamConnection(endpoint, site);
   const socket = new FakeSocket();
   begin(exchange, connection, request);
   return {
