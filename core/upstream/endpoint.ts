@@ -57,6 +57,11 @@ export class Endpoint {
     return this.#idle.length + this.#given.length + this.#settling.length;
   }
 
+  /** How many connections exist: dialling, busy and idle. */
+  get connections(): number {
+    return this.#connections;
+  }
+
   /** How many wait for a connection. */
   get pending(): number {
     return this.#queue.length;

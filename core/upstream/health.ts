@@ -86,22 +86,27 @@ export class Health {
   }
 
   #probe(now: number): void {
-    // The one before had no outcome in all this time: its client has gone, or it waits for an
-    // answer still. That is no good news.
-    if (this.#probed !== 0) this.#level++;
+    // The one before had no outcome in all this time: its client left, or still waits. So the next
+    // one gets at least as much, and more each time.
+    const waited = this.#probed === 0 ? 0 : this.#wait();
     this.#probed = now;
-    this.#until = now + ticksOf(this.#site.limits.ejectWindowMs);
+    this.#until = now + ticksOf(Math.max(waited, this.#site.limits.ejectWindowMs));
   }
 
-  /** Leaves it alone for a while, give or take a tenth, so that workers do not probe together. */
   #eject(now: number, free: boolean): void {
-    const { ejectMs, ejectMaxMs } = this.#site.limits;
-    const wanted = free ? ejectMs : ejectMs * 2 ** this.#level;
-    const ms = Math.min(wanted, ejectMaxMs);
-    if (!free && wanted < ejectMaxMs) this.#level++;
+    const ms = free ? this.#site.limits.ejectMs : this.#wait();
     this.#failures = 0;
     this.#probed = 0;
+    // Give or take a tenth, so that workers do not all probe at once.
     this.#until = now + ticksOf(ms * 0.9 + this.#site.random.below(Math.ceil(ms / 5)));
+  }
+
+  /** How long to leave it alone, milliseconds; twice as long the next time. */
+  #wait(): number {
+    const { ejectMs, ejectMaxMs } = this.#site.limits;
+    const ms = ejectMs * 2 ** this.#level;
+    if (ms < ejectMaxMs) this.#level++;
+    return Math.min(ms, ejectMaxMs);
   }
 
   #recover(): void {

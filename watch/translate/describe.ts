@@ -122,7 +122,8 @@ function cellsOfBackend(backend: Backend): readonly string[] {
     return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
   });
   const more = backend.endpoints.length - listed.length;
-  return [backend.id, `${listed.join(", ")}${more > 0 ? `, and ${more} more` : ""}`];
+  const balance = backend.balance === "roundRobin" ? ["round-robin"] : [];
+  return [backend.id, `${listed.join(", ")}${more > 0 ? `, and ${more} more` : ""}`, ...balance];
 }
 
 function align(rows: readonly (readonly string[])[]): readonly string[] {

@@ -1,5 +1,7 @@
 /** From the Service port that a path names to a backend of the model. */
+import type { Balance } from "../../core/model.ts";
 import type { Snapshot } from "../snapshot.ts";
+import { readBalance } from "./balance.ts";
 import type { Draft } from "./draft.ts";
 import { findEndpoints } from "./endpoints.ts";
 import { nearest } from "./nearest.ts";
@@ -63,15 +65,22 @@ export function resolve(snapshot: Snapshot, draft: Draft, target: Target, site: 
     const [reason, hint] = explainPort(ports, port, target, key);
     return broken(target.portAt, reason, hint);
   }
-  return putBackend(snapshot, draft, { key, port, field, target });
+  const balance = readBalance(field, service.metadata.annotations);
+  return putBackend(snapshot, draft, { key, port, field, target, balance });
 }
 
 function putBackend(
   snapshot: Snapshot,
   draft: Draft,
-  found: Readonly<{ key: string; port: Port; field: Field; target: ServiceTarget }>,
+  found: Readonly<{
+    key: string;
+    port: Port;
+    field: Field;
+    target: ServiceTarget;
+    balance: Balance;
+  }>,
 ): Member {
-  const { key, port, field, target } = found;
+  const { key, port, field, target, balance } = found;
   const id = `${key}:${port.name || port.number}`;
   const known = draft.backend(id);
   const service = target.name;
@@ -92,7 +101,7 @@ function putBackend(
     id,
     endpoints,
     reason: reason === "" ? "" : `no ready endpoint: ${reason}`,
-    balance: "leastRequest",
+    balance,
   });
   return { service, backend: id, pods: endpoints.length };
 }
