@@ -1,5 +1,6 @@
 /** One worker's data plane: listeners, the live table, its endpoints, and every connection. */
 import { assert } from "./assert.ts";
+import { cidrsOf } from "./cidr.ts";
 import { Dispatch } from "./dispatch.ts";
 import { listen } from "./downstream/listen.ts";
 import type { Address, Listener } from "./downstream/listen.ts";
@@ -22,7 +23,7 @@ export type PlaneConfig = Readonly<{
   /** Counters that all workers share, so that splits are exact over all of them; null: own ones. */
   cursors: Int32Array | null;
   limits: Limits;
-  /** Addresses whose forwarded headers are believed, as CIDRs. */
+  /** Addresses whose forwarded headers are believed: texts that `parseCidr` reads. */
   trusted: readonly string[];
 }>;
 
@@ -49,7 +50,8 @@ export class Plane {
     this.#endpoints = new Endpoints(upstream);
     const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf);
     this.#dispatch = new Dispatch(table, this.#endpoints, upstream);
-    this.#site = openSite({ router: this.#dispatch, timers, limits, random });
+    const parts = { router: this.#dispatch, timers, limits, random };
+    this.#site = openSite(parts, cidrsOf(config.trusted));
     this.#timers.start();
   }
 

@@ -25,6 +25,7 @@ export type Rig = Readonly<{
 export type RigOptions = Readonly<{
   policy?: RoutePolicy;
   limits?: Partial<Limits>;
+  trusted?: readonly string[];
   endpoints?: (origin: Origin) => readonly Endpoint[];
   listen?: string;
   originAddress?: string;
@@ -41,7 +42,7 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
     reusePort: false,
     cursors: null,
     limits,
-    trusted: [],
+    trusted: options.trusted ?? [],
   });
   plane.apply(deltaOf(endpoints(origin), options.policy ?? DEFAULT_POLICY));
   plane.listen();

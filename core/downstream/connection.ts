@@ -25,7 +25,8 @@ import {
 } from "../head.ts";
 import { BY_CHUNKS, BY_CLOSE, BY_LENGTH, Body, NO_BODY } from "../http1/body.ts";
 import { BROKEN, DATA, ENDED } from "../http1/found.ts";
-import { forwardedLines } from "../http1/forwarded.ts";
+import { forwardedLines, relayedLines } from "../http1/forwarded.ts";
+import type { Arrival } from "../http1/forwarded.ts";
 import { Partial } from "../http1/partial.ts";
 import { parseRequest, requestLineMax } from "../http1/request.ts";
 import { canonicalPath } from "../route/path.ts";
@@ -71,6 +72,8 @@ export class DownstreamConnection implements Downstream, Timed {
   forwarded: Uint8Array = NO_BYTES;
   forwardedHost = false;
   readonly #site: Site;
+  /** Of a trusted proxy, which speaks for other clients with every request; null for others. */
+  #arrival: Arrival | null = null;
   readonly #exchange: Exchange;
   readonly #body = new Body();
   readonly #reply: Reply;
@@ -169,6 +172,9 @@ export class DownstreamConnection implements Downstream, Timed {
     const exchange = this.#exchange;
     const flags = head.flags;
     if (this.forwarded === NO_BYTES) this.#introduce();
+    if (this.#arrival !== null) {
+      this.forwarded = relayedLines(head, this.#arrival, this.#site.trusted);
+    }
     const keep = head.minor === 1 ? (flags & CLOSE) === 0 : (flags & KEEP_ALIVE) !== 0;
     // A handshake that is refused leaves bytes behind that are no request (RFC 6455 §4.2.2).
     this.#reply.keep = keep && !this.#site.draining && !exchange.switches;
@@ -333,7 +339,11 @@ export class DownstreamConnection implements Downstream, Timed {
     const socket = this.#socket!;
     // A client that reset the connection already has no address any more.
     const address = (socket.remoteAddress as string | undefined) ?? "unknown";
-    this.forwarded = forwardedLines({ address, port: socket.localPort, scheme: "http" });
+    const arrival = { address, port: socket.localPort, scheme: "http" } as const;
+    this.forwarded = forwardedLines(arrival);
+    if (!this.#site.trusted.hasAddress(address)) return;
+    this.#arrival = arrival;
+    this.forwardedHost = true;
   }
 
   /** A head that cannot be understood: one answer, then no more is read. */

@@ -1,4 +1,5 @@
 /** What all clients' connections of one worker share. */
+import { Cidrs } from "../cidr.ts";
 import type { Router } from "../exchange.ts";
 import type { Limits } from "../limits.ts";
 import type { Random } from "../random.ts";
@@ -14,12 +15,16 @@ export type SiteParts = Readonly<{
 }>;
 
 export type Site = SiteParts & {
+  /** Addresses of proxies whose forwarded headers are believed. */
+  readonly trusted: Cidrs;
   readonly connections: Set<DownstreamConnection>;
   /** Every answer is the last one of its connection. */
   draining: boolean;
 };
 
-/** A site without connections. */
-export function openSite(parts: SiteParts): Site {
-  return { ...parts, connections: new Set(), draining: false };
+const NOBODY = new Cidrs([]);
+
+/** A site without connections, which believes nobody but `trusted`. */
+export function openSite(parts: SiteParts, trusted = NOBODY): Site {
+  return { ...parts, trusted, connections: new Set(), draining: false };
 }

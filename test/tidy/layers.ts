@@ -8,7 +8,9 @@ type Room = Readonly<{
   types?: readonly string[];
 }>;
 
-const BASE = ["assert", "bytes", "clock", "limits", "random"].map((name) => `core/${name}.ts`);
+const BASE = ["assert", "bytes", "cidr", "clock", "limits", "random"].map(
+  (name) => `core/${name}.ts`,
+);
 const NOUNS = ["backlog", "fault", "head", "log", "metrics", "model", "outbox", "protocol"]
   .concat("contain", "slab", "tally", "timers")
   .map((name) => `core/${name}.ts`);

@@ -100,6 +100,47 @@ test("Connection cannot remove what we add", async () => {
   }
 });
 
+test("a trusted proxy is believed, request by request", () =>
+  withRig(
+    echo,
+    async (own) => {
+      const client = await own.client();
+      const say = async (fields: string): Promise<Message> => {
+        client.send(`GET / HTTP/1.1\r\nHost: shop.example\r\n${fields}\r\n`);
+        return client.response();
+      };
+      const first = await say(
+        "X-Forwarded-For: 10.0.0.1, 192.0.2.7\r\nX-Forwarded-Proto: https\r\n" +
+          "X-Forwarded-Host: www.example\r\nX-Real-IP: 10.9.9.9\r\nForwarded: for=10.0.0.1\r\n",
+      );
+      assert.equal(sawField(first, "x-forwarded-for"), ["10.0.0.1, 192.0.2.7, 127.0.0.1"]);
+      assert.equal(sawField(first, "x-real-ip"), ["192.0.2.7"]);
+      assert.equal(sawField(first, "x-forwarded-proto"), ["https"]);
+      assert.equal(sawField(first, "x-forwarded-host"), ["www.example"]);
+      assert.equal(sawField(first, "x-forwarded-port"), ["443"]);
+      assert.equal(sawField(first, "forwarded"), []);
+      const second = await say("");
+      assert.equal(sawField(second, "x-forwarded-for"), ["127.0.0.1"]);
+      assert.equal(sawField(second, "x-forwarded-proto"), ["http"]);
+      assert.equal(sawField(second, "x-forwarded-host"), ["shop.example"]);
+      assert.equal(sawField(second, "host"), ["shop.example"]);
+    },
+    { trusted: ["127.0.0.0/8"] },
+  ));
+
+test("a peer outside the trusted ranges is not believed", () =>
+  withRig(
+    echo,
+    async (own) => {
+      const client = await own.client();
+      client.send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n");
+      const response = await client.response();
+      assert.equal(sawField(response, "x-forwarded-for"), ["127.0.0.1"]);
+      assert.equal(sawField(response, "x-forwarded-host"), ["a"]);
+    },
+    { trusted: ["10.0.0.0/8", "::1"] },
+  ));
+
 test("Via says the hop, behind those before it", async () => {
   assert.equal(sawField(await ask(""), "via"), ["1.1 rind"]);
   const seen = sawField(await ask("Via: 1.0 other\r\n"), "via").join(", ");

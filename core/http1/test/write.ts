@@ -80,15 +80,6 @@ test("managed lines of a request are ours alone", () => {
   );
 });
 
-test("a client of a dual-stack listener is named by its IPv4 address", () => {
-  const lines = forwardedLines({ address: "::ffff:192.0.2.9", port: 1, scheme: "https" });
-  assert.is(
-    lines.toString(),
-    "X-Forwarded-For: 192.0.2.9\r\nX-Real-IP: 192.0.2.9\r\n" +
-      "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 1\r\n",
-  );
-});
-
 const responseOf = (bytes: string): Head | null => {
   const head = new Head();
   const buffer = Buffer.from(bytes, "latin1");
