@@ -13,6 +13,8 @@ export type Sink = {
 export class Outbox {
   /** Bytes that wait. */
   size = 0;
+  /** Bytes that the kernel took, ever. */
+  taken = 0;
   readonly #chunks: Uint8Array[] = [];
   readonly #from: number[] = [];
   readonly #to: number[] = [];
@@ -39,6 +41,7 @@ export class Outbox {
       const to = this.#to[0]!;
       const sent = taken(sink, this.#chunks[0]!, from, to);
       this.size -= sent;
+      this.taken += sent;
       if (sent < to - from) {
         this.#from[0] = from + sent;
         return false;
@@ -68,7 +71,9 @@ export class Outbox {
 
   #write(sink: Sink | null, bytes: Uint8Array, from: number, to: number): number {
     if (from === to || this.size > 0 || sink === null) return 0;
-    return taken(sink, bytes, from, to);
+    const sent = taken(sink, bytes, from, to);
+    this.taken += sent;
+    return sent;
   }
 
   #keep(bytes: Uint8Array, from: number, to: number): void {

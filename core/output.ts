@@ -26,6 +26,11 @@ export class Output {
     return this.#outbox.size;
   }
 
+  /** Bytes that the kernel took, ever. */
+  get taken(): number {
+    return this.#outbox.taken;
+  }
+
   // === hot ===
 
   /** To be called before a head is written into the slab. */
@@ -111,6 +116,7 @@ export class Output {
   /** Takes over what another output never got to send. */
   adopt(other: Output): void {
     this.chunks = other.chunks;
+    other.sink = null;
     other.flush();
     this.#outbox.adopt(other.#outbox);
   }
