@@ -3,10 +3,11 @@
  * round when that connection fails: whether, and where, the request may go again.
  */
 import type { Exchange, Router } from "./exchange.ts";
-import { BODY_TOO_LARGE, FAULTS, NO_ENDPOINT, NO_ROUTE, OK } from "./fault.ts";
+import { BODY_TOO_LARGE, ENDPOINT_FULL, NO_ENDPOINT, NO_ROUTE, OK } from "./fault.ts";
 import { Head, PATH_ODD } from "./head.ts";
 import { parseRequest } from "./http1/request.ts";
 import { ATTEMPTS_MAX } from "./limits.ts";
+import { AGAIN, Budget, MOVE, replayMax, verdict } from "./retry.ts";
 import { canonicalPath } from "./route/path.ts";
 import { pick } from "./route/split.ts";
 import { match } from "./route/table.ts";
@@ -24,11 +25,13 @@ export class Dispatch implements Router {
   table: Table;
   readonly #endpoints: Endpoints;
   readonly #site: UpstreamSite;
+  readonly #budget: Budget;
 
   constructor(table: Table, endpoints: Endpoints, site: UpstreamSite) {
     this.table = table;
     this.#endpoints = endpoints;
     this.#site = site;
+    this.#budget = new Budget(site.limits);
   }
 
   // === hot ===
@@ -46,7 +49,10 @@ export class Dispatch implements Router {
     exchange.backend = backend;
     const endpoint = this.#pick(backend, null);
     if (endpoint === null) return exchange.fail(NO_ENDPOINT);
-    const connection = endpoint.take() ?? this.#open(endpoint);
+    const connection =
+      this.#take(endpoint) ?? this.#open(endpoint) ?? this.#spare(backend, endpoint);
+    if (connection === null) return exchange.fail(ENDPOINT_FULL);
+    this.#budget.active++;
     this.#bind(exchange, connection);
     connection.sendHead(head);
   }
@@ -55,45 +61,99 @@ export class Dispatch implements Router {
     return pickEndpoint(backend, not, this.#site.random, this.#site.timers.now);
   }
 
+  /** An idle connection that its backend is not about to close, or null. */
+  #take(endpoint: Endpoint): UpstreamConnection | null {
+    let connection = endpoint.take();
+    while (connection !== null && connection.stale) {
+      connection.shut();
+      connection = endpoint.take();
+    }
+    return connection;
+  }
+
   #bind(exchange: Exchange, connection: UpstreamConnection): void {
     exchange.attempts++;
     exchange.endpoint = connection.endpoint;
+    exchange.endpoint.active++;
     exchange.up = connection;
     connection.assign(exchange);
   }
 
+  /** The final head of its answer is here: a retry has become an exchange like any other. */
+  answered(exchange: Exchange): void {
+    if (!exchange.retrying) return;
+    exchange.retrying = false;
+    this.#budget.retries--;
+  }
+
+  over(exchange: Exchange): void {
+    if (exchange.endpoint === null) return;
+    this.answered(exchange);
+    exchange.endpoint.active--;
+    exchange.endpoint = null;
+    this.#budget.active--;
+  }
+
   // === cold ===
 
-  #open(endpoint: Endpoint): UpstreamConnection {
+  /** A connection that will be: it dials, or waits for its turn. Null when too many wait. */
+  #open(endpoint: Endpoint): UpstreamConnection | null {
     const connection = new UpstreamConnection(endpoint, this.#site);
-    this.#site.connect(connection);
-    return connection;
+    return connection.reach() ? connection : null;
+  }
+
+  /** For a full endpoint, one of another. */
+  #spare(backend: Backend, full: Endpoint): UpstreamConnection | null {
+    const endpoint = this.#pick(backend, full);
+    if (endpoint === null || endpoint === full) return null;
+    return this.#take(endpoint) ?? this.#open(endpoint);
+  }
+
+  replayMax(exchange: Exchange): number {
+    const { up } = exchange;
+    return up instanceof UpstreamConnection ? replayMax(exchange, up.reused, this.#site.limits) : 0;
   }
 
   retry(exchange: Exchange, fault: number): boolean {
     const failed = exchange.up;
-    if (!(failed instanceof UpstreamConnection) || exchange.attempts >= ATTEMPTS_MAX) return false;
-    if (FAULTS[fault]!.retry === "unsent") return this.#retryUnsent(exchange, failed);
-    return FAULTS[fault]!.retry === "reused" && this.#retryReused(exchange, failed);
+    if (!(failed instanceof UpstreamConnection)) return false;
+    switch (verdict(fault, failed, exchange, exchange.route!.policy.retry)) {
+      case MOVE:
+        return this.#move(exchange, failed);
+      case AGAIN:
+        return this.#again(exchange, failed);
+      default:
+        return false;
+    }
   }
 
-  /** Nothing was sent: what waits in the outbox goes to another endpoint, body and all. */
-  #retryUnsent(exchange: Exchange, failed: UpstreamConnection): boolean {
-    const endpoint = this.#pick(exchange.backend!, failed.endpoint);
-    if (endpoint === null || endpoint === failed.endpoint) return false;
-    const connection = this.#open(endpoint);
+  /** Nothing was sent: what waits in the outbox goes to another connection, body and all. */
+  #move(exchange: Exchange, failed: UpstreamConnection): boolean {
+    if (exchange.attempts - exchange.resent >= ATTEMPTS_MAX) return false;
+    const endpoint = failed.connecting
+      ? this.#untried(exchange, failed.endpoint)
+      : this.#pick(exchange.backend!, failed.endpoint);
+    const connection = endpoint === null ? null : this.#open(endpoint);
+    if (connection === null) return false;
+    this.#rebind(exchange, connection);
     connection.adopt(failed);
-    this.#bind(exchange, connection);
     return true;
   }
 
-  /**
-   * The backend closed an idle connection while we wrote to it. An idempotent request without a
-   * body is sent once more, on a fresh connection (RFC 9110 §9.2.2).
-   */
-  #retryReused(exchange: Exchange, failed: UpstreamConnection): boolean {
-    const replayable = exchange.idempotent && exchange.requestDone && exchange.sent === 0;
-    if (!failed.reused || !replayable) return false;
+  /** An endpoint that was not tried for this exchange; with one that refuses there is no hurry. */
+  #untried(exchange: Exchange, failed: Endpoint): Endpoint | null {
+    const backend = exchange.backend!;
+    const picked = this.#pick(backend, failed);
+    if (picked !== failed && picked !== exchange.tried) return picked;
+    for (const endpoint of backend.endpoints) {
+      if (endpoint !== failed && endpoint !== exchange.tried) return endpoint;
+    }
+    return null;
+  }
+
+  /** Sends what is kept of the request once more, on a connection of its own. */
+  #again(exchange: Exchange, failed: UpstreamConnection): boolean {
+    if (!this.#budget.allows) return false;
     const endpoint = this.#pick(exchange.backend!, failed.endpoint);
     if (endpoint === null) return false;
     const head = RETRIED_HEAD;
@@ -101,11 +161,23 @@ export class Dispatch implements Router {
     if (parseRequest(head, exchange.replay.length) !== OK) return false;
     if ((head.flags & PATH_ODD) !== 0 && !canonicalPath(head)) return false;
     const connection = this.#open(endpoint);
-    this.#bind(exchange, connection);
+    if (connection === null) return false;
+    exchange.resent++;
+    if (!exchange.retrying) this.#budget.retries++;
+    exchange.retrying = true;
+    this.#rebind(exchange, connection);
     connection.sendHead(head);
-    connection.sendEnd();
+    const { kept } = exchange;
+    if (kept !== null) connection.sendBody(kept.bytes, 0, kept.end);
+    if (exchange.requestDone) connection.sendEnd();
     connection.flush();
     return true;
+  }
+
+  #rebind(exchange: Exchange, connection: UpstreamConnection): void {
+    exchange.tried = exchange.endpoint;
+    exchange.endpoint!.active--;
+    this.#bind(exchange, connection);
   }
 }
 

@@ -4,10 +4,12 @@
  * goes back, and every exchange, good or bad, ends in `#finish` exactly once, then `down.over`.
  */
 import { assert } from "./assert.ts";
+import { Backlog } from "./backlog.ts";
 import { BODY_TOO_LARGE, CLIENT_GONE, FAULTS } from "./fault.ts";
 import type { Head } from "./head.ts";
 import type { CompiledRoute } from "./route/table.ts";
 import type { Backend } from "./upstream/endpoints.ts";
+import { tally } from "./tally.ts";
 import type { Endpoint } from "./upstream/endpoint.ts";
 
 /** The client's side of an exchange: an HTTP/1.1 connection, later an HTTP/2 stream. */
@@ -56,6 +58,12 @@ export interface Router {
   route(exchange: Exchange, head: Head): void;
   /** Takes the exchange to another connection after `fault`; false when it must fail. */
   retry(exchange: Exchange, fault: number): boolean;
+  /** How much of the request's body to keep for that, bytes; 0 when it would not be sent again. */
+  replayMax(exchange: Exchange): number;
+  /** The final head of its response is here. */
+  answered(exchange: Exchange): void;
+  /** It is finished; called once for each exchange. */
+  over(exchange: Exchange): void;
 }
 
 const NO_BYTES = Buffer.alloc(0);
@@ -66,11 +74,17 @@ export class Exchange {
   up: Upstream | null = null;
   route: CompiledRoute | null = null;
   backend: Backend | null = null;
+  /** Where it is, and where it was before. */
   endpoint: Endpoint | null = null;
+  tried: Endpoint | null = null;
+  /** Connections it had, how often it was sent again, and whether it counts as a retry now. */
   attempts = 0;
-  /** The request head as it came, for a retry on another connection. */
+  resent = 0;
+  retrying = false;
+  /** The head as it came and the body so far, to be sent again; an empty head: it cannot be. */
   replay: Buffer = NO_BYTES;
   replayStart = 0;
+  kept: Backlog | null = null;
   /** Facts of the request that outlive its head. */
   headMethod = false;
   idempotent = false;
@@ -103,9 +117,13 @@ export class Exchange {
     this.route = null;
     this.backend = null;
     this.endpoint = null;
+    this.tried = null;
     this.attempts = 0;
+    this.resent = 0;
+    this.retrying = false;
     this.replay = NO_BYTES;
     this.replayStart = 0;
+    this.kept = null;
     this.headMethod = false;
     this.idempotent = false;
     this.expects = false;
@@ -129,11 +147,33 @@ export class Exchange {
   requestBody(bytes: Buffer, from: number, to: number): void {
     if (this.finished || this.up === null) return;
     this.sent += to - from;
-    // With body bytes on their way the head will not be sent again.
-    this.replay = NO_BYTES;
+    if (this.replay !== NO_BYTES) this.#keep(bytes, from, to);
     const max = this.route === null ? null : this.route.policy.bodyBytesMax;
     if (max !== null && this.sent > max) this.fail(BODY_TOO_LARGE);
     else if (!this.up.sendBody(bytes, from, to)) this.down.hold();
+  }
+
+  /** Keeps body bytes while they are few and may be sent again; from then on nothing is. */
+  #keep(bytes: Buffer, from: number, to: number): void {
+    if (this.answered || this.sent > this.#router.replayMax(this)) {
+      this.replay = NO_BYTES;
+      this.kept = null;
+      return;
+    }
+    if (this.kept === null) {
+      this.kept = new Backlog();
+      // The bytes of the head may be written over: they came with the body that leaves now.
+      if (this.replay === bytes) {
+        this.replay = Buffer.from(bytes.subarray(this.replayStart, from));
+        this.replayStart = 0;
+      }
+    }
+    this.kept.append(bytes, from, to);
+  }
+
+  /** Whether all that was sent of the request is kept. */
+  get whole(): boolean {
+    return this.replay !== NO_BYTES;
   }
 
   requestEnd(): void {
@@ -180,11 +220,14 @@ export class Exchange {
   responseHead(head: Head, kind: number): void {
     this.answered = true;
     this.expects = false;
+    this.kept = null;
+    this.#router.answered(this);
     this.down.sendHead(head, kind);
   }
 
   responseSwitch(head: Head): void {
     this.answered = true;
+    this.#router.answered(this);
     this.down.sendSwitch(head);
   }
 
@@ -216,6 +259,7 @@ export class Exchange {
   /** Ends the exchange with a fault, or takes it to another connection where that is allowed. */
   fail(fault: number): void {
     if (this.finished) return;
+    tally(fault);
     if (!this.answered && this.#router.retry(this, fault)) return;
     const { status } = FAULTS[fault]!;
     // A request refused for its form is the last one of its connection (RFC 9112 §9.6).
@@ -233,8 +277,10 @@ export class Exchange {
   #finish(): void {
     assert(!this.finished, "an exchange finishes once");
     this.finished = true;
+    this.#router.over(this);
     this.up = null;
     this.replay = NO_BYTES;
+    this.kept = null;
   }
 }
 

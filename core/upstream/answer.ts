@@ -13,7 +13,9 @@ import {
   RESPONSE_EXCESS,
 } from "../fault.ts";
 import { HAS_CODING, HAS_LENGTH, Head } from "../head.ts";
-import { BROKEN, BY_CLOSE, Body, DATA, ENDED } from "../http1/body.ts";
+import { BY_CHUNKS, BY_CLOSE, Body } from "../http1/body.ts";
+import { BROKEN, DATA, ENDED } from "../http1/found.ts";
+import { nominated } from "../http1/nominate.ts";
 import { Partial } from "../http1/partial.ts";
 import { isKept, parseResponse, responseKind } from "../http1/response.ts";
 import { isSwitch } from "../http1/websocket.ts";
@@ -40,9 +42,14 @@ export class Answer {
   keep = false;
   /** How long the backend keeps an idle connection, as it says, seconds; −1: it does not. */
   keepAliveSeconds = -1;
+  readonly #up: Upstream;
   readonly #body = new Body();
   #interims = 0;
   #partial: Partial | null = null;
+
+  constructor(up: Upstream) {
+    this.#up = up;
+  }
 
   /** Every field above, for the next exchange. */
   reset(): void {
@@ -58,15 +65,15 @@ export class Answer {
   // === hot ===
 
   /** Takes a read. OK: the response is complete. MORE: it goes on. LEFT, or a fault. */
-  read(exchange: Exchange, up: Upstream, bytes: Buffer): number {
+  read(exchange: Exchange, bytes: Buffer): number {
     this.touched = true;
-    if (this.begun) return this.#readBody(exchange, up, bytes, 0, bytes.length);
-    if (this.#partial !== null) return this.#readMore(exchange, up, bytes);
+    if (this.begun) return this.#readBody(exchange, bytes, 0, bytes.length);
+    if (this.#partial !== null) return this.#readMore(exchange, bytes);
     HEAD.reset(bytes, 0);
-    return this.#readHead(exchange, up, HEAD, bytes.length);
+    return this.#readHead(exchange, HEAD, bytes.length);
   }
 
-  #readHead(exchange: Exchange, up: Upstream, head: Head, available: number): number {
+  #readHead(exchange: Exchange, head: Head, available: number): number {
     while (true) {
       const result = parseResponse(head, available);
       if (result === MORE) return this.#waitForMore(head, available);
@@ -75,7 +82,7 @@ export class Answer {
       if (++this.#interims > INTERIM_MAX) return BAD_RESPONSE;
       // We answer Expect ourselves, so a 100 is no news to the client (RFC 9110 §15.2).
       if (head.status !== 100) exchange.responseInterim(head);
-      if (exchange.up !== up) return LEFT;
+      if (exchange.up !== this.#up) return LEFT;
       head.reset(head.bytes, head.end);
     }
     const bytes = head.bytes;
@@ -83,7 +90,7 @@ export class Answer {
     this.#partial = null;
     if (head.status !== 101) this.#begin(exchange, head);
     else if (!this.#switch(exchange, head)) return BAD_RESPONSE;
-    return exchange.up === up ? this.#readBody(exchange, up, bytes, end, available) : LEFT;
+    return exchange.up === this.#up ? this.#readBody(exchange, bytes, end, available) : LEFT;
   }
 
   #begin(exchange: Exchange, head: Head): void {
@@ -92,12 +99,13 @@ export class Answer {
     this.keep = kind !== BY_CLOSE && isKept(head) && !exchange.switches && !exchange.bound;
     this.keepAliveSeconds = head.keepAliveSeconds;
     this.#body.start(kind, head.length, true);
+    if (exchange.trailers && kind === BY_CHUNKS) this.#body.keepTrailers(nominated(head));
     // Two framings at once: nobody knows what this backend meant (RFC 9112 §6.3).
     if ((head.flags & BOTH_FRAMINGS) === BOTH_FRAMINGS) exchange.last = true;
     exchange.responseHead(head, kind);
   }
 
-  #readBody(exchange: Exchange, up: Upstream, bytes: Buffer, from: number, end: number): number {
+  #readBody(exchange: Exchange, bytes: Buffer, from: number, end: number): number {
     const body = this.#body;
     let at = from;
     while (true) {
@@ -105,7 +113,7 @@ export class Answer {
       at = body.at;
       if (found === DATA) {
         exchange.responseBody(bytes, body.from, body.to);
-        if (exchange.up !== up) return LEFT;
+        if (exchange.up !== this.#up) return LEFT;
       } else if (found === ENDED) {
         if (at < end) this.#overflow();
         return OK;
@@ -121,10 +129,10 @@ export class Answer {
     return MORE;
   }
 
-  #readMore(exchange: Exchange, up: Upstream, bytes: Buffer): number {
+  #readMore(exchange: Exchange, bytes: Buffer): number {
     const partial = this.#partial!;
     if (!partial.more(bytes, LINE_MAX)) return MORE;
-    return this.#readHead(exchange, up, partial.head, partial.end);
+    return this.#readHead(exchange, partial.head, partial.end);
   }
 
   /** 101: only for a handshake that we passed on, and only the right answer to it. */
@@ -144,6 +152,11 @@ export class Answer {
   #overflow(): void {
     this.keep = false;
     tally(RESPONSE_EXCESS);
+  }
+
+  /** Its trailer lines for the client, or null. */
+  trailers(): Uint8Array | null {
+    return this.#body.trailers();
   }
 
   /** Whether FIN is a proper end of it. */

@@ -1,6 +1,11 @@
 /**
- * One HTTP/1.1 connection to a backend: connecting, busy with one exchange, idle in its endpoint's
- * pool, or dead. It decodes what the backend sends with the same distrust as what clients send.
+ * One HTTP/1.1 connection to a backend, from before it exists until it is gone:
+ *
+ *   WAITING ── its turn ──▶ CONNECTING ── opened ──▶ BUSY ◀── assign / done ──▶ IDLE
+ *      └──────── every way out, once: ────────────▶ DEAD ◀──────────────────────┘
+ *
+ * It carries one exchange at a time and knows its time limits; what comes back is read by its
+ * `Answer`.
  *
  * tidy: file because this is one state machine over one set of private fields; a half of it in
  * another file would have to see them all.
@@ -15,91 +20,97 @@ import {
   CONNECT_TIMEOUT,
   MORE,
   OK,
-  RESPONSE_CUT,
+  PENDING_TIMEOUT,
+  RESPONSE_STALLED,
   RESPONSE_TIMEOUT,
+  TUNNEL_IDLE,
+  UNSOLICITED,
 } from "../fault.ts";
-import { HAS_CODING, HAS_LENGTH, Head } from "../head.ts";
-import { BY_CHUNKS, BY_CLOSE, Body } from "../http1/body.ts";
-import { BROKEN, DATA, ENDED } from "../http1/found.ts";
-import { nominated } from "../http1/nominate.ts";
-import { isKept, parseResponse, responseKind } from "../http1/response.ts";
-import { isSwitch } from "../http1/websocket.ts";
-import { Partial } from "../http1/partial.ts";
+import type { Head } from "../head.ts";
 import { writeRequest } from "../http1/write.ts";
-import { INTERIM_MAX, LINGER_MS, TUNNEL_IDLE_MS, UPSTREAM_IDLE_MS } from "../limits.ts";
 import { Output } from "../output.ts";
 import { Slab } from "../slab.ts";
-import type { Timed, Timers } from "../timers.ts";
+import { tally } from "../tally.ts";
+import type { Timed } from "../timers.ts";
+import { Answer, LEFT } from "./answer.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { Queue, Waiter } from "./queue.ts";
 import type { UpstreamSite } from "./site.ts";
 
-const CONNECTING = 0;
-const BUSY = 1;
-const IDLE = 2;
-const DEAD = 3;
+/** It has no socket yet, and waits in its endpoint's queue for leave to open one. */
+const WAITING = 0;
+const CONNECTING = 1;
+const BUSY = 2;
+const IDLE = 3;
+const DEAD = 4;
 
-const BOTH_FRAMINGS = HAS_CODING | HAS_LENGTH;
-const LINE_MAX = 65_536;
-
-/** Shared by all connections of the worker: neither outlives the callback that fills it. */
+/** Shared by all connections of the worker: it is empty whenever a callback returns. */
 const SLAB = new Slab();
-const HEAD = new Head();
 
 export type UpstreamSocket = Bun.Socket<UpstreamConnection>;
 
-export class UpstreamConnection implements Upstream, Timed {
+export class UpstreamConnection implements Upstream, Timed, Waiter {
   readonly endpoint: Endpoint;
   deadline = 0;
   slot = -1;
   prev: Timed | null = null;
   next: Timed | null = null;
-  /** It answered an exchange before; a failure may be the idle-close race. */
+  queue: Queue | null = null;
+  ahead: Waiter | null = null;
+  behind: Waiter | null = null;
+  /** It answered an exchange before, or may turn out as one that did: it can be the idle race. */
   reused = false;
-  readonly #timers: Timers;
-  readonly #body = new Body();
+  readonly #site: UpstreamSite;
+  readonly #answer = new Answer(this);
   readonly #out = new Output(SLAB, null);
   #socket: UpstreamSocket | null = null;
   #exchange: Exchange | null = null;
   #state = CONNECTING;
-  /** The final response head is here. */
-  #answering = false;
-  /** A byte of the response is here. */
-  #touched = false;
-  #keep = false;
-  #tunnel = false;
+  /** The endpoint counts it as one of its connections. */
+  #counted = false;
+  /** What the kernel had taken when the exchange began. */
+  #before = 0;
   #held = false;
   /** Somebody may still hold the bytes of the read at hand. */
   #kept = false;
+  /** The client's side of a tunnel has ended; FIN follows what waits. */
   #closing = false;
-  #interims = 0;
-  #partial: Partial | null = null;
 
   constructor(endpoint: Endpoint, site: UpstreamSite) {
     this.endpoint = endpoint;
-    this.#timers = site.timers;
+    this.#site = site;
   }
 
   /** Binds the exchange; the request follows through `sendHead`. */
   assign(exchange: Exchange): void {
-    const timeouts = exchange.route!.policy.timeouts;
     this.#exchange = exchange;
-    this.#answering = false;
-    this.#touched = false;
-    this.#tunnel = false;
-    this.#interims = 0;
-    if (this.#state === CONNECTING) {
-      this.deadline = this.#timers.after(timeouts.connectMs);
-      this.#timers.add(this);
-    } else {
+    this.#before = this.#out.taken;
+    this.#answer.reset();
+    exchange.upOpen = this.#state === IDLE || this.#state === BUSY;
+    if (exchange.upOpen) {
       this.#state = BUSY;
-      this.deadline = this.#timers.after(timeouts.headMs);
-      exchange.upOpen = true;
+      this.#moved();
+    } else {
+      const { connectMs } = exchange.route!.policy.timeouts;
+      const ms = this.#state === WAITING ? this.#site.limits.pendingMs : connectMs;
+      this.deadline = this.#site.timers.after(ms);
+      this.#site.timers.add(this);
     }
   }
 
-  /** Takes the request of a connection that never opened. */
-  adopt(other: UpstreamConnection): void {
-    this.#out.adopt(other.#out);
+  /** An idle connection that its backend may close any moment. */
+  get stale(): boolean {
+    return this.deadline <= this.#site.timers.now;
+  }
+
+  /** Whether it is still on its way to a socket. */
+  get connecting(): boolean {
+    return this.#state === CONNECTING;
+  }
+
+  /** Whether the kernel took nothing of the request at hand. */
+  get unsent(): boolean {
+    return this.#out.taken === this.#before;
   }
 
   // === hot: to the backend ===
@@ -112,113 +123,84 @@ export class UpstreamConnection implements Upstream, Timed {
   }
 
   sendBody(bytes: Buffer, from: number, to: number): boolean {
+    const flowing = this.#out.body(bytes, from, to);
     this.#moved();
-    return this.#out.body(bytes, from, to);
+    return flowing;
   }
 
   sendEnd(): void {
-    if (this.#tunnel) return this.#close();
+    if (this.#answer.tunnel) this.#close();
+    else this.#out.end(null);
     this.#moved();
-    this.#out.end(null);
-  }
-
-  /**
-   * Bytes went through, either way: the backend's time starts anew, until the head of its answer or
-   * its next piece. While it is held for a slow client it has all the time.
-   */
-  #moved(): void {
-    const exchange = this.#exchange;
-    if (this.#state !== BUSY || exchange === null || this.#held) return;
-    const { headMs, idleMs } = exchange.route!.policy.timeouts;
-    const ms = this.#tunnel ? TUNNEL_IDLE_MS : this.#answering ? idleMs : headMs;
-    this.deadline = this.#timers.after(ms);
   }
 
   flush(): void {
     this.#out.flush();
   }
 
+  /**
+   * Bytes went through, either way, and the backend's time starts anew: for its next piece, for
+   * taking what waits, or, when it has the whole request, for the head of its answer, however
+   * that comes. It has all the time while the client is awaited: to take what is held, or to send
+   * on.
+   */
+  #moved(): void {
+    const exchange = this.#exchange;
+    if (this.#state !== BUSY || exchange === null || this.#held) return;
+    const { headMs, idleMs } = exchange.route!.policy.timeouts;
+    let ms = headMs;
+    if (this.#answer.tunnel && !this.#closing) ms = this.#site.limits.tunnelIdleMs;
+    else if (this.#answer.begun) ms = idleMs;
+    else if (!exchange.requestDone && this.#out.waiting === 0) {
+      this.deadline = 0;
+      return;
+    }
+    this.deadline = this.#site.timers.after(ms);
+  }
+
   // === hot: from the backend ===
 
   received(bytes: Buffer): void {
     const exchange = this.#exchange;
-    if (this.#state !== BUSY || exchange === null) {
-      // Unsolicited bytes would answer the next request, whoever asks it: GHSA-35p6-xmwp-9g52.
-      this.#kill(true);
-      return;
-    }
-    this.#touched = true;
+    if (this.#state !== BUSY || exchange === null) return this.#unasked();
     this.#kept = false;
-    if (this.#answering) this.#readBody(exchange, bytes, 0, bytes.length);
-    else if (this.#partial !== null) this.#readMore(exchange, bytes);
-    else {
-      HEAD.reset(bytes, 0);
-      this.#readHead(exchange, HEAD, bytes.length);
-    }
+    const begun = this.#answer.begun;
+    const result = this.#answer.read(exchange, bytes);
+    if (!begun && this.#answer.begun) this.endpoint.health.succeeded();
+    if (result === MORE) {
+      if (this.#answer.begun) this.#goOn(exchange);
+    } else if (result === OK) this.#done(exchange);
+    else if (result !== LEFT) this.#fail(result);
     if (!this.#kept) release(bytes);
   }
 
-  #readHead(exchange: Exchange, head: Head, available: number): void {
-    while (this.#exchange === exchange) {
-      const result = parseResponse(head, available);
-      if (result === MORE) return this.#waitForMore(head, available);
-      if (result !== OK) return exchange.fail(result);
-      if (head.status >= 200 || head.status === 101) break;
-      if (++this.#interims > INTERIM_MAX) return exchange.fail(BAD_RESPONSE);
-      // We answer Expect ourselves, so a 100 is no news to the client (RFC 9110 §15.2).
-      if (head.status !== 100) exchange.responseInterim(head);
-      head.reset(head.bytes, head.end);
-    }
-    if (this.#exchange !== exchange) return;
-    const bytes = head.bytes;
-    const end = head.end;
-    this.#partial = null;
-    if (head.status === 101) this.#switch(exchange, head);
-    else this.#answer(exchange, head);
-    if (this.#exchange === exchange) this.#readBody(exchange, bytes, end, available);
-  }
-
-  #answer(exchange: Exchange, head: Head): void {
-    const kind = responseKind(head, exchange.headMethod);
-    this.#answering = true;
-    this.#keep = kind !== BY_CLOSE && isKept(head) && !exchange.switches && !exchange.bound;
-    this.#body.start(kind, head.length, true);
-    if (exchange.trailers && kind === BY_CHUNKS) this.#body.keepTrailers(nominated(head));
-    // Two framings at once: nobody knows what this backend meant (RFC 9112 §6.3).
-    if ((head.flags & BOTH_FRAMINGS) === BOTH_FRAMINGS) exchange.last = true;
-    exchange.responseHead(head, kind);
-  }
-
-  #readBody(exchange: Exchange, bytes: Buffer, from: number, end: number): void {
-    const body = this.#body;
-    let at = from;
-    while (true) {
-      const found = body.next(bytes, at, end);
-      at = body.at;
-      if (found === DATA) {
-        exchange.responseBody(bytes, body.from, body.to);
-        if (this.#exchange !== exchange) return;
-      } else if (found === ENDED) return this.#done(exchange, at === end);
-      else if (found === BROKEN) return exchange.fail(RESPONSE_CUT);
-      else break;
-    }
+  #goOn(exchange: Exchange): void {
     this.#moved();
     exchange.down.flush();
   }
 
   /** The response is complete: back to the pool first, so that the next request may use it. */
-  #done(exchange: Exchange, clean: boolean): void {
-    const trailers = this.#body.trailers();
-    const reusable = this.#keep && clean && exchange.requestDone && this.#out.waiting === 0;
+  #done(exchange: Exchange): void {
+    const trailers = this.#answer.trailers();
+    const kept = this.#answer.keep && exchange.requestDone && this.#out.waiting === 0;
     this.#exchange = null;
     exchange.up = null;
     if (this.#held) this.#unhold();
-    if (reusable && !this.#closing && this.endpoint.give(this)) {
-      this.#state = IDLE;
-      this.reused = true;
-      this.deadline = this.#timers.after(UPSTREAM_IDLE_MS);
-    } else this.#kill(false);
+    if (!kept || !this.#rest()) this.#kill(false);
     exchange.responseEnd(trailers);
+  }
+
+  /** Idles for as long as the backend says and races have taught; false when nobody wants it. */
+  #rest(): boolean {
+    let ms = this.endpoint.idleMs;
+    const seconds = this.#answer.keepAliveSeconds;
+    // A second less than it says: it may be on its way to us that long.
+    if (seconds >= 0) ms = Math.min(ms, (seconds - 1) * 1_000);
+    if (ms <= 0 || !this.endpoint.give(this)) return false;
+    this.#state = IDLE;
+    this.reused = true;
+    this.deadline = this.#site.timers.after(ms);
+    return true;
   }
 
   hold(): void {
@@ -241,99 +223,145 @@ export class UpstreamConnection implements Upstream, Timed {
 
   // === cold ===
 
-  /** Keeps an unfinished head; it goes on line by line when more arrives. */
-  #waitForMore(head: Head, available: number): void {
-    this.#partial ??= new Partial(head.bytes, head.start, available);
+  /**
+   * Gets a socket: opens one, or waits until one is free when the endpoint has as many as it may.
+   * False when too many wait already. The exchange is assigned right behind.
+   */
+  reach(): boolean {
+    if (this.endpoint.mayOpen()) {
+      this.#dial();
+      return true;
+    }
+    this.#state = WAITING;
+    this.reused = true;
+    return this.endpoint.enqueue(this);
   }
 
-  #readMore(exchange: Exchange, bytes: Buffer): void {
-    const partial = this.#partial!;
-    if (partial.more(bytes, LINE_MAX)) this.#readHead(exchange, partial.head, partial.end);
+  #dial(): void {
+    this.#state = CONNECTING;
+    this.reused = false;
+    this.#counted = true;
+    this.endpoint.dialled();
+    this.#site.connect(this);
   }
 
-  /** 101: only for a handshake that we passed on, and only the right answer to it. */
-  #switch(exchange: Exchange, head: Head): void {
-    if (!exchange.switches || !isSwitch(head, exchange.replay, exchange.replayStart)) {
-      exchange.last = true;
-      exchange.fail(BAD_RESPONSE);
+  /** Its turn in the queue: the request moves to a connection that came free, or one is opened. */
+  serve(connection: UpstreamConnection | null): void {
+    const exchange = this.#exchange!;
+    if (connection === null || connection.stale) {
+      this.deadline = this.#site.timers.after(exchange.route!.policy.timeouts.connectMs);
+      connection?.shut();
+      this.#dial();
       return;
     }
-    this.#answering = true;
-    this.#keep = false;
-    this.#tunnel = true;
-    this.#out.chunks = false;
-    this.#body.start(BY_CLOSE, 0, true);
-    exchange.responseSwitch(head);
+    exchange.up = connection;
+    connection.assign(exchange);
+    connection.adopt(this);
+    this.#kill(false);
+    connection.#begin(exchange);
+  }
+
+  /** Takes over what waits in a connection that sent nothing of the request. */
+  adopt(other: UpstreamConnection): void {
+    this.#out.adopt(other.#out);
   }
 
   opened(socket: UpstreamSocket): void {
-    if (this.#state === DEAD) {
+    const exchange = this.#exchange;
+    if (this.#state === DEAD || exchange === null) {
       socket.terminate();
+      this.#discount();
       return;
     }
     this.#socket = socket;
     this.#out.sink = socket;
     this.#state = BUSY;
-    const exchange = this.#exchange!;
-    this.#moved();
-    if (this.#out.drain()) exchange.upDrained();
     exchange.upOpen = true;
+    this.#begin(exchange);
+  }
+
+  /** The socket is there: what waits leaves, and who waited for it goes on. */
+  #begin(exchange: Exchange): void {
+    const drained = this.#out.drain();
+    this.#moved();
+    if (drained) exchange.upDrained();
     exchange.offerContinue();
   }
 
   drained(): void {
-    if (!this.#closing) this.#moved();
-    if (!this.#out.drain()) return;
+    const drained = this.#out.drain();
+    this.#moved();
+    if (!drained) return;
     if (this.#closing) this.#socket?.shutdown();
     else if (this.#exchange !== null) this.#exchange.upDrained();
   }
 
   refused(): void {
-    if (this.#state === CONNECTING) this.#lose(CONNECT_FAILED);
+    this.#discount();
+    if (this.#state === CONNECTING) this.#fail(CONNECT_FAILED);
   }
 
   /** The backend sends no more. */
   ended(): void {
     const exchange = this.#exchange;
-    if (exchange !== null && this.#answering && this.#body.kind === BY_CLOSE) {
-      this.#done(exchange, true);
-    } else this.#lose(this.#lossFault());
+    if (this.#state === DEAD) return;
+    if (exchange !== null && this.#answer.endsByClose) this.#done(exchange);
+    else this.#fail(this.#answer.lossFault);
   }
 
   closed(): void {
     this.#socket = null;
+    this.#discount();
+    const exchange = this.#exchange;
     if (this.#state === DEAD) return;
     // A tunnel has no message that could be cut short: however it closes, it is over.
-    if (this.#tunnel && this.#exchange !== null) this.#done(this.#exchange, false);
-    else this.#lose(this.#lossFault());
+    if (exchange !== null && this.#answer.tunnel) this.#done(exchange);
+    else this.#fail(this.#answer.lossFault);
   }
 
   broken(): void {
-    this.#lose(BUG);
-  }
-
-  #lossFault(): number {
-    if (this.#answering) return RESPONSE_CUT;
-    return this.#touched ? BAD_RESPONSE : CONNECTION_LOST;
+    this.#fail(BUG);
   }
 
   expire(): void {
-    if (this.#state === CONNECTING) this.#lose(CONNECT_TIMEOUT);
-    else if (this.#state === BUSY && this.#exchange !== null) {
-      // As downstream: `drain` comes late for a slow reader, a write knows.
-      const { waiting } = this.#out;
-      if (waiting > 0) this.drained();
-      if (this.#out.waiting < waiting) return;
-      this.#exchange.fail(this.#answering ? RESPONSE_CUT : RESPONSE_TIMEOUT);
-    } else this.#kill(false);
+    if (this.#state === WAITING) return this.#fail(PENDING_TIMEOUT);
+    if (this.#state === CONNECTING) return this.#fail(CONNECT_TIMEOUT);
+    if (this.#state !== BUSY || this.#exchange === null) return this.#kill(false);
+    // As downstream: `drain` comes late for a slow reader, a write knows.
+    const { waiting } = this.#out;
+    if (waiting > 0) this.drained();
+    if (this.#out.waiting < waiting) return;
+    if (this.#answer.tunnel) this.#fail(TUNNEL_IDLE);
+    else this.#fail(this.#answer.begun ? RESPONSE_STALLED : RESPONSE_TIMEOUT);
   }
 
-  #lose(fault: number): void {
+  /** Ends what is going on here with a fault: the endpoint learns of it, then the exchange. */
+  #fail(fault: number): void {
     const exchange = this.#exchange;
-    this.#exchange = null;
-    // First the exchange: another connection may adopt what waits here.
-    if (exchange !== null) exchange.fail(fault);
-    this.#kill(false);
+    if (exchange !== null) {
+      this.#report(fault);
+      // Another connection may adopt what waits here, so this one dies only afterwards.
+      exchange.fail(fault);
+    }
+    this.#kill(exchange !== null);
+  }
+
+  /** What a fault tells about the endpoint; the client's and our own tell nothing. */
+  #report(fault: number): void {
+    const { endpoint } = this;
+    const { now } = this.#site.timers;
+    if (fault === CONNECTION_LOST && this.reused) endpoint.raced(now);
+    else if (fault === CONNECT_FAILED || fault === CONNECT_TIMEOUT) {
+      endpoint.health.failed(now, true);
+    } else if (fault === CONNECTION_LOST || fault === RESPONSE_TIMEOUT || fault === BAD_RESPONSE) {
+      endpoint.health.failed(now);
+    }
+  }
+
+  /** Bytes that nobody asked for would answer the next request: GHSA-35p6-xmwp-9g52. */
+  #unasked(): void {
+    if (this.#state === IDLE) tally(UNSOLICITED);
+    this.#kill(true);
   }
 
   /** The exchange ends without us: nothing on this connection can be trusted any more. */
@@ -346,23 +374,32 @@ export class UpstreamConnection implements Upstream, Timed {
     this.#kill(false);
   }
 
-  /** Ends a tunnel: what waits, then FIN; the rest ends when the backend's FIN comes, or soon. */
+  /** The client's side of a tunnel ended: FIN, behind what waits. The other way goes on. */
   #close(): void {
     this.#closing = true;
-    this.deadline = this.#timers.after(LINGER_MS);
+    this.#out.flush();
     if (this.#out.waiting === 0) this.#socket?.shutdown();
   }
 
   #kill(reset: boolean): void {
     const socket = this.#socket;
     if (this.#state === IDLE) this.endpoint.drop(this);
+    else if (this.#state === WAITING) this.endpoint.withdraw(this);
     this.#state = DEAD;
     this.#exchange = null;
     this.#socket = null;
     this.#out.close();
-    this.#timers.remove(this);
+    this.#site.timers.remove(this);
     if (socket === null) return;
     if (reset) socket.terminate();
     else socket.end();
+    this.#discount();
+  }
+
+  /** The socket is closed, or will never be: the endpoint may open another one. */
+  #discount(): void {
+    if (!this.#counted) return;
+    this.#counted = false;
+    this.endpoint.gone();
   }
 }

@@ -39,7 +39,7 @@ const ROOMS: readonly Room[] = [
   { files: ["core/filter/"], may: [...ROOTS, "core/route/", "core/exchange.ts"] },
   { files: ["core/upstream/"], may: [...ROOTS, ...WAY] },
   { files: ["core/downstream/"], may: [...ROOTS, ...WAY] },
-  { files: ["core/dispatch.ts"], may: [...ROOTS, ...TRAFFIC] },
+  { files: ["core/dispatch.ts", "core/retry.ts"], may: [...ROOTS, ...TRAFFIC] },
   { files: ["core/plane.ts"], may: [...ROOTS, ...TRAFFIC, "core/dispatch.ts"] },
   { files: KEEPERS, may: ROOTS, types: ["core/worker.ts"] },
   { files: ["core/worker.ts"], may: [...ROOTS, ...KEEPERS, "core/plane.ts"] },

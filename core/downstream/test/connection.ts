@@ -71,6 +71,9 @@ function setup(route: (exchange: Exchange) => void = () => {}): Setup {
       route(exchange);
     },
     retry: () => false,
+    replayMax: () => 0,
+    answered: () => {},
+    over: () => {},
   };
   const timers = new Timers();
   const site = openSite({ router, timers, limits: DEFAULT_LIMITS, random: new Random(1) });

@@ -91,7 +91,13 @@ type Setup = Readonly<{
 /** A connection that connects, with a request that waits for it. */
 function setup(request: string, takes = (): boolean => true): Setup {
   const told: string[] = [];
-  const router: Router = { route: () => {}, retry: () => false };
+  const router: Router = {
+    route: () => {},
+    retry: () => false,
+    replayMax: () => 0,
+    answered: () => {},
+    over: () => {},
+  };
   const timers = new Timers();
   const site = { timers, limits: DEFAULT_LIMITS, random: new Random(1), connect: () => {} };
   const endpoint = new Endpoint("key", { address: "192.0.2.2", port: 80 }, site);
