@@ -53,6 +53,8 @@ export const RESPONSE_EXCESS = 43;
 /** Bytes on an idle connection. */
 export const UNSOLICITED = 44;
 export const BAD_TRAILER = 45;
+/** An idle connection made room for a new one. */
+export const CONNECTION_SHED = 46;
 
 /**
  * `retry`: `never`; `unsent` when no byte of the request reached the backend; `reused` when the
@@ -122,6 +124,7 @@ export const FAULTS: readonly Fault[] = [
   upstream("responseExcess", 502, "never", "502 the backend sent more than its response"),
   upstream("unsolicited", 502, "never", "502 the backend spoke unasked"),
   client("badTrailer", 400, "bad request: trailer section"),
+  own("connectionShed", 503, "503 too many connections"),
 ];
 
 function client(name: string, status: number, text: string): Fault {

@@ -6,7 +6,8 @@
  */
 import { contain } from "./contain.ts";
 
-const TICK_MS = 250;
+/** The resolution of all deadlines. */
+export const TICK_MS = 250;
 
 /** Slots of the wheel; one more than the farthest tick an item is filed under. */
 const SLOTS = 8;

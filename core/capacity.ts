@@ -1,0 +1,49 @@
+/** How many connections this process has files and memory for. */
+
+/** What the process was given; `Infinity` where nobody says. */
+export type Surroundings = Readonly<{ files: number; memoryBytes: number }>;
+
+/** Connections of clients, and connections to backends, at once. */
+export type Capacity = Readonly<{ clients: number; upstreams: number }>;
+
+/** For logs, listeners, the runtime, and connections that are accepted only to be refused. */
+const RESERVE_FILES_MAX = 1_024;
+/** Buffers of both directions of one connection at their fullest. */
+const CONNECTION_BYTES = 65_536;
+
+/**
+ * At most `wanted` clients; and never so many that a client's request cannot be carried on, because
+ * each may need a connection to a backend too. A client is always let in, however little there is.
+ */
+export function capacityOf(wanted: number, given: Surroundings): Capacity {
+  const reserve = Math.min(RESERVE_FILES_MAX, Math.ceil(given.files / 4));
+  const files = given.files === Infinity ? Infinity : given.files - reserve;
+  const byMemory = Math.floor(given.memoryBytes / CONNECTION_BYTES);
+  const clients = Math.max(1, Math.min(wanted, Math.floor(files / 2), byMemory));
+  return { clients, upstreams: files - clients };
+}
+
+/**
+ * The soft limit of open files and the memory limit of the control group, version 1 or 2. `read`
+ * gives the text of a file, or null when there is none. Of several limits the smallest counts.
+ */
+export function surroundingsOf(read: (path: string) => string | null): Surroundings {
+  const files = /^Max open files\s+(\d+)/m.exec(read("/proc/self/limits") ?? "");
+  const groups = read("/proc/self/cgroup") ?? "";
+  const own = /^0::(\/.*)$/m.exec(groups)?.[1] ?? "";
+  const old = /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(\/.*)$/m.exec(groups)?.[1] ?? "";
+  // The group's own path is there unless the process lives in a namespace, where it is the root.
+  const limits = [
+    "/sys/fs/cgroup/memory.max",
+    `/sys/fs/cgroup${own}/memory.max`,
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    `/sys/fs/cgroup/memory${old}/memory.limit_in_bytes`,
+  ].map((path) => amount(read(path)));
+  return { files: amount(files?.[1] ?? null), memoryBytes: Math.min(...limits) };
+}
+
+/** `max` and everything else that is no number is no limit. */
+function amount(text: string | null): number {
+  const trimmed = text?.trim() ?? "";
+  return /^\d+$/.test(trimmed) ? Number(trimmed) : Infinity;
+}

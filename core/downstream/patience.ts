@@ -1,0 +1,214 @@
+/**
+ * How long one client is waited for, and for what. Two things may be awaited at once: its next
+ * bytes, and that it takes its answer; while an answer waits only that counts. A body and an answer
+ * that waits need progress, and a rate as well: a client that drips a byte now and then makes
+ * progress for ever (OWASP: R.U.D.Y. and slow read attacks; the rule is that of Apache's
+ * mod_reqtimeout, where every byte that came buys a little time).
+ */
+import {
+  BODY_TIMEOUT,
+  BODY_TOO_SLOW,
+  CLIENT_STALLED,
+  FIRST_BYTE_TIMEOUT,
+  OK,
+  REQUEST_TIMEOUT,
+} from "../fault.ts";
+import type { Limits } from "../limits.ts";
+import { TICK_MS } from "../timers.ts";
+import type { Timed, Timers } from "../timers.ts";
+
+// --- what is awaited ---
+/** Anything, of a client that just came. */
+export const FIRST_BYTE = 0;
+/** The next request of a kept connection. */
+export const NEXT_HEAD = 1;
+/** The rest of a head; from its first byte, however it drips. */
+export const REST_OF_HEAD = 2;
+/** The next piece of a request body. */
+export const BODY = 3;
+/** The rest of a body that nobody wants any more. */
+export const UNWANTED = 4;
+/** The client's FIN, after ours. */
+export const LAST_FIN = 5;
+/** Nothing: it is our turn. */
+export const NOTHING = 6;
+
+const SECOND_TICKS = 1_000 / TICK_MS;
+
+/** Whose client it is. */
+export type Patient = {
+  /** Tries to write what waits, and calls `stall` or `flowed`. */
+  drained(): void;
+  /** The time is up. OK when nobody is to blame: a kept connection that was not used. */
+  expired(fault: number): void;
+  broken(): void;
+};
+
+export class Patience implements Timed {
+  deadline = 0;
+  slot = -1;
+  prev: Timed | null = null;
+  next: Timed | null = null;
+  readonly #owner: Patient;
+  readonly #timers: Timers;
+  readonly #limits: Limits;
+  #what = FIRST_BYTE;
+  /** We do not read from the client. */
+  #held = false;
+  #heldAt = 0;
+  /** When the body began, moved on by the time we held it. */
+  #bodyFrom = 0;
+  /** The rate of the body is what it would fail next. */
+  #slow = false;
+  /** An answer waits for the client. */
+  #stalled = false;
+  /** When the answer first waited, moved on by the time it did not; 0 when it never did. */
+  #stallFrom = 0;
+  #flowedAt = 0;
+  /** What the client had taken in its life when the answer first waited, and at last; bytes. */
+  #takenThen = 0;
+  #taken = 0;
+
+  /** Waits for the first byte from now on, until `end`. */
+  constructor(owner: Patient, timers: Timers, limits: Limits) {
+    this.#owner = owner;
+    this.#timers = timers;
+    this.#limits = limits;
+    this.await(FIRST_BYTE);
+    timers.add(this);
+  }
+
+  // === hot ===
+
+  /** A request begins: what was slow about the one before is forgotten. */
+  begin(): void {
+    this.#stallFrom = 0;
+  }
+
+  /** The client owes `what`, and its time for it starts now. */
+  await(what: number): void {
+    this.#what = what;
+    if (what === BODY) this.#bodyFrom = this.#timers.now;
+    if (!this.#stalled) this.deadline = this.#due(0);
+  }
+
+  /** A piece of the body came; `total` bytes of it are here by now. */
+  moved(total: number): void {
+    if (!this.#stalled) this.deadline = this.#due(total);
+  }
+
+  #due(total: number): number {
+    const what = this.#what;
+    if (what === NOTHING) return 0;
+    if (what === NEXT_HEAD) return this.#timers.after(this.#limits.keepAliveMs);
+    return what === BODY ? this.#bodyDue(total) : this.#onceDue(what);
+  }
+
+  #bodyDue(total: number): number {
+    if (this.#held) return 0;
+    const idle = this.#timers.after(this.#limits.bodyIdleMs);
+    const rate = this.#rateDue(this.#bodyFrom, total);
+    this.#slow = rate < idle;
+    return this.#slow ? rate : idle;
+  }
+
+  /** When `bytes` since the tick `from` are too few. */
+  #rateDue(from: number, bytes: number): number {
+    const { bodyRateMin, bodyGraceMs } = this.#limits;
+    if (bodyRateMin === 0) return Number.MAX_SAFE_INTEGER;
+    const grace = this.#timers.after(bodyGraceMs) - this.#timers.now;
+    return from + grace + Math.floor((bytes / bodyRateMin) * SECOND_TICKS);
+  }
+
+  // === cold ===
+
+  #onceDue(what: number): number {
+    const limits = this.#limits;
+    if (what === FIRST_BYTE) return this.#timers.after(limits.firstByteMs);
+    if (what === REST_OF_HEAD) return this.#timers.after(limits.headMs);
+    return this.#timers.after(limits.lingerMs);
+  }
+
+  /** We stop reading the body: until `resume` its time stands still. */
+  hold(): void {
+    if (this.#held) return;
+    this.#held = true;
+    this.#heldAt = this.#timers.now;
+    if (this.#what === BODY && !this.#stalled) this.deadline = 0;
+  }
+
+  /** We read again; `total` as in `moved`. */
+  resume(total: number): void {
+    if (!this.#held) return;
+    this.#held = false;
+    // What was awaited before the hold may be another body.
+    this.#bodyFrom += this.#timers.now - Math.max(this.#heldAt, this.#bodyFrom);
+    if (this.#what === BODY) this.moved(total);
+  }
+
+  /** Its answer waits for the client, which has taken `taken` bytes in its life. */
+  stall(taken: number): void {
+    const { now } = this.#timers;
+    if (!this.#stalled) {
+      this.#stalled = true;
+      if (this.#stallFrom === 0) {
+        this.#stallFrom = now;
+        this.#takenThen = taken;
+      } else this.#stallFrom += now - this.#flowedAt;
+    } else if (taken === this.#taken) return;
+    this.#taken = taken;
+    const idle = this.#timers.after(this.#limits.clientStallMs);
+    this.deadline = Math.min(idle, this.#rateDue(this.#stallFrom, taken - this.#takenThen));
+  }
+
+  /** Nothing waits for the client any more; `total` as in `moved`. */
+  flowed(total: number): void {
+    if (!this.#stalled) return;
+    this.#stalled = false;
+    this.#flowedAt = this.#timers.now;
+    this.deadline = this.#due(total);
+  }
+
+  /** `ms` from now is the end, if that is sooner. */
+  hurry(ms: number): void {
+    const due = this.#timers.after(ms);
+    if (this.deadline === 0 || due < this.deadline) this.deadline = due;
+  }
+
+  /** How long nothing has come, of a client whose next or first request is awaited; ms. */
+  idleMs(): number {
+    const limit = this.#what === FIRST_BYTE ? this.#limits.firstByteMs : this.#limits.keepAliveMs;
+    const left = this.deadline - this.#timers.now;
+    return Math.max(0, limit - left * TICK_MS);
+  }
+
+  /** Nothing is awaited any more, for good. */
+  end(): void {
+    this.#timers.remove(this);
+  }
+
+  expire(): void {
+    if (!this.#stalled) return this.#owner.expired(this.#fault());
+    // `drain` is told only when a third of the send buffer is free, which for a slow reader is long
+    // after it took something; a write knows.
+    this.#owner.drained();
+    if (this.#stalled && this.deadline <= this.#timers.now) this.#owner.expired(CLIENT_STALLED);
+  }
+
+  broken(): void {
+    this.#owner.broken();
+  }
+
+  #fault(): number {
+    switch (this.#what) {
+      case FIRST_BYTE:
+        return FIRST_BYTE_TIMEOUT;
+      case REST_OF_HEAD:
+        return REQUEST_TIMEOUT;
+      case BODY:
+        return this.#slow ? BODY_TOO_SLOW : BODY_TIMEOUT;
+      default:
+        return OK;
+    }
+  }
+}
