@@ -1,28 +1,40 @@
 /** Bytes that arrived before they could be used: an unfinished head, or pipelined requests. */
 const FIRST_SIZE = 4_096;
+/** A buffer doubles while it is small, and grows by this much when it is not. */
+const GROWTH_MAX = 65_536;
+
+const NO_BYTES = Buffer.alloc(0);
 
 export class Backlog {
-  bytes: Buffer = Buffer.alloc(0);
-  /** How much of `bytes` is filled. */
+  /** What waits is `bytes[start, end)`; nobody changes the bytes before `end` any more. */
+  bytes: Buffer = NO_BYTES;
+  start = 0;
   end = 0;
 
-  /** Copies `source[from, to)` to the end; the buffer at least doubles when it must grow. */
-  append(source: Buffer, from: number, to: number): void {
-    const size = this.end + to - from;
-    if (size > this.bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.max(FIRST_SIZE, size, this.bytes.length * 2));
-      this.bytes.copy(grown, 0, 0, this.end);
-      this.bytes = grown;
-    }
-    source.copy(this.bytes, this.end, from, to);
-    this.end = size;
+  /** How many bytes wait. */
+  get size(): number {
+    return this.end - this.start;
   }
 
-  /** Hands the bytes over to the caller and is empty. Valid up to the old `end`. */
-  take(): Buffer {
-    const bytes = this.bytes;
-    this.bytes = Buffer.alloc(0);
-    this.end = 0;
-    return bytes;
+  /** Copies `source[from, to)` to the end; into a larger buffer when there is no room. */
+  append(source: Buffer, from: number, to: number): void {
+    if (this.end + to - from > this.bytes.length) this.#grow(to - from);
+    source.copy(this.bytes, this.end, from, to);
+    this.end += to - from;
+  }
+
+  /** What lies before `at` was used. */
+  skip(at: number): void {
+    this.start = at;
+  }
+
+  #grow(more: number): void {
+    const size = this.size;
+    const wanted = size + more + Math.min(size, GROWTH_MAX);
+    const grown = Buffer.allocUnsafe(Math.max(FIRST_SIZE, wanted));
+    this.bytes.copy(grown, 0, this.start, this.end);
+    this.bytes = grown;
+    this.start = 0;
+    this.end = size;
   }
 }

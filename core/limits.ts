@@ -25,10 +25,10 @@ export const LIMITS = {
   headMs: time("head", 10_000, "from the first byte of a request head to its last"),
   bodyIdleMs: time("body-idle", 30_000, "between two pieces of a request body"),
   bodyRateMin: {
-    ...count("body-rate", 500, "bytes a second a request body needs, averaged; 0 is any"),
+    ...count("body-rate", 500, "bytes a second a body, or an answer that waits, needs; 0 is any"),
     unit: "rate",
   },
-  bodyGraceMs: time("body-grace", 30_000, "before the rate of a request body is looked at"),
+  bodyGraceMs: time("body-grace", 30_000, "before the rate of a body is looked at"),
   clientStallMs: time("client-stall", 30_000, "without the client taking a byte of its answer"),
   keepAliveMs: time("keep-alive", 75_000, "between two requests of a kept connection"),
   keepAliveRequests: count("keep-alive-requests", 10_000, "requests of one connection; 0 is any"),
@@ -98,6 +98,8 @@ function count(name: string, value: number, doc: string): Row {
 // --- what nobody has a reason to change ---
 /** A client that raced its request against our drain still gets its answer. */
 export const DRAIN_IDLE_MS = 1_000;
+/** Idle connections of a draining worker close within this time, not all at once. */
+export const DRAIN_SPREAD_MS = 2_000;
 /** Requests rind answers by itself in one go, before others get their turn. */
 export const TURN_MAX = 8;
 /** Interim responses before the final one. */
@@ -112,10 +114,4 @@ export const IDLE_RECOVER_MS = 1_800_000;
 export const ATTEMPTS_MAX = 3;
 
 // --- to be replaced by rows ---
-export const REQUEST_HEAD_MS = 10_000;
-export const KEEP_ALIVE_MS = 75_000;
-export const REQUEST_BODY_MS = 30_000;
-export const CLIENT_STALL_MS = 30_000;
 export const LINGER_MS = 2_000;
-export const BACKLOG_MAX = 65_536;
-export const DISCARD_MAX = 65_536;

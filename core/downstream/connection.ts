@@ -6,12 +6,23 @@
  * another file would have to see them all.
  */
 import { Backlog } from "../backlog.ts";
-import { ascii, release } from "../bytes.ts";
+import { release } from "../bytes.ts";
 import { contain } from "../contain.ts";
 import { Exchange } from "../exchange.ts";
 import type { Downstream } from "../exchange.ts";
 import { faultBody, faultLines } from "../exchange.ts";
-import { BAD_PATH, BUG, FAULTS, METHOD_REFUSED, MORE, OK, REQUEST_TIMEOUT } from "../fault.ts";
+import {
+  BAD_PATH,
+  BODY_TIMEOUT,
+  BODY_TOO_SLOW,
+  BUG,
+  CLIENT_STALLED,
+  FAULTS,
+  METHOD_REFUSED,
+  MORE,
+  OK,
+  REQUEST_TIMEOUT,
+} from "../fault.ts";
 import {
   ASTERISK,
   BOUND,
@@ -30,18 +41,22 @@ import type { Arrival } from "../http1/forwarded.ts";
 import { Partial } from "../http1/partial.ts";
 import { parseRequest, requestLineMax } from "../http1/request.ts";
 import { canonicalPath } from "../route/path.ts";
+import { DRAIN_IDLE_MS, DRAIN_SPREAD_MS, TURN_MAX } from "../limits.ts";
+import type { Random } from "../random.ts";
+import { tally } from "../tally.ts";
+import type { Idle } from "./admission.ts";
+import { isHead, isIdempotent } from "./method.ts";
 import {
-  BACKLOG_MAX,
-  CLIENT_STALL_MS,
-  DISCARD_MAX,
-  DRAIN_IDLE_MS,
-  KEEP_ALIVE_MS,
-  LINGER_MS,
-  REQUEST_BODY_MS,
-  REQUEST_HEAD_MS,
-  TURN_MAX,
-} from "../limits.ts";
-import type { Timed } from "../timers.ts";
+  BODY,
+  LAST_FIN,
+  NEXT_HEAD,
+  NOTHING,
+  PROCEED,
+  Patience,
+  REST_OF_HEAD,
+  UNWANTED,
+} from "./patience.ts";
+import type { Patient } from "./patience.ts";
 import { Reply } from "./reply.ts";
 import type { Site } from "./site.ts";
 
@@ -54,29 +69,30 @@ const BUSY = 2;
 const LINGER = 3;
 const DEAD = 4;
 
-const HEAD_METHOD = ascii("HEAD");
-const IDEMPOTENT = [ascii("GET"), ascii("PUT"), ascii("DELETE"), ascii("OPTIONS")];
-
 const NO_BYTES = new Uint8Array(0);
+/** More requests than a connection can carry. */
+const ENDLESS = 0x7fff_ffff;
 
 /** Shared by all connections of the worker: it does not outlive the callback that fills it. */
 const HEAD = new Head();
 
 export type DownstreamSocket = Bun.Socket<DownstreamConnection>;
 
-export class DownstreamConnection implements Downstream, Timed {
-  deadline: number;
-  slot = -1;
-  prev: Timed | null = null;
-  next: Timed | null = null;
+export class DownstreamConnection implements Downstream, Patient, Idle {
+  idle = false;
+  older: Idle | null = null;
+  newer: Idle | null = null;
   forwarded: Uint8Array = NO_BYTES;
   forwardedHost = false;
+  /** Who counts as one client. */
+  readonly #address: string | null;
   readonly #site: Site;
   /** Of a trusted proxy, which speaks for other clients with every request; null for others. */
   #arrival: Arrival | null = null;
   readonly #exchange: Exchange;
   readonly #body = new Body();
   readonly #reply: Reply;
+  readonly #patience: Patience;
   #socket: DownstreamSocket | null;
   #state = HEAD_STATE;
   #tunnel = false;
@@ -88,16 +104,25 @@ export class DownstreamConnection implements Downstream, Timed {
   #fin = false;
   #closing = false;
   #discarded = 0;
+  /** Requests that may still come, and the tick from which none may. */
+  #requestsLeft: number;
+  readonly #oldAt: number;
   #backlog: Backlog | null = null;
   #partial: Partial | null = null;
 
-  constructor(socket: DownstreamSocket, site: Site) {
+  /** A connection that was admitted; `address` null is nobody's in particular. */
+  constructor(socket: DownstreamSocket, site: Site, address: string | null = null) {
+    const { timers, limits, admission } = site;
     this.#socket = socket;
     this.#site = site;
+    this.#address = address;
     this.#reply = new Reply(socket);
     this.#exchange = new Exchange(this, site.router);
-    this.deadline = site.timers.after(REQUEST_HEAD_MS);
-    site.timers.add(this);
+    this.#patience = new Patience(this, timers, limits);
+    this.#requestsLeft = limits.keepAliveRequests === 0 ? ENDLESS : limits.keepAliveRequests;
+    this.#oldAt = timers.after(jittered(limits.connectionAgeMs, site.random));
+    admission.enter(address);
+    admission.rest(this);
     site.connections.add(this);
   }
 
@@ -110,14 +135,15 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   #read(bytes: Buffer): void {
+    const end = bytes.length;
     if (this.#state === HEAD_STATE) {
       if (this.#partial !== null) this.#readMore(this.#partial, bytes);
-      else if (this.#mustWait()) this.#keepForLater(bytes, 0, bytes.length);
-      else this.#readHeads(bytes, bytes.length);
+      else if (this.#mustWait()) this.#keepForLater(bytes, 0, end);
+      else this.#readRest(bytes, this.#readHeads(bytes, 0, end), end);
     } else if (this.#state === BODY_STATE) {
-      const at = this.#readBody(bytes, 0, bytes.length);
-      if (at < bytes.length) this.#readRest(bytes, at, bytes.length);
-    } else if (this.#state === BUSY) this.#keepForLater(bytes, 0, bytes.length);
+      this.#readRest(bytes, this.#readBody(bytes, 0, end), end);
+    } else if (this.#state === BUSY) this.#keepForLater(bytes, 0, end);
+    else this.#linger(end);
   }
 
   /** No request is begun behind others, nor while the answer before it waits for the client. */
@@ -125,9 +151,9 @@ export class DownstreamConnection implements Downstream, Timed {
     return this.#backlog !== null || this.#reply.out.waiting > 0;
   }
 
-  /** Reads requests out of `bytes` for as long as they are answered on the spot. */
-  #readHeads(bytes: Buffer, end: number): void {
-    let at = 0;
+  /** Reads requests for as long as they are answered on the spot; returns where it stopped. */
+  #readHeads(bytes: Buffer, from: number, end: number): number {
+    let at = from;
     this.#reading = true;
     for (let turn = 0; at < end && this.#state === HEAD_STATE && turn < TURN_MAX; turn++) {
       const head = HEAD;
@@ -143,12 +169,13 @@ export class DownstreamConnection implements Downstream, Timed {
       if (this.#reply.out.waiting > 0) break;
     }
     this.#reading = false;
-    if (at < end) this.#readRest(bytes, at, end);
+    return at;
   }
 
   /** One request, with the part of its body that is here; returns where the next one starts. */
   #begin(head: Head, bytes: Buffer, end: number): number {
     const exchange = this.#exchange;
+    this.#site.admission.wake(this);
     exchange.reset();
     exchange.replay = bytes;
     exchange.replayStart = head.start;
@@ -177,18 +204,27 @@ export class DownstreamConnection implements Downstream, Timed {
     }
     const keep = head.minor === 1 ? (flags & CLOSE) === 0 : (flags & KEEP_ALIVE) !== 0;
     // A handshake that is refused leaves bytes behind that are no request (RFC 6455 §4.2.2).
-    this.#reply.keep = keep && !this.#site.draining && !exchange.switches;
+    this.#reply.keep = keep && this.#mayKeep() && !exchange.switches;
     this.#reply.minor = head.minor;
+    this.#reply.untilClose = false;
     this.#discarded = 0;
     this.#tunnel = false;
-    exchange.headMethod = isMethod(head, HEAD_METHOD);
-    exchange.idempotent = exchange.headMethod || isIdempotent(head);
+    exchange.headMethod = isHead(head);
+    exchange.idempotent = isIdempotent(head);
     this.#reply.bodiless = exchange.headMethod;
     const kind = head.chunked ? BY_CHUNKS : head.length > 0 ? BY_LENGTH : NO_BODY;
     this.#body.start(kind, head.length, false);
     this.#state = kind === NO_BODY ? BUSY : BODY_STATE;
-    this.#grant(kind === NO_BODY ? 0 : REQUEST_BODY_MS);
     exchange.expects = (flags & EXPECT) !== 0 && head.minor === 1 && kind !== NO_BODY;
+    this.#patience.begin();
+    this.#patience.await(kind === NO_BODY ? NOTHING : exchange.expects ? PROCEED : BODY);
+  }
+
+  /** Neither the worker nor the connection is at its end. */
+  #mayKeep(): boolean {
+    this.#requestsLeft--;
+    const { draining, timers } = this.#site;
+    return !draining && this.#requestsLeft > 0 && timers.now < this.#oldAt;
   }
 
   /** Passes body bytes on, or drops them when nobody wants them; returns where it stopped. */
@@ -204,7 +240,7 @@ export class DownstreamConnection implements Downstream, Timed {
         else exchange.requestBody(bytes, body.from, body.to);
       } else if (found === ENDED) {
         this.#state = BUSY;
-        this.#grant(0);
+        this.#patience.await(NOTHING);
         if (exchange.finished) this.#ready();
         else exchange.requestEnd();
       } else if (found === BROKEN) {
@@ -212,20 +248,9 @@ export class DownstreamConnection implements Downstream, Timed {
         return end;
       } else break;
     }
-    if (this.#state === BODY_STATE) this.#awaitBody();
+    if (this.#state === BODY_STATE) this.#patience.moved(body.total);
     exchange.requestFlush();
     return at;
-  }
-
-  /** The client may take this long until its next body bytes; nobody times out while held. */
-  #awaitBody(): void {
-    this.#grant(this.#held || this.#tunnel ? 0 : REQUEST_BODY_MS);
-  }
-
-  /** Gives the client `ms`, 0 for ever; but while an answer waits for it, that time counts. */
-  #grant(ms: number): void {
-    if (this.#reply.out.waiting > 0) return;
-    this.deadline = ms === 0 ? 0 : this.#site.timers.after(ms);
   }
 
   // === hot: to the client ===
@@ -248,7 +273,7 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   #stall(): boolean {
-    this.deadline = this.#site.timers.after(CLIENT_STALL_MS);
+    this.#patience.stall(this.#reply.out.taken);
     return false;
   }
 
@@ -257,17 +282,22 @@ export class DownstreamConnection implements Downstream, Timed {
     if (this.#state === DEAD || this.#state === LINGER) return;
     this.resume();
     if (this.#state !== BODY_STATE || !this.#reply.keep || this.#tunnel) this.#ready();
+    else this.#patience.await(UNWANTED);
   }
 
   #ready(): void {
-    if (!this.#reply.keep || this.#tunnel || (this.#fin && this.#backlog === null)) {
-      if (!this.#reading) return this.#shut();
-      // Requests that came with the FIN are still being read.
-      if (!this.#reply.keep || this.#tunnel) return this.#shut();
-    }
+    if (!this.#reply.keep || this.#tunnel) return this.#shut();
+    // Requests that came with the FIN may still be being read.
+    if (this.#fin && this.#backlog === null && !this.#reading) return this.#shut();
     this.#state = HEAD_STATE;
-    this.#grant(KEEP_ALIVE_MS);
-    if (this.#backlog !== null && !this.#reading) this.#readOn();
+    this.#patience.await(NEXT_HEAD);
+    if (this.#backlog === null) this.#rest();
+    else if (!this.#reading) this.#readOn();
+  }
+
+  /** Nothing is on its way, either way: it may make room for others. */
+  #rest(): void {
+    if (this.#reply.out.waiting === 0) this.#site.admission.rest(this);
   }
 
   // === cold ===
@@ -282,20 +312,38 @@ export class DownstreamConnection implements Downstream, Timed {
     if (this.#state !== BODY_STATE || this.#tunnel) return true;
     // While the exchange runs its body is wanted; a client that waits for 100 sends none.
     if (this.#exchange.expects) return false;
-    return this.#body.kind === BY_LENGTH && this.#body.left <= DISCARD_MAX;
+    return this.#body.kind === BY_LENGTH && this.#body.left <= this.#site.limits.discardBytes;
   }
 
   #drop(size: number): void {
     this.#discarded += size;
-    if (this.#discarded > DISCARD_MAX) this.#shut();
+    if (this.#discarded > this.#site.limits.discardBytes) this.#shut();
+  }
+
+  /**
+   * Bytes of a client that we have told to go. When they are too many we read no more of them: it
+   * is stopped by its full buffers, not by a reset that could eat its answer, until its time is up.
+   */
+  #linger(size: number): void {
+    this.#discarded += size;
+    if (this.#discarded > this.#site.limits.discardBytes) this.#pause();
+  }
+
+  #pause(): void {
+    if (this.#full) return;
+    this.#full = true;
+    this.#socket?.pause();
   }
 
   sendInterim(head: Head): void {
     this.#reply.interim(head);
+    this.#watch();
   }
 
   sendContinue(): void {
     this.#reply.proceed();
+    if (this.#state === BODY_STATE) this.#patience.await(BODY);
+    this.#watch();
   }
 
   sendSwitch(head: Head): void {
@@ -304,7 +352,8 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#body.start(BY_CLOSE, 0, false);
     this.#state = BODY_STATE;
     this.#exchange.requestDone = false;
-    this.#grant(0);
+    this.#patience.await(NOTHING);
+    this.#watch();
     this.#readBacklog();
     // The FIN that came before the tunnel did closes it now.
     if (this.#fin) this.#exchange.requestEnd();
@@ -313,25 +362,37 @@ export class DownstreamConnection implements Downstream, Timed {
   answer(status: number, body: Uint8Array, extra: string): void {
     if (!this.#mayStay()) this.#reply.keep = false;
     this.#reply.answer(status, body, extra);
+    this.#watch();
+  }
+
+  /** The client must take what was written outside of an upstream's event. */
+  #watch(): void {
     if (this.#reply.out.waiting > 0) this.#stall();
   }
 
+  /**
+   * FIN tells the client that a body of a known length or in chunks is cut (RFC 9112 §8), and does
+   * not take from it the answers it has not read yet, as a reset would. Where FIN is the end of the
+   * body only a reset tells.
+   */
   abort(): void {
-    this.#kill();
+    if (this.#tunnel || this.#reply.untilClose) return this.#kill();
+    this.#reply.out.flush();
+    this.#shut();
   }
 
   hold(): void {
     this.#kept = true;
     if (this.#held || this.#socket === null) return;
     this.#held = true;
-    this.#grant(0);
+    this.#patience.hold();
     this.#socket.pause();
   }
 
   resume(): void {
     if (!this.#held) return;
     this.#held = false;
-    if (this.#state === BODY_STATE) this.#awaitBody();
+    this.#patience.resume(this.#body.total);
     if (!this.#full && this.#socket !== null) this.#socket.resume();
   }
 
@@ -362,7 +423,8 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 
   #waitForMore(bytes: Buffer, from: number, end: number): void {
-    this.#grant(REQUEST_HEAD_MS);
+    this.#site.admission.wake(this);
+    this.#patience.await(REST_OF_HEAD);
     this.#partial = new Partial(bytes, from, end);
   }
 
@@ -382,23 +444,26 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#reading = true;
     const at = this.#begin(head, whole, end);
     this.#reading = false;
-    if (at < end) this.#readRest(whole, at, end);
+    this.#readRest(whole, at, end);
   }
 
-  /** Bytes behind the current request: to be parsed now, later, or never. */
+  /** Bytes behind the current request: to be parsed later, or never. */
   #readRest(bytes: Buffer, from: number, to: number): void {
-    if (this.#state === LINGER || this.#state === DEAD) return;
+    if (from === to || this.#state === LINGER || this.#state === DEAD) return;
     this.#keepForLater(bytes, from, to);
-    if (this.#state === HEAD_STATE) setImmediate(() => this.#readOn());
+    if (this.#state === HEAD_STATE) this.#readOnLater();
   }
 
   #keepForLater(bytes: Buffer, from: number, to: number): void {
+    this.#site.admission.wake(this);
     this.#backlog ??= new Backlog();
     this.#backlog.append(bytes, from, to);
-    if (this.#backlog.end > BACKLOG_MAX && !this.#full) {
-      this.#full = true;
-      this.#socket?.pause();
-    }
+    if (this.#backlog.size > this.#site.limits.backlogBytes) this.#pause();
+  }
+
+  /** Others have their turn first. */
+  #readOnLater(): void {
+    setImmediate(() => this.#readOn());
   }
 
   /** `#readBacklog` from somebody else's callback, whose socket must not pay for our bugs. */
@@ -409,31 +474,38 @@ export class DownstreamConnection implements Downstream, Timed {
   #readBacklog(): void {
     const backlog = this.#backlog;
     if (backlog === null || this.#partial !== null) return;
-    if (this.#state !== HEAD_STATE && this.#state !== BODY_STATE) return;
-    if (this.#state === HEAD_STATE && this.#reply.out.waiting > 0) return;
-    this.#backlog = null;
-    const end = backlog.end;
-    const bytes = backlog.take();
-    if (this.#full) {
-      this.#full = false;
-      if (!this.#held) this.#socket?.resume();
+    if (this.#state === HEAD_STATE ? this.#reply.out.waiting > 0 : this.#state !== BODY_STATE) {
+      return;
     }
-    if (this.#state === HEAD_STATE) this.#readHeads(bytes, end);
-    else this.#readBody(bytes, 0, end);
-    if (this.#fin && this.#state === HEAD_STATE && this.#backlog === null) this.#shut();
+    const { bytes, start, end } = backlog;
+    if (this.#state === HEAD_STATE) backlog.skip(this.#readHeads(bytes, start, end));
+    else backlog.skip(this.#readBody(bytes, start, end));
+    // Closed meanwhile, which throws it away.
+    if (this.#backlog !== backlog) return;
+    if (backlog.size === 0) this.#backlog = null;
+    this.#unpause(backlog.size);
+    if (this.#state !== HEAD_STATE) return;
+    if (backlog.size > 0) this.#readOnLater();
+    else if (this.#fin && this.#partial === null) this.#shut();
+    else if (this.#partial === null) this.#rest();
+  }
+
+  /** Reads from the client again when not much waits any more. */
+  #unpause(waiting: number): void {
+    if (!this.#full || waiting > this.#site.limits.backlogBytes / 4) return;
+    this.#full = false;
+    if (!this.#held) this.#socket?.resume();
   }
 
   drained(): void {
-    if (!this.#reply.out.drain()) {
-      this.#stall();
-      return;
-    }
+    const { out } = this.#reply;
+    if (!out.drain()) return this.#patience.stall(out.taken);
+    this.#patience.flowed(this.#body.total);
     if (this.#closing) return this.#finishShut();
-    if (this.#state === BODY_STATE) this.#awaitBody();
-    else if (this.#state === BUSY) this.#grant(0);
-    else this.#grant(this.#partial === null ? KEEP_ALIVE_MS : REQUEST_HEAD_MS);
     this.#exchange.downDrained();
-    if (this.#state === HEAD_STATE) this.#readBacklog();
+    if (this.#state !== HEAD_STATE || this.#partial !== null) return;
+    if (this.#backlog === null) this.#rest();
+    else this.#readBacklog();
   }
 
   /** The client sends no more. A complete request still gets its answer (RFC 9112 §9.6). */
@@ -457,33 +529,36 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#kill();
   }
 
-  expire(): void {
-    const begun = this.#partial !== null || this.#state === BODY_STATE;
-    if (this.#reply.out.waiting > 0) this.#expireStalled();
-    else if (this.#state === LINGER || !begun) this.#kill(false);
-    else if (!this.#exchange.finished) {
+  /** The client's time is up. */
+  expired(fault: number): void {
+    if (this.#state === DEAD) return;
+    if (fault === REQUEST_TIMEOUT) return this.#refuse(fault);
+    if (fault === BODY_TIMEOUT || fault === BODY_TOO_SLOW) {
       this.#reply.keep = false;
-      this.#exchange.fail(REQUEST_TIMEOUT);
-    } else if (this.#state === BODY_STATE) this.#shut();
-    else this.#refuse(REQUEST_TIMEOUT);
+      return this.#exchange.fail(fault);
+    }
+    if (fault !== OK) tally(fault);
+    // Of the rest of an unwanted body: the answer to it may still be on its way.
+    if (this.#state === BODY_STATE && fault === OK) this.#shut();
+    else this.#kill(fault === CLIENT_STALLED);
+  }
+
+  /** There is no room, and this one idles longest. */
+  shed(): void {
+    this.#kill(false);
   }
 
   /**
-   * `drain` is told only when a third of the send buffer is free, which for a slow reader is long
-   * after it took something; a write knows. Only a client that took nothing is given up.
+   * The worker is draining: a busy connection closes after its answer, an idle one soon; not all at
+   * the same time, and none whose next request may be on its way already.
    */
-  #expireStalled(): void {
-    const { waiting } = this.#reply.out;
-    this.drained();
-    if (this.#reply.out.waiting === waiting) this.#kill();
-  }
-
-  /** The worker is draining: an idle connection closes soon, a busy one after its answer. */
   drain(): void {
     this.#reply.keep = false;
-    if (this.#state !== HEAD_STATE || this.#partial !== null) return;
+    if (this.#state !== HEAD_STATE || this.#partial !== null || this.#backlog !== null) return;
     if (this.#reply.out.waiting > 0) return this.#shut();
-    this.deadline = this.#site.timers.after(DRAIN_IDLE_MS);
+    const fresh = this.#patience.idleMs() < DRAIN_IDLE_MS;
+    const spread = this.#site.random.below(DRAIN_SPREAD_MS);
+    this.#patience.hurry(fresh ? Math.max(spread, DRAIN_IDLE_MS) : spread);
   }
 
   /** Sends what waits, then FIN, then reads on for a while so that no RST eats the answer. */
@@ -493,16 +568,17 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#closing = true;
     this.#backlog = null;
     this.#partial = null;
-    this.deadline = this.#site.timers.after(
-      this.#reply.out.waiting > 0 ? CLIENT_STALL_MS : LINGER_MS,
-    );
+    this.#discarded = 0;
+    this.#site.admission.wake(this);
     if (this.#reply.out.waiting === 0) this.#finishShut();
+    else this.#stall();
   }
 
   #finishShut(): void {
     if (this.#fin) return this.#kill(false);
     if (this.#held || this.#full) this.#socket?.resume();
-    this.deadline = this.#site.timers.after(LINGER_MS);
+    this.#full = false;
+    this.#patience.await(LAST_FIN);
     this.#socket?.shutdown();
   }
 
@@ -512,7 +588,9 @@ export class DownstreamConnection implements Downstream, Timed {
     this.#state = DEAD;
     this.#socket = null;
     this.#reply.out.close();
-    this.#site.timers.remove(this);
+    this.#patience.end();
+    this.#site.admission.wake(this);
+    this.#site.admission.leave(this.#address);
     this.#site.connections.delete(this);
     if (!this.#exchange.finished) this.#exchange.requestCut();
     if (socket === null) return;
@@ -521,16 +599,7 @@ export class DownstreamConnection implements Downstream, Timed {
   }
 }
 
-/** Methods that may be sent twice (RFC 9110 §9.2.2), besides HEAD. */
-function isIdempotent(head: Head): boolean {
-  for (let i = 0; i < IDEMPOTENT.length; i++) if (isMethod(head, IDEMPOTENT[i]!)) return true;
-  return false;
-}
-
-function isMethod(head: Head, name: Uint8Array): boolean {
-  if (head.methodEnd - head.methodStart !== name.length) return false;
-  for (let i = 0; i < name.length; i++) {
-    if (head.bytes[head.methodStart + i] !== name[i]) return false;
-  }
-  return true;
+/** `ms`, 10 % more or less, so that what came together does not go together. */
+function jittered(ms: number, random: Random): number {
+  return Math.ceil(ms * (0.9 + random.below(2_001) / 10_000));
 }

@@ -32,6 +32,8 @@ export const UNWANTED = 4;
 export const LAST_FIN = 5;
 /** Nothing: it is our turn. */
 export const NOTHING = 6;
+/** Nothing until it is told to go on; but it may send its body without. */
+export const PROCEED = 7;
 
 const SECOND_TICKS = 1_000 / TICK_MS;
 
@@ -94,12 +96,13 @@ export class Patience implements Timed {
 
   /** A piece of the body came; `total` bytes of it are here by now. */
   moved(total: number): void {
-    if (!this.#stalled) this.deadline = this.#due(total);
+    if (this.#what === PROCEED && total > 0) this.await(BODY);
+    if (this.#what === BODY && !this.#stalled) this.deadline = this.#bodyDue(total);
   }
 
   #due(total: number): number {
     const what = this.#what;
-    if (what === NOTHING) return 0;
+    if (what >= NOTHING) return 0;
     if (what === NEXT_HEAD) return this.#timers.after(this.#limits.keepAliveMs);
     return what === BODY ? this.#bodyDue(total) : this.#onceDue(what);
   }
@@ -143,7 +146,7 @@ export class Patience implements Timed {
     this.#held = false;
     // What was awaited before the hold may be another body.
     this.#bodyFrom += this.#timers.now - Math.max(this.#heldAt, this.#bodyFrom);
-    if (this.#what === BODY) this.moved(total);
+    this.moved(total);
   }
 
   /** Its answer waits for the client, which has taken `taken` bytes in its life. */
@@ -172,7 +175,11 @@ export class Patience implements Timed {
   /** `ms` from now is the end, if that is sooner. */
   hurry(ms: number): void {
     const due = this.#timers.after(ms);
-    if (this.deadline === 0 || due < this.deadline) this.deadline = due;
+    if (this.deadline !== 0 && this.deadline <= due) return;
+    this.deadline = due;
+    // Filed anew, since the wheel would look at it up to a second late.
+    this.#timers.remove(this);
+    this.#timers.add(this);
   }
 
   /** How long nothing has come, of a client whose next or first request is awaited; ms. */

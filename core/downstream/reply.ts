@@ -27,6 +27,8 @@ export class Reply {
   bodiless = false;
   /** The connection may carry another request. */
   keep = true;
+  /** The body of this answer ends when the connection does. */
+  untilClose = false;
 
   constructor(sink: Sink) {
     this.out = new Output(SLAB, sink);
@@ -38,7 +40,10 @@ export class Reply {
   head(head: Head, kind: number): void {
     const unsized = kind === BY_CHUNKS || kind === BY_CLOSE;
     this.out.chunks = unsized && this.minor === 1;
-    if (unsized && this.minor === 0) this.keep = false;
+    if (unsized && this.minor === 0) {
+      this.keep = false;
+      this.untilClose = true;
+    }
     let say = SAY_NOTHING;
     if (!this.keep) say = SAY_CLOSE;
     else if (this.minor === 0) say = SAY_KEEP_ALIVE;

@@ -4,6 +4,7 @@ import type { Router } from "../exchange.ts";
 import type { Limits } from "../limits.ts";
 import type { Random } from "../random.ts";
 import type { Timers } from "../timers.ts";
+import { Admission } from "./admission.ts";
 import type { DownstreamConnection } from "./connection.ts";
 
 /** What a site is made of. */
@@ -17,6 +18,7 @@ export type SiteParts = Readonly<{
 export type Site = SiteParts & {
   /** Addresses of proxies whose forwarded headers are believed. */
   readonly trusted: Cidrs;
+  readonly admission: Admission;
   readonly connections: Set<DownstreamConnection>;
   /** Every answer is the last one of its connection. */
   draining: boolean;
@@ -24,7 +26,12 @@ export type Site = SiteParts & {
 
 const NOBODY = new Cidrs([]);
 
-/** A site without connections, which believes nobody but `trusted`. */
+/**
+ * A site without connections, which believes nobody but `trusted`; it admits as many connections as
+ * `limits` says.
+ */
 export function openSite(parts: SiteParts, trusted = NOBODY): Site {
-  return { ...parts, trusted, connections: new Set(), draining: false };
+  const { connections, connectionsPerClient } = parts.limits;
+  const admission = new Admission(connections, connectionsPerClient);
+  return { ...parts, trusted, admission, connections: new Set(), draining: false };
 }

@@ -2,8 +2,16 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Exchange, Router } from "../../exchange.ts";
-import { DEFAULT_LIMITS } from "../../limits.ts";
+import {
+  BODY_TIMEOUT,
+  BODY_TOO_SLOW,
+  CLIENT_STALLED,
+  FIRST_BYTE_TIMEOUT,
+  REQUEST_TIMEOUT,
+} from "../../fault.ts";
+import { type Limits, limitsOf } from "../../limits.ts";
 import { Random } from "../../random.ts";
+import { tallied } from "../../tally.ts";
 import { Timers } from "../../timers.ts";
 import { DownstreamConnection, type DownstreamSocket } from "../connection.ts";
 import { openSite, type Site } from "../site.ts";
@@ -13,6 +21,7 @@ const SECOND = 1_000;
 const LATE_MS = 2_000;
 const TICK_MS = 250;
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const LARGE = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n";
 const POST = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n";
 
 /** Records what is done to it. `room` is how many bytes the kernel still takes. */
@@ -63,7 +72,7 @@ type Setup = Readonly<{
 }>;
 
 /** A connection whose exchanges do what `route` says, which by default is nothing. */
-function setup(route: (exchange: Exchange) => void = () => {}): Setup {
+function setup(route: (exchange: Exchange) => void = () => {}, given: Partial<Limits> = {}): Setup {
   const exchanges: Exchange[] = [];
   const router: Router = {
     route: (exchange) => {
@@ -76,7 +85,7 @@ function setup(route: (exchange: Exchange) => void = () => {}): Setup {
     over: () => {},
   };
   const timers = new Timers();
-  const site = openSite({ router, timers, limits: DEFAULT_LIMITS, random: new Random(1) });
+  const site = openSite({ router, timers, limits: limitsOf(given), random: new Random(1) });
   const socket = new FakeSocket();
   const connection = new DownstreamConnection(socket as unknown as DownstreamSocket, site);
   const pass = (ms: number): void => {
@@ -97,7 +106,13 @@ function expectEnd({ pass, isOver }: Setup, ms: number): void {
 
 const answered = (exchange: Exchange): void => exchange.answer(200, Buffer.from("x"), "");
 
-test("a client that says nothing has 10 s", () => expectEnd(setup(), 10 * SECOND));
+test("a client that says nothing has 10 s, and gets no answer", () => {
+  const it = setup();
+  const before = tallied(FIRST_BYTE_TIMEOUT);
+  expectEnd(it, 10 * SECOND);
+  assert.is(it.socket.written, "");
+  assert.is(tallied(FIRST_BYTE_TIMEOUT), before + 1);
+});
 
 test("a head that drips has 10 s from its first byte, then 408", () => {
   const it = setup();
@@ -122,16 +137,87 @@ test("an idle connection has 75 s after its answer", () => {
   expectEnd(it, 75 * SECOND);
 });
 
+/** The next `bytes` of a large body. */
+const pieceOf = (bytes: number): string => "x".repeat(bytes);
+
 test("a body that stands still has 30 s, then 408; one that moves has all the time", () => {
   const it = setup();
-  it.receive(POST);
-  for (let i = 0; i < 4; i++) {
+  const before = tallied(BODY_TIMEOUT);
+  it.receive(LARGE);
+  for (let i = 0; i < 20; i++) {
     it.pass(25 * SECOND);
     assert.not.ok(it.isOver());
-    it.receive("x");
+    it.receive(pieceOf(13_000));
   }
   expectEnd(it, 30 * SECOND);
-  assert.match(it.socket.written, /^HTTP\/1\.1 408 /);
+  assert.match(it.socket.written, /^HTTP\/1\.1 408 [^]*the body\n$|^HTTP\/1\.1 408 [^]*body\n$/);
+  assert.is(tallied(BODY_TIMEOUT), before + 1);
+});
+
+test("a body that drips is 408 although it moves", () => {
+  const it = setup();
+  const before = tallied(BODY_TOO_SLOW);
+  it.receive(LARGE);
+  for (let at = 0; at < 60 && !it.isOver(); at += 10) {
+    it.pass(10 * SECOND);
+    it.receive("x");
+  }
+  assert.ok(it.isOver(), "within a minute");
+  assert.match(it.socket.written, /^HTTP\/1\.1 408 [^]*too slowly\n$/);
+  assert.is(tallied(BODY_TOO_SLOW), before + 1);
+  assert.ok(it.exchanges[0]!.finished, "the backend is free");
+});
+
+test("a body has 500 bytes a second, averaged, once 30 s have passed", () => {
+  const it = setup();
+  it.receive(LARGE);
+  it.receive(pieceOf(10_000));
+  for (let at = 0; at < 48; at += 12) {
+    it.pass(12 * SECOND);
+    it.receive("x");
+    assert.not.ok(it.isOver(), `${at + 12} s of 30 + 20`);
+  }
+  it.pass(2 * SECOND + LATE_MS);
+  assert.ok(it.isOver());
+});
+
+test("the time we hold a body does not count against its rate", () => {
+  const it = setup();
+  it.receive(LARGE);
+  it.pass(20 * SECOND);
+  it.connection.hold();
+  it.pass(500 * SECOND);
+  assert.not.ok(it.isOver());
+  it.connection.resume();
+  it.receive("x");
+  expectEnd(it, 10 * SECOND);
+});
+
+test("a client that waits for 100 has the time until it comes, and then that of a body", () => {
+  const it = setup();
+  it.receive(LARGE.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"));
+  it.pass(100 * SECOND);
+  assert.not.ok(it.isOver());
+  it.connection.sendContinue();
+  expectEnd(it, 30 * SECOND);
+});
+
+test("a client that waits for 100 no longer has the time of a body", () => {
+  const it = setup();
+  it.receive(LARGE.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"));
+  it.receive("x");
+  expectEnd(it, 30 * SECOND);
+});
+
+test("the rest of an unwanted body has 2 s", () => {
+  const it = setup(answered);
+  it.receive(LARGE.replace("1000000", "2000"));
+  it.receive(pieceOf(1_000));
+  expectEnd(it, 2 * SECOND);
+  const kept = setup(answered);
+  kept.receive(LARGE.replace("1000000", "2000"));
+  kept.receive(pieceOf(2_000));
+  expectEnd(kept, 75 * SECOND);
 });
 
 test("a client that waits for its answer has no deadline of its own", () => {
@@ -146,10 +232,10 @@ test("a client that does not read has 30 s without progress", () => {
   it.receive(GET);
   const { down } = it.exchanges[0]!;
   it.socket.room = 5;
-  const bytes = Buffer.alloc(100);
-  assert.not.ok(down.sendBody(bytes, 0, 100));
+  const bytes = Buffer.alloc(100_000);
+  assert.not.ok(down.sendBody(bytes, 0, 100_000));
   it.pass(25 * SECOND);
-  it.socket.room = 10;
+  it.socket.room = 50_000;
   it.connection.drained();
   assert.not.ok(it.isOver());
   expectEnd(it, 30 * SECOND);
@@ -161,15 +247,48 @@ test("a client that reads too slowly for the kernel to say so is served on", () 
   const { socket, connection, exchanges, receive, pass, isOver } = setup();
   receive(GET);
   socket.room = 0;
-  connection.answer(200, Buffer.alloc(10_000, "x"), "");
+  connection.answer(200, Buffer.alloc(1_000_000, "x"), "");
   assert.is(exchanges.length, 1);
   for (let i = 0; i < 5; i++) {
-    socket.room = 100;
+    socket.room = 20_000;
     pass(30 * SECOND + LATE_MS);
     assert.not.ok(isOver(), `after ${i + 1} times 30 s`);
   }
   pass(30 * SECOND + LATE_MS);
   assert.ok(isOver());
+});
+
+test("a client that takes a byte now and then is given up, although it makes progress", () => {
+  const it = setup((exchange) => exchange.answer(200, Buffer.alloc(1_000_000), ""));
+  const before = tallied(CLIENT_STALLED);
+  it.socket.room = 0;
+  it.receive(GET);
+  for (let at = 0; at < 60 && !it.isOver(); at += 10) {
+    it.socket.room = 1;
+    it.pass(10 * SECOND);
+  }
+  assert.equal(it.socket.done, ["reset"], "within a minute");
+  assert.is(tallied(CLIENT_STALLED), before + 1);
+});
+
+test("a rate is that of all the times an answer waited, not of the last", () => {
+  const it = setup();
+  it.receive(GET);
+  const { down } = it.exchanges[0]!;
+  // The backend sends little by little, and the client takes each piece at its last moment.
+  for (let at = 0; at < 80 && !it.isOver(); at += 20) {
+    it.socket.room = 0;
+    down.sendBody(Buffer.alloc(100), 0, 100);
+    it.pass(20 * SECOND);
+    it.socket.room = 100;
+    it.connection.drained();
+    it.pass(100 * SECOND);
+  }
+  assert.equal(
+    it.socket.done,
+    ["reset"],
+    "the time between does not count, the time it waited does",
+  );
 });
 
 test("a refused client gets FIN at once and 2 s to take the answer", () => {
@@ -239,7 +358,9 @@ test("a client is paused for what it pipelines, and read on after the answer", (
   it.receive(GET.repeat(3_000));
   assert.equal(it.socket.done, ["pause"], "the backlog is bounded");
   answered(it.exchanges[0]!);
-  assert.ok(it.socket.done.includes("resume"));
+  assert.equal(it.socket.done, ["pause"], "much still waits");
+  for (let i = 1; i < 3_000; i++) answered(it.exchanges[i]!);
+  assert.equal(it.socket.done, ["pause", "resume"]);
 });
 
 test("a client that is held is read on when its exchange is over", () => {
