@@ -1,10 +1,10 @@
 /** How many connections this process has files and memory for. */
+import { readFileSync } from "node:fs";
+import { assert } from "./assert.ts";
+import type { Limits } from "./limits.ts";
 
 /** What the process was given; `Infinity` where nobody says. */
 export type Surroundings = Readonly<{ files: number; memoryBytes: number }>;
-
-/** Connections of clients, and connections to backends, at once. */
-export type Capacity = Readonly<{ clients: number; upstreams: number }>;
 
 /** For logs, listeners, the runtime, and connections that are accepted only to be refused. */
 const RESERVE_FILES_MAX = 1_024;
@@ -12,22 +12,25 @@ const RESERVE_FILES_MAX = 1_024;
 const CONNECTION_BYTES = 65_536;
 
 /**
- * At most `wanted` clients; and never so many that a client's request cannot be carried on, because
- * each may need a connection to a backend too. A client is always let in, however little there is.
+ * The limits with fewer connections, where files or memory do not suffice: never so many clients
+ * that their requests cannot be carried on, because each may need a connection to a backend too.
+ * One client and one connection to an endpoint are always left.
  */
-export function capacityOf(wanted: number, given: Surroundings): Capacity {
+export function fittedLimits(limits: Limits, given: Surroundings): Limits {
   const reserve = Math.min(RESERVE_FILES_MAX, Math.ceil(given.files / 4));
   const files = given.files === Infinity ? Infinity : given.files - reserve;
   const byMemory = Math.floor(given.memoryBytes / CONNECTION_BYTES);
-  const clients = Math.max(1, Math.min(wanted, Math.floor(files / 2), byMemory));
-  return { clients, upstreams: files - clients };
+  const connections = Math.max(1, Math.min(limits.connections, Math.floor(files / 2), byMemory));
+  const left = Math.max(1, files - connections);
+  const upstreamConnections = Math.min(limits.upstreamConnections, left);
+  return { ...limits, connections, upstreamConnections };
 }
 
 /**
  * The soft limit of open files and the memory limit of the control group, version 1 or 2. `read`
  * gives the text of a file, or null when there is none. Of several limits the smallest counts.
  */
-export function surroundingsOf(read: (path: string) => string | null): Surroundings {
+export function surroundingsOf(read = textOf): Surroundings {
   const files = /^Max open files\s+(\d+)/m.exec(read("/proc/self/limits") ?? "");
   const groups = read("/proc/self/cgroup") ?? "";
   const own = /^0::(\/.*)$/m.exec(groups)?.[1] ?? "";
@@ -40,6 +43,16 @@ export function surroundingsOf(read: (path: string) => string | null): Surroundi
     `/sys/fs/cgroup/memory${old}/memory.limit_in_bytes`,
   ].map((path) => amount(read(path)));
   return { files: amount(files?.[1] ?? null), memoryBytes: Math.min(...limits) };
+}
+
+/** A file of the system; null where there is none or it may not be read, as in some sandboxes. */
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (error) {
+    assert(error instanceof Error, "reading a file fails with an Error");
+    return null;
+  }
 }
 
 /** `max` and everything else that is no number is no limit. */

@@ -190,10 +190,10 @@ export class Exchange {
   }
 
   /** The client went away, or its body broke: nobody is left to answer. */
-  requestCut(): void {
+  requestCut(fault = CLIENT_GONE): void {
     if (this.finished) return;
     this.answered = true;
-    this.fail(CLIENT_GONE);
+    this.fail(fault);
   }
 
   downDrained(): void {

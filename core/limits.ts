@@ -112,6 +112,3 @@ export const IDLE_FLOOR_MS = 1_000;
 export const IDLE_RECOVER_MS = 1_800_000;
 /** Connections tried for one request: the first, and others that may be unreachable too. */
 export const ATTEMPTS_MAX = 3;
-
-// --- to be replaced by rows ---
-export const LINGER_MS = 2_000;

@@ -1,5 +1,6 @@
 /** One worker's data plane: listeners, the live table, its endpoints, and every connection. */
 import { assert } from "./assert.ts";
+import { fittedLimits, surroundingsOf } from "./capacity.ts";
 import { cidrsOf } from "./cidr.ts";
 import { Dispatch } from "./dispatch.ts";
 import { listen } from "./downstream/listen.ts";
@@ -45,7 +46,7 @@ export class Plane {
     const seed = crypto.getRandomValues(new Int32Array(1))[0]!;
     const random = new Random(seed);
     const timers = this.#timers;
-    const { limits } = config;
+    const limits = fittedLimits(config.limits, surroundingsOf());
     const upstream = { timers, limits, random, connect };
     this.#endpoints = new Endpoints(upstream);
     const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf);

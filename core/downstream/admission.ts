@@ -7,8 +7,13 @@
  *   oldest ⇄ … ⇄ … ⇄ newest      idle connections, in the order in which they became idle
  * ```
  */
-import { CLIENT_FULL, CONNECTIONS_FULL, CONNECTION_SHED, OK } from "../fault.ts";
-import { tally } from "../tally.ts";
+import { CLIENT_FULL, CONNECTIONS_FULL, CONNECTION_SHED, FAULTS, OK } from "../fault.ts";
+import { LIMITS } from "../limits.ts";
+import type { Limits } from "../limits.ts";
+import { log } from "../log.ts";
+import { tally, tallied } from "../tally.ts";
+import { TICK_MS } from "../timers.ts";
+import type { Timers } from "../timers.ts";
 
 /** An idle connection; the fields belong to the admission. */
 export type Idle = {
@@ -21,6 +26,8 @@ export type Idle = {
 
 /** From so many parts of a hundred on, an idle connection is closed for each new one. */
 const CROWDED_PERCENT = 90;
+/** A flood must not become one of log lines: one in so many ticks for each fault. */
+const SILENCE_TICKS = 10_000 / TICK_MS;
 
 export class Admission {
   /** Connections there may be at once. */
@@ -30,15 +37,19 @@ export class Admission {
   /** Connections there are. */
   open = 0;
   readonly #crowded: number;
+  readonly #timers: Timers;
   readonly #clients = new Map<string, number>();
   #oldest: Idle | null = null;
   #newest: Idle | null = null;
+  /** From which tick on a fault is logged again, by its id. */
+  readonly #silentTo = new Map<number, number>();
 
-  /** `share` 0 is half of the capacity. */
-  constructor(capacity: number, share: number) {
-    this.capacity = capacity;
-    this.share = share === 0 ? Math.max(1, Math.ceil(capacity / 2)) : share;
-    this.#crowded = Math.floor((capacity * CROWDED_PERCENT) / 100);
+  constructor(limits: Limits, timers: Timers) {
+    const { connections, connectionsPerClient } = limits;
+    this.capacity = connections;
+    this.share = connectionsPerClient === 0 ? Math.ceil(connections / 2) : connectionsPerClient;
+    this.#crowded = Math.floor((connections * CROWDED_PERCENT) / 100);
+    this.#timers = timers;
   }
 
   // === hot ===
@@ -74,16 +85,25 @@ export class Admission {
    */
   admit(address: string | null): number {
     if (address !== null && this.connectionsOf(address) >= this.share) {
-      tally(CLIENT_FULL);
-      return CLIENT_FULL;
+      return this.#tell(CLIENT_FULL, LIMITS.connectionsPerClient.name, this.share);
     }
     if (this.open >= this.#crowded && this.#oldest !== null) {
-      tally(CONNECTION_SHED);
+      this.#tell(CONNECTION_SHED, LIMITS.connections.name, this.capacity);
       this.#oldest.shed();
     }
     if (this.open < this.capacity) return OK;
-    tally(CONNECTIONS_FULL);
-    return CONNECTIONS_FULL;
+    return this.#tell(CONNECTIONS_FULL, LIMITS.connections.name, this.capacity);
+  }
+
+  /** Counts the fault, and says now and then which limit it was. */
+  #tell(fault: number, limit: string, value: number): number {
+    tally(fault);
+    const { now } = this.#timers;
+    if (now < (this.#silentTo.get(fault) ?? 0)) return fault;
+    this.#silentTo.set(fault, now + SILENCE_TICKS);
+    const raise = `--limit ${limit}=…, which open files and memory bound as well`;
+    log("warn", FAULTS[fault]!.name, { limit, value, times: tallied(fault), raise });
+    return fault;
   }
 
   /** A connection of `address`, or null, came. */

@@ -217,7 +217,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     this.#state = kind === NO_BODY ? BUSY : BODY_STATE;
     exchange.expects = (flags & EXPECT) !== 0 && head.minor === 1 && kind !== NO_BODY;
     this.#patience.begin();
-    this.#patience.await(kind === NO_BODY ? NOTHING : exchange.expects ? PROCEED : BODY);
+    this.#patience.expect(kind === NO_BODY ? NOTHING : exchange.expects ? PROCEED : BODY);
   }
 
   /** Neither the worker nor the connection is at its end. */
@@ -240,7 +240,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
         else exchange.requestBody(bytes, body.from, body.to);
       } else if (found === ENDED) {
         this.#state = BUSY;
-        this.#patience.await(NOTHING);
+        this.#patience.expect(NOTHING);
         if (exchange.finished) this.#ready();
         else exchange.requestEnd();
       } else if (found === BROKEN) {
@@ -282,7 +282,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     if (this.#state === DEAD || this.#state === LINGER) return;
     this.resume();
     if (this.#state !== BODY_STATE || !this.#reply.keep || this.#tunnel) this.#ready();
-    else this.#patience.await(UNWANTED);
+    else this.#patience.expect(UNWANTED);
   }
 
   #ready(): void {
@@ -290,7 +290,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     // Requests that came with the FIN may still be being read.
     if (this.#fin && this.#backlog === null && !this.#reading) return this.#shut();
     this.#state = HEAD_STATE;
-    this.#patience.await(NEXT_HEAD);
+    this.#patience.expect(NEXT_HEAD);
     if (this.#backlog === null) this.#rest();
     else if (!this.#reading) this.#readOn();
   }
@@ -342,7 +342,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
 
   sendContinue(): void {
     this.#reply.proceed();
-    if (this.#state === BODY_STATE) this.#patience.await(BODY);
+    if (this.#state === BODY_STATE) this.#patience.expect(BODY);
     this.#watch();
   }
 
@@ -352,7 +352,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     this.#body.start(BY_CLOSE, 0, false);
     this.#state = BODY_STATE;
     this.#exchange.requestDone = false;
-    this.#patience.await(NOTHING);
+    this.#patience.expect(NOTHING);
     this.#watch();
     this.#readBacklog();
     // The FIN that came before the tunnel did closes it now.
@@ -411,6 +411,8 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   #refuse(fault: number): void {
     this.#reply.keep = false;
     this.#reply.bodiless = false;
+    this.#reply.untilClose = false;
+    tally(fault);
     this.#state = BUSY;
     this.answer(FAULTS[fault]!.status, faultBody(fault), faultLines(fault));
     this.#shut();
@@ -424,7 +426,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
 
   #waitForMore(bytes: Buffer, from: number, end: number): void {
     this.#site.admission.wake(this);
-    this.#patience.await(REST_OF_HEAD);
+    this.#patience.expect(REST_OF_HEAD);
     this.#partial = new Partial(bytes, from, end);
   }
 
@@ -537,7 +539,8 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
       this.#reply.keep = false;
       return this.#exchange.fail(fault);
     }
-    if (fault !== OK) tally(fault);
+    if (fault === CLIENT_STALLED && !this.#exchange.finished) this.#exchange.requestCut(fault);
+    else if (fault !== OK) tally(fault);
     // Of the rest of an unwanted body: the answer to it may still be on its way.
     if (this.#state === BODY_STATE && fault === OK) this.#shut();
     else this.#kill(fault === CLIENT_STALLED);
@@ -578,7 +581,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     if (this.#fin) return this.#kill(false);
     if (this.#held || this.#full) this.#socket?.resume();
     this.#full = false;
-    this.#patience.await(LAST_FIN);
+    this.#patience.expect(LAST_FIN);
     this.#socket?.shutdown();
   }
 

@@ -1,5 +1,7 @@
 /** The only place that accepts connections from clients. */
 import { reportBug } from "../contain.ts";
+import { FAULTS, OK } from "../fault.ts";
+import { statusLine } from "../http1/status.ts";
 import { DownstreamConnection } from "./connection.ts";
 import type { DownstreamSocket } from "./connection.ts";
 import type { Site } from "./site.ts";
@@ -34,16 +36,16 @@ function handlers(site: Site): Bun.SocketHandler<DownstreamConnection, "buffer">
   return {
     binaryType: "buffer",
     open(socket: DownstreamSocket) {
-      socket.data = new DownstreamConnection(socket, site);
+      accept(socket, site);
     },
     data(socket, bytes) {
-      socket.data.received(bytes);
+      socket.data?.received(bytes);
     },
     drain(socket) {
-      socket.data.drained();
+      socket.data?.drained();
     },
     end(socket) {
-      socket.data.ended();
+      socket.data?.ended();
     },
     close(socket) {
       socket.data?.closed();
@@ -53,4 +55,29 @@ function handlers(site: Site): Bun.SocketHandler<DownstreamConnection, "buffer">
       socket.data?.broken();
     },
   };
+}
+
+/**
+ * A client is let in, or told that there is no room; it costs one write and no time. A client that
+ * already sent something may see a reset instead: waiting for it would need the room there is not.
+ */
+function accept(socket: DownstreamSocket, site: Site): void {
+  // A client that reset the connection already has no address any more.
+  const address = (socket.remoteAddress as string | undefined) ?? "unknown";
+  // A trusted proxy brings the connections of many clients.
+  const client = site.trusted.hasAddress(address) ? null : address;
+  const fault = site.admission.admit(client);
+  if (fault === OK) socket.data = new DownstreamConnection(socket, site, client);
+  else {
+    socket.write(refusal(fault));
+    socket.end();
+  }
+}
+
+function refusal(fault: number): string {
+  const { status, text } = FAULTS[fault]!;
+  const line = Buffer.from(statusLine(status)).toString("latin1");
+  const type = "Content-Type: text/plain; charset=utf-8\r\n";
+  const length = `Content-Length: ${text.length + 1}\r\n`;
+  return `${line}${type}${length}Retry-After: 1\r\nConnection: close\r\n\r\n${text}\n`;
 }

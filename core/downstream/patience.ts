@@ -19,7 +19,7 @@ import type { Timed, Timers } from "../timers.ts";
 
 // --- what is awaited ---
 /** Anything, of a client that just came. */
-export const FIRST_BYTE = 0;
+const FIRST_BYTE = 0;
 /** The next request of a kept connection. */
 export const NEXT_HEAD = 1;
 /** The rest of a head; from its first byte, however it drips. */
@@ -76,7 +76,7 @@ export class Patience implements Timed {
     this.#owner = owner;
     this.#timers = timers;
     this.#limits = limits;
-    this.await(FIRST_BYTE);
+    this.expect(FIRST_BYTE);
     timers.add(this);
   }
 
@@ -88,7 +88,7 @@ export class Patience implements Timed {
   }
 
   /** The client owes `what`, and its time for it starts now. */
-  await(what: number): void {
+  expect(what: number): void {
     this.#what = what;
     if (what === BODY) this.#bodyFrom = this.#timers.now;
     if (!this.#stalled) this.deadline = this.#due(0);
@@ -96,7 +96,7 @@ export class Patience implements Timed {
 
   /** A piece of the body came; `total` bytes of it are here by now. */
   moved(total: number): void {
-    if (this.#what === PROCEED && total > 0) this.await(BODY);
+    if (this.#what === PROCEED && total > 0) this.expect(BODY);
     if (this.#what === BODY && !this.#stalled) this.deadline = this.#bodyDue(total);
   }
 

@@ -31,7 +31,6 @@ const NOBODY = new Cidrs([]);
  * `limits` says.
  */
 export function openSite(parts: SiteParts, trusted = NOBODY): Site {
-  const { connections, connectionsPerClient } = parts.limits;
-  const admission = new Admission(connections, connectionsPerClient);
+  const admission = new Admission(parts.limits, parts.timers);
   return { ...parts, trusted, admission, connections: new Set(), draining: false };
 }

@@ -11,7 +11,17 @@ type Room = Readonly<{
 const BASE = ["assert", "bytes", "cidr", "clock", "limits", "random"].map(
   (name) => `core/${name}.ts`,
 );
-const NOUNS = ["backlog", "fault", "head", "log", "metrics", "model", "outbox", "protocol"]
+const NOUNS = [
+  "backlog",
+  "capacity",
+  "fault",
+  "head",
+  "log",
+  "metrics",
+  "model",
+  "outbox",
+  "protocol",
+]
   .concat("contain", "slab", "tally", "timers")
   .map((name) => `core/${name}.ts`);
 const ROOTS = [...BASE, ...NOUNS];

@@ -2,13 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Exchange, Router } from "../../exchange.ts";
-import {
-  BODY_TIMEOUT,
-  BODY_TOO_SLOW,
-  CLIENT_STALLED,
-  FIRST_BYTE_TIMEOUT,
-  REQUEST_TIMEOUT,
-} from "../../fault.ts";
+import { BODY_TIMEOUT, BODY_TOO_SLOW, CLIENT_STALLED, FIRST_BYTE_TIMEOUT } from "../../fault.ts";
 import { type Limits, limitsOf } from "../../limits.ts";
 import { Random } from "../../random.ts";
 import { tallied } from "../../tally.ts";
