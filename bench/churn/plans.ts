@@ -1,0 +1,38 @@
+/** How large a run is, and what it must have done. */
+import type { Plan } from "./run.ts";
+
+const COMMON = { seed: 1, workers: 2, proxies: 2, lameDuckMs: 0 } as const;
+
+/** What a release is judged by. */
+export const FULL: Plan = {
+  ...COMMON,
+  perSecond: 800,
+  replacements: 1_000,
+  flips: 500,
+  workerReplacements: 20,
+  restarts: 3,
+  kills: 60,
+  drainMs: 2_000,
+  secondsMax: 170,
+};
+
+/** What every run of the tests can afford. */
+export const SMALL: Plan = {
+  ...COMMON,
+  perSecond: 400,
+  replacements: 150,
+  flips: 100,
+  workerReplacements: 0,
+  restarts: 0,
+  kills: 6,
+  drainMs: 1_000,
+  secondsMax: 60,
+};
+
+/** Changes that a run did not get done. */
+export function shortfall(plan: Plan, done: Readonly<Record<string, number>>): string[] {
+  const wanted = plan as Readonly<Record<string, number>>;
+  return Object.entries(done)
+    .filter(([what, count]) => count < (wanted[what] ?? 0))
+    .map(([what, count]) => `${what}: ${count} of ${wanted[what]}`);
+}
