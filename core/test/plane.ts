@@ -72,4 +72,19 @@ test("a delta for another model is refused, and nothing moves", () => {
   });
 });
 
+test("a delta with a bad backend is refused as a whole, and the next one applies", () => {
+  const bad: readonly Backend[] = [
+    { ...backendOf(80), id: "other" },
+    { ...backendOf(65_536), id: "bad" },
+  ];
+  withPlane((plane) => {
+    plane.apply(FIRST);
+    const next = { ...NOTHING, base: 1, version: 2, hosts: [hostOf("b.test")] };
+    assert.throws(() => plane.apply({ ...next, backends: bad }), /bad/);
+    assert.is(plane.version, 1);
+    plane.apply({ ...next, backends: [backendOf(80)] });
+    assert.is(plane.version, 2);
+  });
+});
+
 test.run();

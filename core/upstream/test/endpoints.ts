@@ -1,15 +1,14 @@
 /** The registry of backends and endpoints: numbers that stay, connections that survive swaps. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { NONE, type Endpoint as Address } from "../../model.ts";
+import { DEFAULT_POLICY, NONE, type Endpoint as Address } from "../../model.ts";
 import type * as model from "../../model.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import { Random } from "../../random.ts";
+import { compileTable, type Table } from "../../route/table.ts";
 import { Timers } from "../../timers.ts";
 import type { UpstreamConnection } from "../connection.ts";
-import { Backend, Endpoints } from "../endpoints.ts";
-import type { Endpoint } from "../endpoint.ts";
-import { pickEndpoint } from "../picker.ts";
+import { Endpoints } from "../endpoints.ts";
 
 const SITE = {
   timers: new Timers(),
@@ -17,9 +16,6 @@ const SITE = {
   random: new Random(1),
   connect: () => {},
 };
-
-const pick = (from: Backend, not: Endpoint | null): Endpoint | null =>
-  pickEndpoint(from, not, SITE.random, SITE.timers.now);
 
 const at = (last: number, uid = ""): Address => ({ address: `10.0.0.${last}`, port: 80, uid });
 const backend = (id: string, ...endpoints: Address[]): model.Backend => ({
@@ -128,54 +124,121 @@ test("the connection used last is taken first, and one that went away is not tak
   assert.is(endpoint.take(), null);
 });
 
-test("idle connections are bounded", () => {
+const host = (name: string, ...backends: string[]): model.VirtualHost => ({
+  name,
+  routes: [
+    {
+      id: name,
+      origin: { kind: "", namespace: "", name: "", field: "" },
+      match: {
+        path: { kind: "prefix", value: "/" },
+        ...{ methods: [], headers: [], cookies: [], queries: [] },
+      },
+      action: {
+        kind: "forward",
+        split: backends.map((id) => ({ backend: id, weight: 1 })),
+        cursor: NONE,
+      },
+      policy: DEFAULT_POLICY,
+    },
+  ],
+});
+
+/** A table of hosts that lead to these backends. */
+const tableOf = (registry: Endpoints, ...hosts: model.VirtualHost[]): Table =>
+  compileTable({ version: 1, hosts, backends: [] }, registry.indexOf);
+
+/** More than may be vacant before numbers are looked through. */
+const MANY = 200;
+
+test("numbers of backends that come and go do not pile up", () => {
+  const registry = new Endpoints(SITE);
+  let most = 0;
+  for (let i = 0; i < 10_000; i++) {
+    registry.put(backend(`b${i}`, at(1)));
+    most = Math.max(most, registry.indexOf(`b${i}`));
+    registry.remove(`b${i}`);
+    registry.settle(tableOf(registry));
+  }
+  assert.ok(most <= MANY, `${most}`);
+});
+
+test("numbers of backends that are named and never arrive do not pile up", () => {
+  const registry = new Endpoints(SITE);
+  let most = 0;
+  for (let i = 0; i < 10_000; i++) {
+    const table = tableOf(registry, host("a.test", `b${i}`), host("b.test", `c${i}`, `d${i}`));
+    most = Math.max(most, registry.indexOf(`d${i}`));
+    registry.settle(table);
+  }
+  assert.ok(most <= MANY, `${most}`);
+});
+
+test("a number that the table names is not given to another backend", () => {
+  const registry = new Endpoints(SITE);
+  const table = tableOf(registry, host("a.test", "gone"), host("b.test", "late", "later"));
+  const numbers = ["gone", "late", "later"].map(registry.indexOf);
+  registry.put(backend("gone", at(1)));
+  registry.remove("gone");
+  for (let i = 0; i < MANY; i++) registry.indexOf(`stray${i}`);
+  registry.settle(table);
+  for (let i = 0; i < MANY; i++) registry.put(backend(`b${i}`, at(2)));
+  numbers.forEach((number) => assert.equal(registry.at(number)!.endpoints, []));
+  registry.put(backend("later", at(3)));
+  assert.is(registry.at(numbers[2]!)!.endpoints[0]!.address, "10.0.0.3");
+});
+
+test("a backend that is there keeps its number, also when no route leads to it", () => {
   const registry = new Endpoints(SITE);
   registry.put(backend("a", at(1)));
-  const endpoint = registry.at(registry.indexOf("a"))!.endpoints[0]!;
-  let kept = 0;
-  for (let i = 0; i < 10_000; i++) if (endpoint.give(idle().connection)) kept++;
-  assert.ok(kept > 0 && kept <= 1_024, `${kept} kept`);
-  assert.is(endpoint.idle, kept);
+  const a = registry.indexOf("a");
+  for (let i = 0; i < MANY; i++) registry.indexOf(`stray${i}`);
+  registry.settle(tableOf(registry));
+  assert.is(registry.indexOf("a"), a);
+  assert.is(registry.at(a)!.endpoints.length, 1);
 });
 
-const live = (count: number): Backend => {
+test("health belongs to the address, whoever lists it, and survives swaps", () => {
   const registry = new Endpoints(SITE);
-  registry.put(backend("a", ...Array.from({ length: count }, (_, i) => at(i))));
-  return registry.at(registry.indexOf("a"))!;
-};
-
-test("every endpoint has its turn", () => {
-  for (const count of [1, 2, 3, 7]) {
-    const picked = new Map<Endpoint, number>();
-    const one = live(count);
-    for (let i = 0; i < count * 10; i++) {
-      const endpoint = pick(one, null)!;
-      picked.set(endpoint, (picked.get(endpoint) ?? 0) + 1);
-    }
-    assert.equal([...picked.values()], Array(count).fill(10), `${count} endpoints`);
-  }
+  registry.put(backend("a", at(1), at(2)));
+  registry.put(backend("b", at(1)));
+  const [one] = registry.at(registry.indexOf("a"))!.endpoints;
+  for (let i = 0; i < 3; i++) one!.health.failed(SITE.timers.now);
+  registry.put(backend("a", at(3), at(1)));
+  const again = registry.at(registry.indexOf("a"))!.endpoints[1]!;
+  assert.not.ok(again.health.available(SITE.timers.now));
+  assert.is(registry.at(registry.indexOf("b"))!.endpoints[0], again);
+  registry.put(backend("a", at(1, "new"), at(2)));
+  const young = registry.at(registry.indexOf("a"))!.endpoints[0]!;
+  assert.ok(young.health.available(SITE.timers.now), "another pod at the same address");
 });
 
-test("the endpoint that failed is passed over while there is another", () => {
-  for (const count of [2, 3, 5]) {
-    const one = live(count);
-    for (let i = 0; i < 50; i++) {
-      const failed = pick(one, null);
-      assert.is.not(pick(one, failed), failed);
-    }
-  }
-  const alone = live(1);
-  assert.is(pick(alone, alone.endpoints[0]!), alone.endpoints[0]);
-  assert.is(pick(live(0), null), null);
-});
+const REFUSED: readonly (readonly [why: string, change: Partial<model.Backend>])[] = [
+  ["a name", { endpoints: [{ ...at(1), address: "web.default.svc" }] }],
+  ["nothing", { endpoints: [{ ...at(1), address: "" }] }],
+  ["brackets", { endpoints: [{ ...at(1), address: "[::1]" }] }],
+  ["port 0", { endpoints: [{ ...at(1), port: 0 }] }],
+  ["port 65536", { endpoints: [at(1), { ...at(2), port: 65_536 }] }],
+  ["half a port", { endpoints: [{ ...at(1), port: 80.5 }] }],
+  ["no number", { endpoints: [{ ...at(1), port: Number.NaN }] }],
+  ["an unknown balance", { balance: "ewma" as model.Balance }],
+  ["a balance of every object", { balance: "toString" as model.Balance }],
+];
 
-test("a turn beyond a list that shrank starts again", () => {
+test("a backend that nothing can connect to is refused, and nothing changes", () => {
+  for (const [why, change] of REFUSED) {
+    const registry = new Endpoints(SITE);
+    registry.put(backend("a", at(7)));
+    assert.throws(() => registry.put({ ...backend("a"), ...change }), /backend a/, why);
+    const { endpoints } = registry.at(registry.indexOf("a"))!;
+    assert.equal(
+      endpoints.map(({ key, users }) => [key, users]),
+      [["10.0.0.7 80 ", 1]],
+      why,
+    );
+  }
   const registry = new Endpoints(SITE);
-  registry.put(backend("a", at(1), at(2), at(3)));
-  const one = registry.at(registry.indexOf("a"))!;
-  one.turn = 2;
-  registry.put(backend("a", at(1)));
-  assert.is(pick(one, null)?.address, "10.0.0.1");
+  registry.put(backend("a", { address: "::1", port: 65_535, uid: "" }));
 });
 
 test.run();

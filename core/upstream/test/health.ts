@@ -1,0 +1,219 @@
+/** When an endpoint is left alone, for how long, and how it comes back; time is ticked by hand. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { limitsOf, type Limits } from "../../limits.ts";
+import { Random } from "../../random.ts";
+import { Timers } from "../../timers.ts";
+import { Health } from "../health.ts";
+
+const TICK_MS = 250;
+const SECOND = 1_000;
+/** A wait is rounded up to ticks, and begins somewhere inside of one. */
+const ROUNDING_MS = 2 * TICK_MS;
+
+type Setup = Readonly<{
+  pass: (ms: number) => void;
+  /** So many requests fail. */
+  fail: (times?: number) => void;
+  refuse: () => void;
+  succeed: () => void;
+  /** Whether it would get a request. */
+  well: () => boolean;
+  /** Offers it one request; true when it gets it. */
+  offer: () => boolean;
+  /** Milliseconds until it gets a request, which it then gets. */
+  wait: () => number;
+  load: (active: number) => number;
+}>;
+
+function setup(given: Partial<Limits> = {}, seed = 1): Setup {
+  const timers = new Timers();
+  const site = { timers, limits: limitsOf(given), random: new Random(seed), connect: () => {} };
+  const health = new Health(site);
+  const offer = (): boolean => {
+    const available = health.available(timers.now);
+    if (available) health.chosen(timers.now);
+    return available;
+  };
+  return {
+    offer,
+    well: () => health.available(timers.now),
+    pass: (ms) => {
+      for (let i = 0; i < ms / TICK_MS; i++) timers.tick();
+    },
+    fail: (times = 1) => {
+      for (let i = 0; i < times; i++) health.failed(timers.now);
+    },
+    refuse: () => health.failed(timers.now, true),
+    succeed: () => health.succeeded(),
+    wait: () => {
+      const began = timers.now;
+      while (!offer()) timers.tick();
+      return (timers.now - began) * TICK_MS;
+    },
+    load: (active) => health.load(active, timers.now),
+  };
+}
+
+/** `f` a failure, `s` a success, a digit so many seconds; whether it then gets requests. */
+const STREAKS: readonly (readonly [events: string, well: boolean])[] = [
+  ["", true],
+  ["f", true],
+  ["ff", true],
+  ["fff", false],
+  ["ffsf", true],
+  ["ffsff", true],
+  ["ffsfff", false],
+  ["f4f4f", false],
+  ["ff9f", false],
+  // The window begins anew with the failure that does not fit into it.
+  ["f6f6f", true],
+  ["f6f6fff", false],
+  ["ff99f", true],
+  ["fffs", true],
+];
+
+test("three failures in a row within the window eject, and a success takes all back", () => {
+  for (const [events, well] of STREAKS) {
+    const { pass, fail, succeed, well: found } = setup({ ejectMs: 60 * SECOND });
+    for (const event of events) {
+      if (event === "f") fail();
+      else if (event === "s") succeed();
+      else pass(Number(event) * SECOND);
+    }
+    assert.is(found(), well, events);
+  }
+});
+
+test("how many failures eject is a limit, and 0 is never", () => {
+  for (const ejectAfter of [1, 2, 5]) {
+    const { fail, well } = setup({ ejectAfter });
+    fail(ejectAfter - 1);
+    assert.ok(well(), `${ejectAfter}`);
+    fail();
+    assert.not.ok(well(), `${ejectAfter}`);
+  }
+  const { fail, well } = setup({ ejectAfter: 0 });
+  fail(1_000);
+  assert.ok(well());
+});
+
+test("each failed probe doubles the wait, up to the limit, give or take a tenth", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const { fail, wait } = setup({ ejectMs: 8 * SECOND, ejectMaxMs: 60 * SECOND }, seed);
+    fail(3);
+    for (const seconds of [8, 16, 32, 60, 60, 60]) {
+      const waited = wait();
+      const least = seconds * SECOND * 0.9;
+      const most = seconds * SECOND * 1.1 + ROUNDING_MS;
+      assert.ok(waited >= least && waited <= most, `seed ${seed}: ${waited} for ${seconds} s`);
+      fail();
+    }
+  }
+});
+
+test("waits differ, or all workers would probe at once", () => {
+  const waits = new Set<number>();
+  for (let seed = 1; seed <= 20; seed++) {
+    const { fail, wait } = setup({ ejectMs: 60 * SECOND }, seed * 7_919);
+    fail(3);
+    waits.add(wait());
+  }
+  assert.ok(waits.size > 5, `${[...waits]}`);
+});
+
+test("an endpoint that refuses is tried at least once a second, however long it is down", () => {
+  const { fail, refuse, wait, offer, succeed } = setup();
+  fail(3);
+  for (let i = 0; i < 100; i++) {
+    const waited = wait();
+    assert.ok(waited <= SECOND, `${waited} ms`);
+    refuse();
+  }
+  wait();
+  succeed();
+  assert.ok(offer() && offer(), "no probe any more, but requests");
+});
+
+test("a refusal that somebody waited for doubles the wait like any other failure", () => {
+  const { fail, refuse, wait, pass } = setup({ ejectMs: SECOND });
+  fail(3);
+  const waits: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    waits.push(wait());
+    pass(5 * SECOND);
+    refuse();
+  }
+  assert.ok(waits[4]! >= 8 * waits[0]!, `${waits}`);
+});
+
+test("one request at a time is the probe", () => {
+  const { fail, wait, offer, pass, succeed } = setup();
+  fail(3);
+  wait();
+  assert.not.ok(offer());
+  pass(5 * SECOND);
+  assert.not.ok(offer(), "it has not answered yet");
+  succeed();
+  assert.ok(offer() && offer());
+});
+
+test("a probe without an outcome is followed by another, later each time", () => {
+  const { fail, wait } = setup({ ejectMs: 4 * SECOND });
+  fail(3);
+  wait();
+  const waits = Array.from({ length: 4 }, wait);
+  assert.ok(waits[0]! >= 10 * SECOND && waits[0]! <= 11 * SECOND, `${waits}`);
+  assert.ok(waits[3]! >= 30 * SECOND, `${waits}`);
+});
+
+test("failures of requests that were on their way do not make the wait longer", () => {
+  const { fail, wait } = setup({ ejectMs: SECOND });
+  fail(200);
+  const waited = wait();
+  assert.ok(waited <= 1.1 * SECOND + ROUNDING_MS, `${waited} ms`);
+});
+
+test("who comes and goes is left alone for longer, until it was well for a while", () => {
+  const { fail, wait, succeed, pass } = setup({ ejectMs: SECOND });
+  const flap = (): number => {
+    fail(3);
+    const waited = wait();
+    succeed();
+    return waited;
+  };
+  const waits = Array.from({ length: 5 }, flap);
+  assert.ok(waits[4]! >= 16 * SECOND * 0.9, `${waits}`);
+  pass(600 * SECOND);
+  const later = flap();
+  assert.ok(later <= 1.1 * SECOND + ROUNDING_MS, `${later} ms`);
+});
+
+test("a new one counts as busier than it is, less and less; without requests it is free", () => {
+  const { load, pass } = setup({ slowStartMs: 10 * SECOND });
+  let before = load(1);
+  assert.ok(before > 8, `${before}`);
+  for (let i = 0; i < 9; i++) {
+    pass(SECOND);
+    assert.ok(load(1) < before, `second ${i}`);
+    assert.is(load(0), 0);
+    assert.is(load(2), 2 * load(1));
+    before = load(1);
+  }
+  pass(2 * SECOND);
+  assert.is(load(1), 1);
+});
+
+test("the slow start begins again when an endpoint comes back, and can be off", () => {
+  const { load, pass, fail, succeed } = setup();
+  pass(60 * SECOND);
+  fail(2);
+  succeed();
+  assert.is(load(1), 1, "it was never away");
+  fail(3);
+  succeed();
+  assert.ok(load(1) > 8);
+  assert.is(setup({ slowStartMs: 0 }).load(1), 1);
+});
+
+test.run();
