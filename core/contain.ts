@@ -4,6 +4,7 @@
  */
 import { BUG, FAULTS } from "./fault.ts";
 import { log } from "./log.ts";
+import { tally } from "./tally.ts";
 
 /** What can be closed because its own code failed. */
 export type Breakable = { broken(): void };
@@ -18,8 +19,9 @@ export function contain(owner: Breakable, work: () => void): void {
   }
 }
 
-/** Tells about a broken invariant, with its stack. */
+/** Counts a broken invariant, and tells about it with its stack. */
 export function reportBug(error: unknown): void {
+  tally(BUG);
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   log("error", FAULTS[BUG]!.name, { error: stack });
 }

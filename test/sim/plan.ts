@@ -1,0 +1,63 @@
+/** Which operation of a run fails, and how. */
+import type { Side } from "./network.ts";
+
+/** Something rind does with a socket, or hears from one. */
+export type Operation = Readonly<{
+  kind: "connect" | "read" | "write" | "close";
+  side: Side;
+  /** Which client, or which connection to a backend. */
+  index: number;
+}>;
+
+/**
+ * Connect: `refused`; `slow` opens after a second; `late` after an hour; `never`.
+ * Read, in the place of what was to be read: `eof`, the other side closed; `fin`, it closed for
+ * writing only; `reset`; `cut` and `cutReset`, the same after the first half; `silence`, nothing
+ * ever again. Write: `short` takes half; `full` nothing until the next drain; `stall` nothing ever;
+ * `dead` is −1; `lost` takes all, and RST follows. Close, for our FIN: `reset` answers it, or
+ * `silence`.
+ */
+export type Fault =
+  | ("refused" | "slow" | "late" | "never")
+  | ("eof" | "fin" | "reset" | "cut" | "cutReset" | "silence")
+  | ("short" | "full" | "stall" | "dead" | "lost");
+
+const WAYS: Readonly<Record<Operation["kind"], readonly Fault[]>> = {
+  connect: ["refused", "slow", "late", "never"],
+  read: ["eof", "fin", "reset", "cut", "cutReset", "silence"],
+  write: ["short", "full", "stall", "dead", "lost"],
+  close: ["reset", "silence"],
+};
+
+/** Every way in which an operation can fail. */
+export function waysOf({ kind }: Operation): readonly Fault[] {
+  return WAYS[kind];
+}
+
+/** Faults that nobody must notice. */
+export function harmless(fault: Fault | null): boolean {
+  return fault === null || fault === "short" || fault === "full" || fault === "slow";
+}
+
+/** Counts the operations of a run and lets the chosen ones fail. */
+export class Plan {
+  readonly operations: Operation[] = [];
+  /** What failed, in order. */
+  readonly failed: Operation[] = [];
+  readonly faults: readonly Fault[];
+  readonly #faults: ReadonlyMap<number, Fault>;
+
+  /** `faults`: by the number of the operation, from 0. */
+  constructor(faults: ReadonlyMap<number, Fault>) {
+    this.#faults = faults;
+    this.faults = [...faults.values()];
+  }
+
+  readonly fault = (operation: Operation): Fault | null => {
+    const fault = this.#faults.get(this.operations.length) ?? null;
+    this.operations.push(operation);
+    if (fault === null || !waysOf(operation).includes(fault)) return null;
+    this.failed.push(operation);
+    return fault;
+  };
+}

@@ -1,0 +1,73 @@
+/** One run of a script: with or without faults, and with reads cut where the test wants. */
+import { BUG } from "../../core/fault.ts";
+import { tallied } from "../../core/tally.ts";
+import type { Cut, Remote } from "./network.ts";
+import { Plan, type Fault } from "./plan.ts";
+import { acting, probing, type Ask, type Script } from "./scripts.ts";
+import { readRequests, readResponses, type Transcript } from "./transcript.ts";
+import { World } from "./world.ts";
+
+/** What one client saw; it asked for `asks`. */
+export type Client = Readonly<{ asks: readonly Ask[]; remote: Remote; seen: Transcript }>;
+
+export type Run = Readonly<{
+  script: Script;
+  plan: Plan;
+  /** In the order of the script, then the one that probed. */
+  clients: readonly Client[];
+  /** What the kernel took for each connection to a backend, whether or not it arrived. */
+  requests: readonly Transcript[];
+  /** What came through tunnels to backends, after the handshake. */
+  bugs: readonly string[];
+  leaks: readonly string[];
+}>;
+
+export type RunOptions = Readonly<{
+  faults?: ReadonlyMap<number, Fault>;
+  cut?: Cut;
+  seed?: number;
+}>;
+
+/** Runs a script to its end, asks once more, and lets time pass until rind has let go of all. */
+export function run(script: Script, options: RunOptions = {}): Run {
+  const plan = new Plan(options.faults ?? new Map());
+  const bugsBefore = tallied(BUG);
+  const world = new World({
+    serve: script.serve,
+    endpoints: script.endpoints ?? 1,
+    refusing: script.refusing ?? 0,
+    limits: script.limits ?? {},
+    rooms: script.rooms ?? { client: 65_536, backend: 65_536 },
+    seed: options.seed ?? 1,
+  });
+  const { network } = world;
+  network.fault = plan.fault;
+  if (options.cut !== undefined) network.cut = options.cut;
+  const asks = script.clients.map((client) => client.asks);
+  try {
+    for (const { steps } of script.clients) world.client((remote) => acting(remote, steps));
+    network.settle();
+    network.fault = () => null;
+    const probe = script.probe === undefined ? PROBE : script.probe;
+    if (probe !== null) {
+      asks.push([probe]);
+      world.client((remote) => probing(remote, probe));
+      network.settle();
+    }
+    world.pass();
+  } finally {
+    network.close();
+  }
+  const caught = tallied(BUG) - bugsBefore;
+  const bugs = caught === 0 ? network.bugs : [...network.bugs, `${caught} bugs reported`];
+  const clients = world.clients.map((remote, i) => clientOf(remote, asks[i]!));
+  const taken = world.backends.map(({ socket }) => Buffer.concat(socket.taken));
+  return { script, plan, clients, requests: taken.map(readRequests), bugs, leaks: world.leaks() };
+}
+
+const PROBE: Ask = { method: "GET", tag: "probe", status: 200, body: "probe probe probe pr" };
+
+function clientOf(remote: Remote, asks: readonly Ask[]): Client {
+  const methods = asks.map(({ method }) => method);
+  return { asks, remote, seen: readResponses(remote.received, methods, remote.ending === "fin") };
+}

@@ -1,0 +1,185 @@
+/** A worker's data plane over the network in memory: one host, one backend, time by hand. */
+import { Dispatch } from "../../core/dispatch.ts";
+import { DownstreamConnection } from "../../core/downstream/connection.ts";
+import type { DownstreamSocket } from "../../core/downstream/connection.ts";
+import { openSite, type Site } from "../../core/downstream/site.ts";
+import { limitsOf, type Limits } from "../../core/limits.ts";
+import { DEFAULT_POLICY, EMPTY_MODEL, NONE } from "../../core/model.ts";
+import type { Endpoint, Model, RoutePolicy } from "../../core/model.ts";
+import { Random } from "../../core/random.ts";
+import { compileTable } from "../../core/route/table.ts";
+import { Slab } from "../../core/slab.ts";
+import { Timers } from "../../core/timers.ts";
+import type { UpstreamConnection, UpstreamSocket } from "../../core/upstream/connection.ts";
+import { Endpoints } from "../../core/upstream/endpoints.ts";
+import type { UpstreamSite } from "../../core/upstream/site.ts";
+import { Network, Socket, type Actor, type Remote } from "./network.ts";
+
+const TICK_MS = 250;
+const SECOND = 1_000;
+/** No deadline of the world below is longer. */
+const AGES_MS = 8_000 * SECOND;
+
+/** Shorter than the defaults, in the same order of length. */
+const LIMITS: Partial<Limits> = {
+  firstByteMs: 4 * SECOND,
+  headMs: 4 * SECOND,
+  bodyIdleMs: 7 * SECOND,
+  bodyGraceMs: 7 * SECOND,
+  clientStallMs: 8 * SECOND,
+  keepAliveMs: 15 * SECOND,
+  connectionAgeMs: 300 * SECOND,
+  upstreamIdleMs: 11 * SECOND,
+  tunnelIdleMs: 20 * SECOND,
+  pendingMs: 3 * SECOND,
+};
+const POLICY: RoutePolicy = {
+  ...DEFAULT_POLICY,
+  timeouts: { connectMs: 3 * SECOND, headMs: 9 * SECOND, idleMs: 6 * SECOND },
+};
+
+/** What a backend's connection does; `index` counts them over all endpoints, from 0. */
+export type Serve = (remote: Remote, index: number) => Actor;
+
+export type WorldOptions = Readonly<{
+  serve: Serve;
+  /** Endpoints of the backend; the first `refusing` of them refuse every connection. */
+  endpoints: number;
+  refusing: number;
+  limits: Partial<Limits>;
+  /** The send buffer of sockets, in bytes. */
+  rooms: Readonly<{ client: number; backend: number }>;
+  seed: number;
+}>;
+
+/** Every slab rind uses, found out as it claims them. */
+const SLABS = new Set<Slab>();
+const { claim } = Slab.prototype;
+Slab.prototype.claim = function spied(this: Slab, owner: object): void {
+  SLABS.add(this);
+  claim.call(this, owner);
+};
+
+export class World {
+  readonly network = new Network();
+  readonly timers = new Timers();
+  readonly endpoints = new Endpoints();
+  readonly clients: Remote[] = [];
+  readonly backends: Remote[] = [];
+  readonly dials: UpstreamConnection[] = [];
+  readonly #accepted: DownstreamConnection[] = [];
+  readonly #options: WorldOptions;
+  readonly #site: Site;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    const limits = limitsOf({ ...LIMITS, ...options.limits });
+    const random = new Random(options.seed);
+    const { timers } = this;
+    const connect = (connection: UpstreamConnection): void => this.#connect(connection);
+    const upstream: UpstreamSite = { timers, limits, random, connect };
+    const model = modelOf(options.endpoints);
+    const table = compileTable(model, this.endpoints.indexOf);
+    for (const backend of model.backends) this.endpoints.put(backend);
+    const router = new Dispatch(table, this.endpoints, upstream);
+    this.#site = openSite({ router, timers, limits, random });
+    this.network.check = () => this.#checkSlabs();
+  }
+
+  /** A client connects and does what `act` says. */
+  client(act: (remote: Remote) => Actor): Remote {
+    const { network } = this;
+    const socket = new Socket(network, "client", this.clients.length);
+    socket.room = this.#options.rooms.client;
+    socket.remote.actor = act(socket.remote);
+    this.clients.push(socket.remote);
+    network.call(null, () => {
+      const accepted = new DownstreamConnection(socket as unknown as DownstreamSocket, this.#site);
+      socket.events = accepted;
+      this.#accepted.push(accepted);
+    });
+    return socket.remote;
+  }
+
+  #connect(connection: UpstreamConnection): void {
+    const { network } = this;
+    const index = this.dials.push(connection) - 1;
+    const fault = network.fault({ kind: "connect", side: "backend", index });
+    const refused = fault === "refused" || connection.endpoint.port <= this.#options.refusing;
+    const now = this.timers.now;
+    const after = fault === "slow" ? SECOND : fault === "late" ? AGES_MS / 2 : 0;
+    if (fault === "never") return;
+    network.dial(
+      () => this.timers.now >= now + after / TICK_MS,
+      () => {
+        if (refused) network.call(connection, () => connection.refused());
+        else this.#accept(connection);
+      },
+    );
+  }
+
+  #accept(connection: UpstreamConnection): void {
+    const { network } = this;
+    const socket = new Socket(network, "backend", this.backends.length);
+    socket.room = this.#options.rooms.backend;
+    socket.events = connection;
+    socket.remote.actor = this.#options.serve(socket.remote, this.backends.length);
+    this.backends.push(socket.remote);
+    network.call(connection, () => connection.opened(socket as unknown as UpstreamSocket));
+  }
+
+  /** Time passes, until rind has let go of everything or `ms` are over. */
+  pass(ms = AGES_MS): void {
+    for (let at = 0; at < ms && this.leaks().length > 0; at += TICK_MS) {
+      this.network.call(null, () => this.timers.tick());
+      this.network.settle();
+    }
+  }
+
+  /** What rind still holds. */
+  leaks(): string[] {
+    const leaks: string[] = [];
+    const { sockets } = this.network;
+    const count = (what: string, of: number): void => {
+      if (of > 0) leaks.push(`${of} ${what}`);
+    };
+    count("clients' connections", this.#site.connections.size);
+    count("idle connections to backends", this.endpoints.idle);
+    count("dials", this.network.dialling);
+    count("open sockets", sockets.filter(({ closed }) => !closed).length);
+    count("clients' deadlines", this.#accepted.filter(({ slot }) => slot >= 0).length);
+    count("backends' deadlines", this.dials.filter(({ slot }) => slot >= 0).length);
+    return leaks;
+  }
+
+  #checkSlabs(): void {
+    for (const slab of SLABS) {
+      if (slab.end > 0) this.network.bugs.push(`${slab.end} bytes left in a slab`);
+      slab.end = 0;
+    }
+  }
+}
+
+function modelOf(endpoints: number): Model {
+  const list: Endpoint[] = [];
+  for (let i = 1; i <= endpoints; i++) list.push({ address: "192.0.2.2", port: i, uid: "" });
+  const route = {
+    id: "sim",
+    origin: { kind: "Test", namespace: "sim", name: "sim", field: "" },
+    match: {
+      path: { kind: "prefix", value: "/" },
+      methods: [],
+      headers: [],
+      cookies: [],
+      queries: [],
+    },
+    action: { kind: "forward", split: [{ backend: "sim", weight: 1 }], cursor: NONE },
+    policy: POLICY,
+  } as const;
+  return {
+    ...EMPTY_MODEL,
+    version: 1,
+    hosts: [{ name: "*", routes: [route] }],
+    backends: [{ id: "sim", endpoints: list, reason: "", balance: "roundRobin" }],
+  };
+}
