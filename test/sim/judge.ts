@@ -64,9 +64,10 @@ function judgeVictim(run: Run, { asks, seen }: Client): string[] {
 function judgeServed(run: Run, client: Client): string[] {
   const { asks, seen, remote } = client;
   const findings = judgeVictim(run, client);
+  const least = run.script.stops === true ? 408 : 502;
   seen.messages.forEach((message, i) => {
     const asked = asks[i];
-    if (asked === undefined || isRight(run, message, asked) || isFault(message, 502)) return;
+    if (asked === undefined || isRight(run, message, asked) || isFault(message, least)) return;
     findings.push(`answer ${i} is ${show(message)}, and it is not the client's fault`);
   });
   const cut = !seen.tunnel && seen.rest.length > 0;

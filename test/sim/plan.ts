@@ -10,7 +10,8 @@ export type Operation = Readonly<{
 }>;
 
 /**
- * Connect: `refused`; `slow` opens after a second; `late` after an hour; `never`.
+ * Connect: `refused`; `slow` opens after a second, `late` long after everybody gave up; `never` is
+ * refused then.
  * Read, in the place of what was to be read: `eof`, the other side closed; `fin`, it closed for
  * writing only; `reset`; `cut` and `cutReset`, the same after the first half; `silence`, nothing
  * ever again. Write: `short` takes half; `full` nothing until the next drain; `stall` nothing ever;

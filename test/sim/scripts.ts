@@ -25,6 +25,8 @@ export type Script = Readonly<{
   tunnel?: Readonly<{ toClient: string; toBackend: string }>;
   /** Its answers end with the connection: a FIN that comes too early is the end, for anybody. */
   untilClose?: true;
+  /** Its client stops in the middle of a body, so that 408 is right as well. */
+  stops?: true;
   /** Asked by another client afterwards; `null` when the backend has no answer to it. */
   probe?: Ask | null;
 }>;
@@ -342,6 +344,7 @@ export const SCRIPTS: readonly Script[] = [
       ),
     ],
     serve: following(sees("\r\n\r\n"), send(sized("pp", 20).replace("200", "403"))),
+    stops: true,
     probe: null,
   },
   {

@@ -20,6 +20,9 @@ const SECOND = 1_000;
 /** No deadline of the world below is longer. */
 const AGES_MS = 8_000 * SECOND;
 
+/** When the kernel gives up a connection that nobody accepts. */
+const LATE_MS = 130 * SECOND;
+
 /** Shorter than the defaults, in the same order of length. */
 const LIMITS: Partial<Limits> = {
   firstByteMs: 4 * SECOND,
@@ -63,7 +66,7 @@ Slab.prototype.claim = function spied(this: Slab, owner: object): void {
 export class World {
   readonly network = new Network();
   readonly timers = new Timers();
-  readonly endpoints = new Endpoints();
+  readonly endpoints: Endpoints;
   readonly clients: Remote[] = [];
   readonly backends: Remote[] = [];
   readonly dials: UpstreamConnection[] = [];
@@ -78,6 +81,7 @@ export class World {
     const { timers } = this;
     const connect = (connection: UpstreamConnection): void => this.#connect(connection);
     const upstream: UpstreamSite = { timers, limits, random, connect };
+    this.endpoints = new Endpoints(upstream);
     const model = modelOf(options.endpoints);
     const table = compileTable(model, this.endpoints.indexOf);
     for (const backend of model.backends) this.endpoints.put(backend);
@@ -105,10 +109,10 @@ export class World {
     const { network } = this;
     const index = this.dials.push(connection) - 1;
     const fault = network.fault({ kind: "connect", side: "backend", index });
-    const refused = fault === "refused" || connection.endpoint.port <= this.#options.refusing;
+    const refusing = connection.endpoint.port <= this.#options.refusing;
+    const refused = refusing || fault === "refused" || fault === "never";
     const now = this.timers.now;
-    const after = fault === "slow" ? SECOND : fault === "late" ? AGES_MS / 2 : 0;
-    if (fault === "never") return;
+    const after = fault === "slow" ? SECOND : fault === "late" || fault === "never" ? LATE_MS : 0;
     network.dial(
       () => this.timers.now >= now + after / TICK_MS,
       () => {
@@ -145,6 +149,11 @@ export class World {
     };
     count("clients' connections", this.#site.connections.size);
     count("idle connections to backends", this.endpoints.idle);
+    for (const endpoint of this.endpoints.at(this.endpoints.indexOf("sim"))!.endpoints) {
+      count("exchanges counted by an endpoint", endpoint.active);
+      count("connections counted by an endpoint", endpoint.connections);
+      count("requests in the queue of an endpoint", endpoint.pending);
+    }
     count("dials", this.network.dialling);
     count("open sockets", sockets.filter(({ closed }) => !closed).length);
     count("clients' deadlines", this.#accepted.filter(({ slot }) => slot >= 0).length);
