@@ -9,7 +9,7 @@ import type { Endpoint, Model, RoutePolicy } from "../../core/model.ts";
 import { Random } from "../../core/random.ts";
 import { compileTable } from "../../core/route/table.ts";
 import { Slab } from "../../core/slab.ts";
-import { Timers } from "../../core/timers.ts";
+import { Timers, type Timed } from "../../core/timers.ts";
 import type { UpstreamConnection, UpstreamSocket } from "../../core/upstream/connection.ts";
 import { Endpoints } from "../../core/upstream/endpoints.ts";
 import type { UpstreamSite } from "../../core/upstream/site.ts";
@@ -63,14 +63,28 @@ Slab.prototype.claim = function spied(this: Slab, owner: object): void {
   claim.call(this, owner);
 };
 
+/** The wheel, which knows what is filed under it. */
+class CountedTimers extends Timers {
+  readonly filed = new Set<Timed>();
+
+  override add(item: Timed): void {
+    this.filed.add(item);
+    super.add(item);
+  }
+
+  override remove(item: Timed): void {
+    this.filed.delete(item);
+    super.remove(item);
+  }
+}
+
 export class World {
   readonly network = new Network();
-  readonly timers = new Timers();
+  readonly timers = new CountedTimers();
   readonly endpoints: Endpoints;
   readonly clients: Remote[] = [];
   readonly backends: Remote[] = [];
-  readonly dials: UpstreamConnection[] = [];
-  readonly #accepted: DownstreamConnection[] = [];
+  #dials = 0;
   readonly #options: WorldOptions;
   readonly #site: Site;
 
@@ -98,17 +112,15 @@ export class World {
     socket.remote.actor = act(socket.remote);
     this.clients.push(socket.remote);
     network.call(null, () => {
-      const accepted = new DownstreamConnection(socket as unknown as DownstreamSocket, this.#site);
-      socket.events = accepted;
-      this.#accepted.push(accepted);
+      const near = socket as unknown as DownstreamSocket;
+      socket.events = new DownstreamConnection(near, this.#site, socket.remoteAddress);
     });
     return socket.remote;
   }
 
   #connect(connection: UpstreamConnection): void {
     const { network } = this;
-    const index = this.dials.push(connection) - 1;
-    const fault = network.fault({ kind: "connect", side: "backend", index });
+    const fault = network.fault({ kind: "connect", side: "backend", index: this.#dials++ });
     const refusing = connection.endpoint.port <= this.#options.refusing;
     const refused = refusing || fault === "refused" || fault === "never";
     const now = this.timers.now;
@@ -156,8 +168,8 @@ export class World {
     }
     count("dials", this.network.dialling);
     count("open sockets", sockets.filter(({ closed }) => !closed).length);
-    count("clients' deadlines", this.#accepted.filter(({ slot }) => slot >= 0).length);
-    count("backends' deadlines", this.dials.filter(({ slot }) => slot >= 0).length);
+    count("clients admitted", this.#site.admission.open);
+    count("deadlines", this.timers.filed.size);
     return leaks;
   }
 
