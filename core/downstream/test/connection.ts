@@ -2,7 +2,16 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Exchange, Router } from "../../exchange.ts";
-import { BODY_TIMEOUT, BODY_TOO_SLOW, CLIENT_STALLED, FIRST_BYTE_TIMEOUT } from "../../fault.ts";
+import {
+  BODY_TIMEOUT,
+  BODY_TOO_SLOW,
+  CLIENT_STALLED,
+  FIRST_BYTE_TIMEOUT,
+  OK,
+  RESPONSE_CUT,
+} from "../../fault.ts";
+import { Head } from "../../head.ts";
+import { parseResponse, responseKind } from "../../http1/response.ts";
 import { type Limits, limitsOf } from "../../limits.ts";
 import { Random } from "../../random.ts";
 import { tallied } from "../../tally.ts";
@@ -66,7 +75,11 @@ type Setup = Readonly<{
 }>;
 
 /** A connection whose exchanges do what `route` says, which by default is nothing. */
-function setup(route: (exchange: Exchange) => void = () => {}, given: Partial<Limits> = {}): Setup {
+function setup(
+  route: (exchange: Exchange) => void = () => {},
+  given: Partial<Limits> = {},
+  seed = 1,
+): Setup {
   const exchanges: Exchange[] = [];
   const router: Router = {
     route: (exchange) => {
@@ -79,7 +92,12 @@ function setup(route: (exchange: Exchange) => void = () => {}, given: Partial<Li
     over: () => {},
   };
   const timers = new Timers();
-  const site = openSite({ router, timers, limits: limitsOf(given), random: new Random(1) });
+  const site = openSite({
+    router,
+    timers,
+    limits: limitsOf(given),
+    random: new Random(seed * 0x9e37_79b9),
+  });
   const socket = new FakeSocket();
   const connection = new DownstreamConnection(socket as unknown as DownstreamSocket, site);
   const pass = (ms: number): void => {
@@ -307,14 +325,26 @@ test("a client that closes is forgotten at once, with its exchange", () => {
   assert.equal(it.socket.done, []);
 });
 
-test("draining: an idle connection goes soon, a busy one after its answer", () => {
-  const idle = setup(answered);
-  idle.receive(GET);
-  idle.site.draining = true;
-  idle.connection.drain();
-  assert.not.ok(idle.isOver(), "a request may be on its way");
-  idle.pass(SECOND + LATE_MS);
-  assert.ok(idle.isOver());
+test("draining: an idle connection goes soon, and not before 1 s after its last answer", () => {
+  const ends = new Set<number>();
+  for (let seed = 1; seed <= 20; seed++) {
+    for (const idleMs of [0, 500, 10 * SECOND]) {
+      const it = setup(answered, {}, seed);
+      it.receive(GET);
+      it.pass(idleMs);
+      it.site.draining = true;
+      it.connection.drain();
+      let afterMs = 0;
+      for (; !it.isOver() && afterMs < 10 * SECOND; afterMs += TICK_MS) it.pass(TICK_MS);
+      assert.ok(afterMs <= 2 * SECOND + 2 * TICK_MS, `${afterMs} ms of 2 s`);
+      if (idleMs < SECOND) assert.ok(idleMs + afterMs >= SECOND, "a request may be on its way");
+      else ends.add(afterMs);
+    }
+  }
+  assert.ok(ends.size >= 4, "not all at the same time");
+});
+
+test("draining: a busy connection goes after its answer", () => {
   const busy = setup();
   busy.receive(GET);
   busy.site.draining = true;
@@ -334,6 +364,154 @@ test("draining: a request that comes in the last moment is answered, and closes"
   assert.is(it.socket.written.match(/HTTP\/1\.1 200 /g)?.length, 1);
   assert.match(it.socket.written, /Connection: close\r\n/);
   assert.ok(it.isOver());
+});
+
+/** How many requests are answered until an answer says that it is the last. */
+function countKept(it: Setup, afterMs = 0, max = 100): number {
+  for (let i = 1; i <= max; i++) {
+    it.socket.written = "";
+    it.receive(GET);
+    if (it.socket.written.includes("Connection: close\r\n")) return i;
+    it.pass(afterMs);
+  }
+  return max + 1;
+}
+
+test("a connection carries so many requests, and the last answer says so", () => {
+  const it = setup(answered, { keepAliveRequests: 5 });
+  assert.is(countKept(it), 5);
+  assert.ok(it.isOver());
+  assert.is(countKept(setup(answered, { keepAliveRequests: 0 })), 101, "0 is any number");
+});
+
+test("a connection of HTTP/1.0 carries so many requests as well", () => {
+  const it = setup(answered, { keepAliveRequests: 2 });
+  const old = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+  it.receive(old);
+  assert.not.ok(it.isOver());
+  it.receive(old);
+  assert.ok(it.isOver());
+});
+
+test("pipelined requests count as well", () => {
+  const it = setup(answered, { keepAliveRequests: 3 });
+  it.receive(GET.repeat(5));
+  assert.is(it.socket.written.match(/HTTP\/1\.1 200 /g)?.length, 3);
+  assert.ok(it.isOver());
+});
+
+test("a connection lives an hour, 10 % more or less, and closes with an answer", () => {
+  const minutes = new Set<number>();
+  for (let seed = 1; seed <= 20; seed++) {
+    const kept = countKept(setup(answered, {}, seed), 60 * SECOND);
+    assert.ok(kept >= 54 && kept <= 68, `${kept} minutes`);
+    minutes.add(kept);
+  }
+  assert.ok(minutes.size > 3, "not all at the same time");
+});
+
+test("what a client sends after our FIN is bounded, and does not reset the answer", () => {
+  const it = setup(() => {}, { discardBytes: 1_000 });
+  it.receive("GET /\r\n\r\n");
+  it.receive("x".repeat(900));
+  assert.equal(it.socket.done, ["fin"]);
+  it.receive("x".repeat(200));
+  assert.equal(it.socket.done, ["fin", "pause"], "no more is read");
+  it.pass(2 * SECOND + LATE_MS);
+  assert.equal(it.socket.done, ["fin", "pause", "fin", "closed"]);
+  assert.is(it.site.connections.size, 0);
+});
+
+/** An exchange whose answer with these fields is on its way, with some of its body. */
+function answering(it: Setup, fields: string): Exchange {
+  const head = new Head();
+  const bytes = Buffer.from(`HTTP/1.1 200 OK\r\n${fields}\r\n`);
+  head.reset(bytes, 0);
+  assert.is(parseResponse(head, bytes.length), OK);
+  const exchange = it.exchanges.at(-1)!;
+  exchange.responseHead(head, responseKind(head, false));
+  exchange.responseBody(Buffer.from("some"), 0, 4);
+  return exchange;
+}
+
+for (const [what, request, fields, ending] of [
+  ["of a known length", GET, "Content-Length: 9\r\n", "fin"],
+  ["in chunks", GET, "Transfer-Encoding: chunked\r\n", "fin"],
+  ["without a length, in chunks to HTTP/1.1", GET, "", "fin"],
+  ["that ends with the connection", "GET / HTTP/1.0\r\n\r\n", "", "reset"],
+  ["of a known length to HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", "Content-Length: 9\r\n", "fin"],
+] as const) {
+  test(`a cut answer ${what} ends with ${ending}, and what came before it stays`, () => {
+    const it = setup();
+    it.receive(request);
+    answering(it, fields).fail(RESPONSE_CUT);
+    assert.equal(it.socket.done, [ending]);
+    if (ending === "reset") return;
+    assert.match(it.socket.written, /some(\r\n)?$/, "without the end of the body");
+  });
+}
+
+test("a client that does not read the cut answer has 30 s, then it is reset", () => {
+  const it = setup();
+  it.receive(GET);
+  it.socket.room = 10;
+  answering(it, "Content-Length: 9\r\n").fail(RESPONSE_CUT);
+  assert.equal(it.socket.done, []);
+  expectEnd(it, 30 * SECOND);
+  assert.equal(it.socket.done, ["reset"]);
+});
+
+const HANDSHAKE =
+  "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+test("a tunnel's client that sent FIN gets what the backend still sends, if it takes it", () => {
+  const it = setup();
+  it.receive(HANDSHAKE);
+  const head = new Head();
+  const bytes = Buffer.from("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n");
+  head.reset(bytes, 0);
+  assert.is(parseResponse(head, bytes.length), OK);
+  const exchange = it.exchanges[0]!;
+  exchange.responseSwitch(head);
+  it.pass(1_000 * SECOND);
+  it.connection.ended();
+  it.socket.written = "";
+  it.socket.room = 100_000;
+  const total = 300_000;
+  exchange.responseBody(Buffer.alloc(total), 0, total);
+  exchange.responseEnd(null);
+  for (let i = 0; i < 2; i++) {
+    assert.not.ok(it.isOver());
+    it.pass(25 * SECOND);
+    it.socket.room = 100_000;
+    it.connection.drained();
+  }
+  assert.is(it.socket.written.length, total);
+  assert.equal(it.socket.done, ["fin", "closed"]);
+});
+
+test("an idle connection makes room, a busy one does not", () => {
+  const it = setup();
+  const { admission } = it.site;
+  assert.ok(it.connection.idle, "it has not asked for anything");
+  it.receive(GET);
+  assert.not.ok(it.connection.idle);
+  answered(it.exchanges[0]!);
+  assert.ok(it.connection.idle);
+  it.receive(GET.slice(0, 9));
+  assert.not.ok(it.connection.idle, "a request is on its way");
+  it.receive(GET.slice(9));
+  it.socket.room = 5;
+  answered(it.exchanges[1]!);
+  assert.not.ok(it.connection.idle, "an answer is on its way");
+  it.socket.room = 1_000;
+  it.connection.drained();
+  assert.ok(it.connection.idle);
+  assert.is(admission.open, 1);
+  it.connection.shed();
+  assert.is(admission.open, 0);
+  assert.equal(it.socket.done, ["fin", "closed"]);
 });
 
 test("answers of our own take turns: many pipelined requests do not hold the loop", async () => {
