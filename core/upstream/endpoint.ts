@@ -38,8 +38,9 @@ export class Endpoint {
   #connections = 0;
   readonly #queue = new Queue();
   #serving = false;
-  /** Races, the tick of the first, and the tick at which `idleMs` may grow again. */
+  /** Races, the ticks of the first and the last, and the tick at which `idleMs` may grow again. */
   #races = 0;
+  #since = 0;
   #raced = 0;
   #forgiven = Number.POSITIVE_INFINITY;
 
@@ -148,12 +149,15 @@ export class Endpoint {
 
   /**
    * A reused connection died before a byte of its response: the backend closed it for being idle
-   * as we wrote. When that repeats, idle connections are kept half as long.
+   * as we wrote. When that repeats, idle connections are kept half as long. Many at the same moment
+   * count as one: that is a backend that went down with all its connections.
    */
   raced(now: number): void {
-    if (this.#races === 0 || now - this.#raced > ticksOf(RACE_WINDOW_MS)) {
+    if (now === this.#raced) return;
+    this.#raced = now;
+    if (this.#races === 0 || now - this.#since > ticksOf(RACE_WINDOW_MS)) {
       this.#races = 0;
-      this.#raced = now;
+      this.#since = now;
     }
     if (++this.#races < RACES_MAX) return;
     this.#races = 0;

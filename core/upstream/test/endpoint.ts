@@ -170,9 +170,12 @@ test("a waiter that throws is closed, and the one behind it is served", () => {
   assert.equal(served, [null]);
 });
 
-/** Three races, one after the other. */
+/** Races, one after the other. */
 const race = (endpoint: Endpoint, timers: Timers, times = 3): void => {
-  for (let i = 0; i < times; i++) endpoint.raced(timers.now);
+  for (let i = 0; i < times; i++) {
+    timers.tick();
+    endpoint.raced(timers.now);
+  }
 };
 const pass = (timers: Timers, minutes: number): void => {
   for (let i = 0; i < minutes * TICKS_A_MINUTE; i++) timers.tick();
@@ -190,15 +193,43 @@ test("three races within a minute halve how long connections idle, down to a sec
   assert.is(endpoint.idleMs, 1_000);
 });
 
-test("races far from each other teach nothing, nor does a limit below the floor grow", () => {
-  const { endpoint, timers } = setup({ upstreamIdleMs: 500 });
+test("races far from each other teach nothing", () => {
+  const { endpoint, timers } = setup({ upstreamIdleMs: 55_000 });
   for (let i = 0; i < 10; i++) {
     race(endpoint, timers, 2);
     pass(timers, 2);
   }
-  assert.is(endpoint.idleMs, 500);
+  assert.is(endpoint.idleMs, 55_000);
+});
+
+test("a crash that takes a hundred connections along is one race", () => {
+  const { endpoint, timers } = setup({ upstreamIdleMs: 55_000 });
+  for (let crash = 0; crash < 2; crash++) {
+    timers.tick();
+    for (let i = 0; i < 100; i++) endpoint.raced(timers.now);
+  }
+  assert.is(endpoint.idleMs, 55_000);
+});
+
+test("a limit below the floor is not raised to it", () => {
+  const { endpoint, timers } = setup({ upstreamIdleMs: 500 });
   race(endpoint, timers);
   assert.is(endpoint.idleMs, 500);
+});
+
+test("what is given while a turn ends settles for two turns as well", async () => {
+  const limits = { upstreamConnections: 1 };
+  const [one, other] = [setup(limits).endpoint, setup(limits).endpoint];
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  one.dialled();
+  one.enqueue(waiterOf([], () => other.give(fake())));
+  one.give(fake());
+  while (one.pending > 0) await turn();
+  assert.is(other.take(), null);
+  await turn();
+  assert.is(other.take(), null, "one turn is not enough");
+  await turn();
+  assert.ok(other.take() !== null);
 });
 
 test("after a long time without races connections idle longer again, up to the limit", () => {

@@ -21,6 +21,8 @@ type Setup = Readonly<{
   well: () => boolean;
   /** Offers it one request; true when it gets it. */
   offer: () => boolean;
+  /** Sends it one request, come what may. */
+  choose: () => void;
   /** Milliseconds until it gets a request, which it then gets. */
   wait: () => number;
   load: (active: number) => number;
@@ -37,6 +39,7 @@ function setup(given: Partial<Limits> = {}, seed = 1): Setup {
   };
   return {
     offer,
+    choose: () => health.chosen(timers.now),
     well: () => health.available(timers.now),
     pass: (ms) => {
       for (let i = 0; i < ms / TICK_MS; i++) timers.tick();
@@ -165,6 +168,14 @@ test("a probe without an outcome is followed by another, later each time", () =>
   const waits = Array.from({ length: 4 }, wait);
   assert.ok(waits[0]! >= 10 * SECOND && waits[0]! <= 11 * SECOND, `${waits}`);
   assert.ok(waits[3]! >= 30 * SECOND, `${waits}`);
+});
+
+test("a request sent there before the wait is over, when all are ejected, is no probe", () => {
+  const { fail, wait, choose } = setup({ ejectMs: SECOND });
+  fail(3);
+  choose();
+  const waited = wait();
+  assert.ok(waited <= 1.1 * SECOND + ROUNDING_MS, `${waited} ms`);
 });
 
 test("failures of requests that were on their way do not make the wait longer", () => {

@@ -202,6 +202,15 @@ test("the only ones that are left share everything evenly", () => {
   }
 });
 
+test("least request: of few that are left, the less busy ones", () => {
+  const { endpoints, pick, eject } = setup(1_000, "leastRequest");
+  const left = [endpoints[5]!, endpoints[6]!, endpoints[900]!];
+  for (const endpoint of endpoints) if (!left.includes(endpoint)) eject(endpoint);
+  left.forEach((endpoint, i) => (endpoint.active = 10 - i));
+  const picked = counted(1_000, pick);
+  assert.ok(picked.get(left[2]!)! > 900, `${[...picked.values()]}`);
+});
+
 test("an ejected one gets one request when its wait is over, and more when that was good", () => {
   for (const balance of BALANCES) {
     const { endpoints, pick, eject, timers } = setup(2, balance);
