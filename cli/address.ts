@@ -19,7 +19,9 @@ export function parseAddress(text: string): Parsed<Address> {
   if (port > PORT_MAX) return { ok: false, reason: `port ${port} is above ${PORT_MAX}` };
   const v6 = match[1];
   if (v6 !== undefined) {
-    if (isIP(v6) !== 6) return refuse(text, "an IPv6 address between the brackets");
+    // A zone (fe80::1%eth0) is a name of this machine: it may change as well.
+    if (isIP(v6) !== 6 || v6.includes("%"))
+      return refuse(text, "an IPv6 address between the brackets");
     return { ok: true, value: { host: v6, port } };
   }
   const name = match[2] ?? "";

@@ -2,13 +2,18 @@
 import { availableParallelism } from "node:os";
 import { parseAddress } from "./address.ts";
 import type { Parsed } from "./address.ts";
+import { parseCidr } from "../core/cidr.ts";
+import { showAddress } from "../core/protocol.ts";
+import { readLimits } from "./limits.ts";
+import { readUnit } from "./units.ts";
 import type { Given } from "./flags.ts";
+import type { Limits } from "../core/limits.ts";
 import type { Address } from "../core/protocol.ts";
 import type { TranslateOptions } from "../watch/translate/draft.ts";
 
 const WORKERS_MAX = 256;
-const DRAIN_MS_MAX = 3_600_000;
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
+/** Of a drain, and of the lame duck before it. */
+const END_MS_MAX = 3_600_000;
 
 /** Which Ingresses are ours. */
 export type Adoption = Omit<TranslateOptions, "version">;
@@ -20,35 +25,62 @@ export type Config = Readonly<{
   admin: Address;
   workers: number;
   adoption: Adoption;
+  /** How long to serve on after SIGTERM, before `drainMs` begins. */
+  lameDuckMs: number;
   drainMs: number;
+  limits: Limits;
+  trusted: readonly string[];
 }>;
 
-/** Where a command listens when it is not told. */
-export type Defaults = Readonly<{ http: string; admin: string }>;
+/** Where a command listens, and how it ends, when it is not told. */
+export type Defaults = Readonly<{ http: string; admin: string; lameDuck: string }>;
 
 /** Reads the flags of `run` and `demo`; the first that does not parse is the reason. */
 export function readConfig(given: Given, defaults: Defaults): Parsed<Config> {
-  const http: Address[] = [];
-  for (const text of given.last("http") === undefined ? [defaults.http] : given.all("http")) {
-    const address = parseAddress(text);
-    if (!address.ok) return about("http", address.reason);
-    http.push(address.value);
-  }
-  const admin = parseAddress(given.last("admin") ?? defaults.admin);
-  if (!admin.ok) return about("admin", admin.reason);
+  const doors = readDoors(given, defaults);
+  if (!doors.ok) return doors;
   const workers = parseWorkers(given.last("workers") ?? "auto");
   if (!workers.ok) return about("workers", workers.reason);
   const drain = parseTime(given.last("drain") ?? "30s");
   if (!drain.ok) return about("drain", drain.reason);
+  const lameDuck = parseTime(given.last("lame-duck") ?? defaults.lameDuck);
+  if (!lameDuck.ok) return about("lame-duck", lameDuck.reason);
+  const limits = readLimits(given.all("limit"));
+  if (!limits.ok) return about("limit", limits.reason);
+  for (const text of given.all("trusted-proxy")) {
+    const cidr = parseCidr(text);
+    if (!cidr.ok) return about("trusted-proxy", cidr.reason);
+  }
   const value = {
+    ...doors.value,
     manifests: given.all("manifests"),
-    http,
-    admin: admin.value,
     workers: workers.value,
     adoption: readAdoption(given),
+    lameDuckMs: lameDuck.value,
     drainMs: drain.value,
+    limits: limits.value,
+    trusted: given.all("trusted-proxy"),
   };
   return { ok: true, value };
+}
+
+/** Two doors at one address would share its traffic without a word. */
+function readDoors(given: Given, defaults: Defaults): Parsed<Pick<Config, "http" | "admin">> {
+  const http: Address[] = [];
+  const known = new Set<string>();
+  for (const text of given.last("http") === undefined ? [defaults.http] : given.all("http")) {
+    const address = parseAddress(text);
+    if (!address.ok) return about("http", address.reason);
+    const shown = showAddress(address.value);
+    if (known.has(shown)) return about("http", `${shown} is given twice`);
+    if (address.value.port !== 0) known.add(shown);
+    http.push(address.value);
+  }
+  const admin = parseAddress(given.last("admin") ?? defaults.admin);
+  if (!admin.ok) return about("admin", admin.reason);
+  const shown = showAddress(admin.value);
+  if (known.has(shown)) return about("admin", `${shown} is an address for HTTP already (--http)`);
+  return { ok: true, value: { http, admin: admin.value } };
 }
 
 /** Whose Ingresses to take. A folder has one reader: what has no class there is meant for us. */
@@ -68,9 +100,8 @@ function parseWorkers(text: string): Parsed<number> {
 }
 
 function parseTime(text: string): Parsed<number> {
-  const match = /^(\d{1,7})(ms|s|m)$/.exec(text);
-  const timeMs = match === null ? DRAIN_MS_MAX + 1 : Number(match[1]) * UNIT_MS[match[2]!]!;
-  if (timeMs <= DRAIN_MS_MAX) return { ok: true, value: timeMs };
+  const timeMs = readUnit("time", text);
+  if (timeMs !== null && timeMs <= END_MS_MAX) return { ok: true, value: timeMs };
   return { ok: false, reason: `"${text}" is not a time up to an hour, such as 30s, 500ms or 2m` };
 }
 

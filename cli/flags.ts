@@ -38,7 +38,11 @@ const FLAGS = {
     value: "TIME",
     doc: "before that, serve on while load balancers learn of the end, such as 5s",
   },
-  limit: { kind: "list", value: "NAME=VALUE", doc: "set a limit; rind run --limits lists them" },
+  limit: {
+    kind: "list",
+    value: "NAME=VALUE",
+    doc: "set a limit, such as head=5s; rind limits lists them",
+  },
   "trusted-proxy": {
     kind: "list",
     value: "CIDR",

@@ -21,7 +21,15 @@ type Command = Readonly<{
 }>;
 
 const ADOPTION: readonly FlagName[] = ["class", "controller", "without-class"];
-const SERVING: readonly FlagName[] = ["http", "admin", "workers", "drain"];
+const SERVING: readonly FlagName[] = [
+  "http",
+  "admin",
+  "workers",
+  "lame-duck",
+  "drain",
+  "limit",
+  "trusted-proxy",
+];
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   [
@@ -62,6 +70,16 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
       doc: "print what would be served from DIR, or is served by --admin ADDR",
       flags: ["admin", ...ADOPTION],
       run: async (given) => (await import("./routes.ts")).routes(given),
+    },
+  ],
+  [
+    "limits",
+    {
+      operands: "",
+      operandsMax: 0,
+      doc: "print the limits that --limit sets, with their defaults",
+      flags: [],
+      run: async () => (await import("./limits.ts")).listLimits(),
     },
   ],
 ]);

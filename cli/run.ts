@@ -6,7 +6,7 @@ import type { OpenPlane } from "./serve.ts";
 import type { Finding } from "../watch/finding.ts";
 import type { Given } from "./flags.ts";
 
-const DEFAULTS = { http: "0.0.0.0:8000", admin: "127.0.0.1:8080" };
+const DEFAULTS = { http: "0.0.0.0:8000", admin: "127.0.0.1:8080", lameDuck: "5s" };
 
 /** Resolves when drained; 1 when rind could not start, 2 when it was not told what to serve. */
 export async function run(given: Given, openPlane: OpenPlane): Promise<number> {

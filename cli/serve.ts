@@ -1,12 +1,12 @@
 /** Serving, from the first reservation of a port to the last drained connection. */
 import { systemClock } from "../core/clock.ts";
 import { openCursors } from "../core/cursors.ts";
-import { DEFAULT_LIMITS } from "../core/limits.ts";
 import { launcher } from "../core/launch.ts";
 import { log } from "../core/log.ts";
 import { EMPTY_MODEL } from "../core/model.ts";
 import { showAddress } from "../core/protocol.ts";
 import { reserve } from "../core/reserve.ts";
+import { openSockets } from "../core/sockets.ts";
 import { solo } from "../core/solo.ts";
 import { Supervisor } from "../core/supervisor.ts";
 import { openAdmin } from "../admin/server.ts";
@@ -21,10 +21,12 @@ import type { Readiness } from "../admin/json.ts";
 import type { Model } from "../core/model.ts";
 import type { PlaneConfig } from "../core/plane.ts";
 import type { Address } from "../core/protocol.ts";
+import type { Refused, Sockets } from "../core/sockets.ts";
 import type { Workers } from "../core/supervisor.ts";
 import type { WorkerPlane } from "../core/worker.ts";
 import type { Finding } from "../watch/finding.ts";
 import type { Config } from "./config.ts";
+import type { Ending } from "./signals.ts";
 
 /** Where a rind that serves can be reached. */
 export type Doors = Readonly<{ http: readonly Address[]; admin: Address }>;
@@ -45,10 +47,11 @@ type Board = { model: Model; findings: readonly Finding[]; synced: boolean; drai
 
 /** Serves until a signal asks for the end. Resolves to the exit code. */
 export async function serve(config: Config, voice: Voice, openPlane: OpenPlane): Promise<number> {
-  const asked = untilAsked();
-  const reserved = await reserve(config.http);
-  if (!reserved.ok) return refuse(refusal("http", reserved.address, reserved.code));
-  const workers = await openWorkers(config.workers, reserved.addresses, openPlane);
+  let renew = (): void => {};
+  const asked = untilAsked(() => renew());
+  const opened = await openWorkers(config, openPlane);
+  if (!opened.ok) return refuse(refusal("http", opened.address, opened.code));
+  const { workers } = opened;
   const board: Board = { model: EMPTY_MODEL, findings: [], synced: false, draining: false };
   const view = {
     model: () => board.model,
@@ -57,13 +60,13 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   };
   const admin = openAdmin(config.admin, view);
   if (!admin.ok) {
-    reserved.release();
+    opened.release();
     workers.stop();
     return refuse(refusal("admin", admin.address, admin.code));
   }
   const loop = follow(config, board, { workers, voice });
   const began = await Promise.race([workers.started, asked.then(() => null)]);
-  reserved.release();
+  opened.release();
   if (began?.ok === true) {
     const doors = { http: workers.addresses(), admin: admin.address };
     log("info", "rind serves", {
@@ -72,7 +75,8 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
       workers: config.workers,
     });
     voice.opened(doors);
-    log("info", "rind drains", { signal: await asked, drainMs: config.drainMs });
+    renew = () => void replaceWorkers(workers, config.drainMs);
+    await beLame(config, board, await asked);
   }
   board.draining = true;
   loop.stop();
@@ -82,27 +86,70 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   return began?.ok === false ? refuse(`rind: cannot serve: ${began.reason}`) : 0;
 }
 
-async function openWorkers(
-  count: number,
-  http: readonly Address[],
-  openPlane: OpenPlane,
-): Promise<Workers> {
-  const shared = { http, limits: DEFAULT_LIMITS, trusted: [] };
-  if (count === 0) {
-    return solo(await openPlane({ ...shared, reusePort: true, cursors: null }), diff);
+/**
+ * After SIGTERM rind says that it is not ready and serves on: load balancers learn of its end a few
+ * seconds late. Manifests are followed meanwhile. A person at a terminal does not wait for that.
+ */
+async function beLame(config: Config, board: Board, signal: Ending): Promise<void> {
+  board.draining = true;
+  const lameDuckMs = signal === "SIGTERM" ? config.lameDuckMs : 0;
+  log("info", "rind drains", { signal, lameDuckMs, drainMs: config.drainMs });
+  if (lameDuckMs > 0) await Bun.sleep(lameDuckMs);
+}
+
+async function replaceWorkers(workers: Workers, drainMs: number): Promise<void> {
+  log("info", "workers are being replaced", { drainMs });
+  await workers.replace(drainMs);
+  log("info", "workers are replaced", {
+    pids: workers
+      .states()
+      .map(({ pid }) => pid)
+      .join(","),
+  });
+}
+
+/** `release` gives up what held the addresses; call it when workers listen. */
+type OpenedWorkers = Readonly<{ ok: true; workers: Workers; release: () => void }> | Refused;
+
+async function openWorkers(config: Config, openPlane: OpenPlane): Promise<OpenedWorkers> {
+  const { http, workers: count } = config;
+  if (count === 0) return openSolo(config, openPlane);
+  const opened = openSockets(http, count);
+  if (!opened.ok) return opened;
+  const { sockets } = opened;
+  if (sockets !== null) {
+    const workers = supervise(config, { http: sockets.addresses, sockets });
+    return { ok: true, workers, release: () => {} };
   }
+  log("warn", "workers open their own sockets: one that dies resets what waits to be accepted", {
+    reason: opened.reason,
+  });
+  const reserved = await reserve(http);
+  if (!reserved.ok) return reserved;
+  const workers = supervise(config, { http: reserved.addresses, sockets: null });
+  return { ok: true, workers, release: reserved.release };
+}
+
+function supervise(
+  { workers: count, limits, trusted, drainMs }: Config,
+  on: Readonly<{ http: readonly Address[]; sockets: Sockets | null }>,
+): Workers {
   const cursors = openCursors();
   if (!cursors.ok) log("warn", "each worker counts alone", { reason: cursors.reason });
-  const fd = cursors.ok ? cursors.fd : null;
-  const launch = launcher(fd);
-  return new Supervisor({
-    ...shared,
-    count,
-    cursors: fd !== null,
-    launch,
-    diff,
-    clock: systemClock,
-  });
+  const launch = launcher(cursors.ok ? cursors.fd : null);
+  const shared = { ...on, limits, trusted, drainMs, cursors: cursors.ok };
+  return new Supervisor({ ...shared, count, launch, diff, clock: systemClock });
+}
+
+async function openSolo(
+  { http, limits, trusted }: Config,
+  openPlane: OpenPlane,
+): Promise<OpenedWorkers> {
+  const reserved = await reserve(http);
+  if (!reserved.ok) return reserved;
+  const own = { sockets: [], reusePort: true, worker: 0, cursors: null };
+  const plane = await openPlane({ ...own, http: reserved.addresses, limits, trusted });
+  return { ok: true, workers: solo(plane, diff), release: reserved.release };
 }
 
 /** Follows the manifests and keeps board, workers and voice up to date. */

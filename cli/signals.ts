@@ -1,25 +1,35 @@
-/** Signals that ask for the end: the first drains, the second does not wait. */
+/**
+ * Signals. SIGTERM and SIGINT ask for the end: the first drains, the second does not wait. SIGHUP
+ * asks for new workers, as with other proxies; but at a terminal it means that the terminal is
+ * closed, and that is an end as well.
+ */
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+export type Ending = "SIGINT" | "SIGTERM" | "SIGHUP";
+
 /** A terminal, npm and a launcher may each pass on the same Ctrl-C: this close, it is one. */
 const ECHO_MS = 300;
 /** What shells make of a program that a signal ended. */
 const HARD_EXIT = 130;
 
 /**
- * Takes over SIGINT and SIGTERM of this process, for its lifetime. Resolves to the name of the
- * first; the second ends the process at once, and the workers with it.
+ * Takes over the signals of this process, for its lifetime. Resolves to the name of the first that
+ * asks for the end; the second ends the process at once, and the workers with it.
  */
-export function untilAsked(): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
+export function untilAsked(renew: () => void): Promise<Ending> {
+  const { promise, resolve } = Promise.withResolvers<Ending>();
   let firstAt = Infinity;
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      const now = performance.now();
-      if (now - firstAt > ECHO_MS) process.exit(HARD_EXIT);
-      firstAt = Math.min(firstAt, now);
-      resolve(signal);
-    });
-  }
+  const end = (signal: Ending): void => {
+    const now = performance.now();
+    if (now - firstAt > ECHO_MS) process.exit(HARD_EXIT);
+    firstAt = Math.min(firstAt, now);
+    resolve(signal);
+  };
+  process.on("SIGINT", () => end("SIGINT"));
+  process.on("SIGTERM", () => end("SIGTERM"));
+  process.on("SIGHUP", () => (atTerminal() ? end("SIGHUP") : renew()));
   return promise;
+}
+
+function atTerminal(): boolean {
+  return [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
 }

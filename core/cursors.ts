@@ -5,14 +5,13 @@
  */
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { CURSORS_FD } from "./launch.ts";
 
 /** How many splits can be shared; beyond it a worker counts alone. */
 const CURSORS_MAX = 65_536;
 const CURSOR_BYTES = 4;
 /** Memory before disk: a counter on a disk would be written back every few seconds. */
 const FOLDERS = ["/dev/shm", tmpdir()];
-/** The first descriptor after stdin, stdout and stderr: where a worker finds the file. */
-const INHERITED_FD = 3;
 
 /** A descriptor of the open file, or the reason why there is none. The caller closes it. */
 export type Opened = Readonly<{ ok: true; fd: number } | { ok: false; reason: string }>;
@@ -30,7 +29,7 @@ export function openCursors(folders: readonly string[] = FOLDERS): Opened {
 }
 
 /** Maps the inherited file in a worker, shared: `Atomics` on it work across processes. */
-export function mapCursors(path = `/proc/self/fd/${INHERITED_FD}`): Mapped {
+export function mapCursors(path = `/proc/self/fd/${CURSORS_FD}`): Mapped {
   try {
     const bytes = Bun.mmap(path, { shared: true });
     const cursors = new Int32Array(bytes.buffer, bytes.byteOffset, CURSORS_MAX);

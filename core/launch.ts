@@ -4,6 +4,12 @@ import type { FromWorker, ToWorker } from "./protocol.ts";
 
 /** Set in a worker's environment, to its index; rind.ts looks at it before anything else. */
 export const WORKER_VARIABLE = "RIND_WORKER";
+/** The supervisor's process id, in the same place: who must not be outlived. */
+export const SUPERVISOR_VARIABLE = "RIND_SUPERVISOR";
+
+/** Descriptors a worker inherits: the file of shared cursors, then a socket for each address. */
+export const CURSORS_FD = 3;
+export const SOCKETS_FD = 4;
 
 /** What a child tells its owner. `gone` comes exactly once, last. */
 export type ChildEvents = Readonly<{
@@ -19,14 +25,15 @@ export type Child = Readonly<{
   kill: () => void;
 }>;
 
-export type Launch = (index: number, events: ChildEvents) => Child;
+/** Starts worker `index`, which inherits `sockets`. */
+export type Launch = (index: number, sockets: readonly number[], events: ChildEvents) => Child;
 
 /** A launcher of this program, from source or compiled. `cursorsFd` is inherited by every child. */
 export function launcher(cursorsFd: number | null): Launch {
   const command = Bun.isStandaloneExecutable ? [process.execPath] : [process.execPath, Bun.main];
-  return (index, events) => {
+  return (index, sockets, events) => {
     try {
-      return spawn(command, { index, cursorsFd, events });
+      return spawn(command, { index, inherited: [cursorsFd ?? "ignore", ...sockets], events });
     } catch (error) {
       // No process or no memory to be had: the same as one that died at once.
       queueMicrotask(() => events.gone(String(error)));
@@ -37,13 +44,21 @@ export function launcher(cursorsFd: number | null): Launch {
 
 function spawn(
   command: readonly string[],
-  start: Readonly<{ index: number; cursorsFd: number | null; events: ChildEvents }>,
+  start: Readonly<{
+    index: number;
+    inherited: readonly (number | "ignore")[];
+    events: ChildEvents;
+  }>,
 ): Child {
-  const { index, cursorsFd, events } = start;
+  const { index, inherited, events } = start;
   let over = false;
   const child = Bun.spawn([...command], {
-    env: { ...process.env, [WORKER_VARIABLE]: String(index) },
-    stdio: ["ignore", "inherit", "inherit", ...(cursorsFd === null ? [] : [cursorsFd])],
+    env: {
+      ...process.env,
+      [WORKER_VARIABLE]: String(index),
+      [SUPERVISOR_VARIABLE]: String(process.pid),
+    },
+    stdio: ["ignore", "inherit", "inherit", ...inherited],
     serialization: "advanced",
     // What it wrote last may be read after its end is known.
     ipc: (message) => (over ? undefined : events.message(message as FromWorker)),

@@ -3,7 +3,7 @@ import { assert } from "./assert.ts";
 import { fittedLimits, surroundingsOf } from "./capacity.ts";
 import { cidrsOf } from "./cidr.ts";
 import { Dispatch } from "./dispatch.ts";
-import { listen } from "./downstream/listen.ts";
+import { listen, listenOn } from "./downstream/listen.ts";
 import type { Address, Listener } from "./downstream/listen.ts";
 import { openSite } from "./downstream/site.ts";
 import type { Site } from "./downstream/site.ts";
@@ -20,7 +20,12 @@ import { assertBackend, Endpoints } from "./upstream/endpoints.ts";
 export type PlaneConfig = Readonly<{
   /** Where to listen; literal addresses. */
   http: readonly Address[];
+  /** Descriptors of sockets bound to them, in the same order; empty: it binds its own. */
+  sockets: readonly number[];
+  /** Its own sockets let others bind the same addresses. */
   reusePort: boolean;
+  /** Number of this worker: workers start their splits at different places. */
+  worker: number;
   /** Counters that all workers share, so that splits are exact over all of them; null: own ones. */
   cursors: Int32Array | null;
   limits: Limits;
@@ -30,6 +35,8 @@ export type PlaneConfig = Readonly<{
 
 /** How often a draining worker looks whether its last connection has closed. */
 const DRAIN_LOOK_MS = 20;
+/** Turns of the event loop between the order to drain and the last accept. */
+const ACCEPT_TURNS = 2;
 
 export class Plane {
   readonly #config: PlaneConfig;
@@ -42,7 +49,7 @@ export class Plane {
 
   constructor(config: PlaneConfig) {
     this.#config = config;
-    if (config.cursors !== null) shareCursors(config.cursors);
+    shareCursors(config.cursors, config.worker);
     const seed = crypto.getRandomValues(new Int32Array(1))[0]!;
     const random = new Random(seed);
     const timers = this.#timers;
@@ -61,11 +68,16 @@ export class Plane {
     return this.#version;
   }
 
-  /** Binds every address; throws Bun's error for the first that cannot be bound, binding none. */
+  /** Accepts on every address; throws Bun's error for the first that cannot be, leaving none. */
   listen(): void {
+    const { http, sockets, reusePort } = this.#config;
     try {
-      for (const address of this.#config.http) {
-        this.#listeners.push(listen(address, this.#site, this.#config.reusePort));
+      for (const [i, address] of http.entries()) {
+        const fd = sockets[i];
+        const site = this.#site;
+        this.#listeners.push(
+          fd === undefined ? listen(address, site, reusePort) : listenOn(fd, address, site),
+        );
       }
     } catch (error) {
       for (const listener of this.#listeners.splice(0)) listener.stop();
@@ -94,10 +106,15 @@ export class Plane {
     this.#version = delta.version;
   }
 
-  /** Accepts nothing new, finishes what runs; resolves when all is closed or the time is up. */
+  /**
+   * Accepts what waits and nothing after it, finishes what runs; resolves when all is closed or the
+   * time is up.
+   */
   async drain(deadlineMs: number): Promise<void> {
     const began = performance.now();
     this.#site.draining = true;
+    // A turn polls once and takes all that waits: who raced us gets an answer and no reset.
+    for (let turn = 0; turn < ACCEPT_TURNS; turn++) await nextTurn();
     for (const listener of this.#listeners.splice(0)) listener.stop();
     for (const connection of this.#site.connections) connection.drain();
     while (this.#site.connections.size > 0 && performance.now() - began < deadlineMs) {
@@ -118,4 +135,8 @@ export class Plane {
   counts(): Readonly<{ connections: number; idleUpstream: number }> {
     return { connections: this.#site.connections.size, idleUpstream: this.#endpoints.idle };
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

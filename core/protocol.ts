@@ -6,32 +6,37 @@ import type { Delta } from "./model.ts";
 export type Address = Readonly<{ host: string; port: number }>;
 
 /**
- * `start` is the first message and comes once. A worker binds `http` when its first delta is
- * applied, never before: without a table it could only answer 404. At most one `delta` is in flight
- * to a worker; it is answered by `applied` or `refused`. `drain` ends the worker.
+ * `start` is the first message and comes once. A worker accepts on `http` when its first delta is
+ * applied, never before: without a table it could only answer 404. `inherited`: the sockets for it
+ * are descriptors of the worker (core/launch.ts) already; otherwise it binds them itself. At most
+ * one `delta` is in flight to a worker; it is answered by `applied` or `refused`. A worker whose
+ * event loop turns answers `ping` by `pong`. `drain` ends the worker.
  */
 export type ToWorker =
   | Readonly<{
       kind: "start";
       http: readonly Address[];
+      inherited: boolean;
       cursors: boolean;
       limits: Limits;
       trusted: readonly string[];
     }>
   | Readonly<{ kind: "delta"; delta: Delta }>
+  | Readonly<{ kind: "ping" }>
   | Readonly<{ kind: "drain"; deadlineMs: number }>;
 
 /**
- * `ready`: the worker listens to IPC. `listening`: all addresses are bound. `failed`: they cannot
- * be, and the worker is about to exit. `refused`: the delta could not be compiled, and the worker
- * goes on with the table it has.
+ * `ready`: the worker listens to IPC. `listening`: it accepts on all addresses. `failed`: it cannot
+ * and is about to exit. `refused`: the delta could not be compiled, and the worker goes on with the
+ * table it has. `pong`: so many connections ended by a bug of ours since its start.
  */
 export type FromWorker =
   | Readonly<{ kind: "ready" }>
   | Readonly<{ kind: "applied"; version: number }>
   | Readonly<{ kind: "refused"; version: number; reason: string }>
-  | Readonly<{ kind: "listening"; addresses: readonly Address[] }>
-  | Readonly<{ kind: "failed"; reason: string }>;
+  | Readonly<{ kind: "listening" }>
+  | Readonly<{ kind: "failed"; reason: string }>
+  | Readonly<{ kind: "pong"; bugs: number }>;
 
 /** `127.0.0.1:8000`, `[::1]:8000`: as people write an address. */
 export function showAddress(address: Address): string {

@@ -1,14 +1,14 @@
 /**
- * Makes sure of the addresses before any worker starts: that nobody else serves there, and what
+ * For a single process, and where nobody can hold the sockets of the workers (core/sockets.ts):
+ * makes sure of the addresses before any worker starts: that nobody else serves there, and what
  * port a 0 stands for. Workers share their ports (SO_REUSEPORT), and so would a second rind of the
  * same user, in silence and with half of the traffic; the exclusive bind here refuses it.
  */
 import { createServer } from "node:net";
 import type { Server } from "node:net";
 import type { Address } from "./protocol.ts";
+import type { Refused } from "./sockets.ts";
 
-/** `code` is the system's (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, …). */
-export type Refused = Readonly<{ ok: false; address: Address; code: string }>;
 /** Every port is a real one. `release` closes what held them; call it when workers listen. */
 type Reserved = Readonly<{ ok: true; addresses: readonly Address[]; release: () => void }>;
 

@@ -43,6 +43,10 @@ export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delt
     addresses: () => (serving ? plane.addresses() : []),
     states: () => [{ pid: process.pid, serving, version: served.version }],
     stormy: () => false,
+    replace: () => {
+      log("warn", "one process serves: start it anew to replace it");
+      return Promise.resolve();
+    },
     drain: (deadlineMs) => {
       serving = false;
       return plane.drain(deadlineMs);

@@ -1,41 +1,30 @@
 /**
- * The supervisor: keeps N workers alive and equally informed. It holds whole models and sends each
- * worker what changed since the model that worker acknowledged last, one delta in flight: a slow
- * worker skips the versions in between, and never makes the others wait.
+ * The supervisor: keeps N workers alive and equally informed. It holds whole models; a slow worker
+ * skips the versions in between, and never makes the others wait. Each worker has a slot: its
+ * sockets stay when the process in it ends or is replaced.
  */
 import { EMPTY_MODEL } from "./model.ts";
 import type { Limits } from "./limits.ts";
-import { log } from "./log.ts";
-import { unreachable } from "./assert.ts";
-import type { Clock } from "./clock.ts";
 import type { Delta, Model } from "./model.ts";
-import type { Address, FromWorker } from "./protocol.ts";
-import type { Child, Launch } from "./launch.ts";
+import type { Address } from "./protocol.ts";
+import { Slot } from "./slot.ts";
+import type { SlotConfig } from "./slot.ts";
 
-/** The first restart comes soon; a worker that keeps dying waits longer each time. */
-const RESTART_MS = [100, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
-/** A worker that lived this long starts over with a short wait. */
-const HEALTHY_MS = 60_000;
-/** Longest silence after a start or a delta; then the worker is taken for stuck and killed. */
-const ANSWER_MS_MAX = 30_000;
 /** So many crashes within CRASH_WINDOW_MS are a storm, and rind says it is not ready. */
 const STORM_CRASHES = 5;
 const CRASH_WINDOW_MS = 60_000;
-/** What a drain may take beyond its deadline before the rest is killed. */
-const DRAIN_GRACE_MS = 1_000;
 
-export type SupervisorConfig = Readonly<{
-  count: number;
-  http: readonly Address[];
-  /** Workers inherit the file of shared cursors (core/cursors.ts). */
-  cursors: boolean;
-  limits: Limits;
-  /** Addresses whose forwarded headers are believed, as CIDRs. */
-  trusted: readonly string[];
-  launch: Launch;
-  diff: (old: Model, next: Model) => Delta;
-  clock: Clock;
-}>;
+export type SupervisorConfig = SlotConfig &
+  Readonly<{
+    count: number;
+    http: readonly Address[];
+    /** Workers inherit the file of shared cursors (core/cursors.ts). */
+    cursors: boolean;
+    limits: Limits;
+    /** Addresses whose forwarded headers are believed, as CIDRs. */
+    trusted: readonly string[];
+    diff: (old: Model, next: Model) => Delta;
+  }>;
 
 /** How starting ended: all workers serve, or one of them cannot listen, for this reason. */
 export type Started = Readonly<{ ok: true } | { ok: false; reason: string }>;
@@ -53,28 +42,17 @@ export type Workers = Readonly<{
   states: () => readonly WorkerState[];
   /** Too many crashes lately to be trusted with traffic. */
   stormy: () => boolean;
+  /**
+   * Replaces the worker processes one after another, without a refused or broken connection: the
+   * new one serves before the old one drains, for `deadlineMs` at most. Resolves when all serve. A
+   * new one that does not come up ends it; those that were not replaced yet stay. Never rejects.
+   */
+  replace: (deadlineMs: number) => Promise<void>;
   /** Accepts nothing new and lets running exchanges finish, for `deadlineMs` at most. */
   drain: (deadlineMs: number) => Promise<void>;
   /** Ends everything now. */
   stop: () => void;
 }>;
-
-type Slot = {
-  readonly index: number;
-  child: Child | null;
-  ready: boolean;
-  serving: boolean;
-  /** What the worker is known to have; EMPTY_MODEL for a new one. */
-  acked: Model;
-  /** What it was sent and did not answer yet. */
-  sent: Model | null;
-  /** The last version it settled, compiled or not: what `publish` waits for. */
-  settled: number;
-  startedAt: number;
-  crashes: number;
-  /** The one timer of a slot: until its next start, or until it must have answered. */
-  cancel: () => void;
-};
 
 type Waiter = Readonly<{ version: number; resolve: () => void }>;
 
@@ -84,31 +62,44 @@ export class Supervisor implements Workers {
   readonly started: Promise<Started>;
   readonly #config: SupervisorConfig;
   readonly #slots: Slot[] = [];
-  #current: Model = EMPTY_MODEL;
+  #newest: Model = EMPTY_MODEL;
   #waiters: Waiter[] = [];
   #crashedAt: number[] = [];
-  #addresses: readonly Address[] = [];
   #draining = false;
   #settleStart: (started: Started) => void;
   #settleDrain: () => void = NOTHING;
+  /** Rounds of replacement follow each other; one waits at most. */
+  #round: Promise<void> = Promise.resolve();
+  #nextRound: Promise<void> | null = null;
   /** One delta serves every worker that stands at the same model. */
   #last: Readonly<{ from: Model; to: Model; delta: Delta }> | null = null;
 
-  /** Starts the worker processes; they bind their addresses with the first `publish`. */
+  /** Starts the worker processes; they accept from the first `publish` on. */
   constructor(config: SupervisorConfig) {
     this.#config = config;
     const { promise, resolve } = Promise.withResolvers<Started>();
     this.started = promise;
     this.#settleStart = resolve;
+    const { http, cursors, limits, trusted } = config;
+    const inherited = config.sockets !== null;
+    const owner = {
+      start: { kind: "start", http, inherited, cursors, limits, trusted } as const,
+      delta: (from: Model, to: Model) => this.#delta(from, to),
+      newest: () => this.#newest,
+      moved: () => this.#moved(),
+      failed: (reason: string) => this.#settleStart({ ok: false, reason }),
+      crashed: () => {
+        this.#crashedAt = [...this.#crashedAt.slice(1 - STORM_CRASHES), config.clock.now()];
+      },
+    };
     for (let index = 0; index < config.count; index++) {
-      this.#slots.push(newSlot(index));
-      this.#start(this.#slots[index]!);
+      this.#slots.push(new Slot(index, config, owner));
     }
   }
 
   publish(model: Model): Promise<void> {
-    this.#current = model;
-    for (const slot of this.#slots) this.#send(slot);
+    this.#newest = model;
+    for (const slot of this.#slots) slot.update();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiters.push({ version: model.version, resolve });
     this.#settle();
@@ -116,14 +107,14 @@ export class Supervisor implements Workers {
   }
 
   addresses(): readonly Address[] {
-    return this.#addresses;
+    return this.#slots.some(({ current }) => current?.listening) ? this.#config.http : [];
   }
 
   states(): readonly WorkerState[] {
-    return this.#slots.map((slot) => ({
-      pid: slot.child?.pid ?? 0,
-      serving: slot.serving && !this.#draining,
-      version: slot.acked.version,
+    return this.#slots.map(({ current }) => ({
+      pid: current?.pid ?? 0,
+      serving: current?.serving === true && !this.#draining,
+      version: current?.acked.version ?? EMPTY_MODEL.version,
     }));
   }
 
@@ -132,116 +123,42 @@ export class Supervisor implements Workers {
     return this.#crashedAt.filter((at) => at > since).length >= STORM_CRASHES;
   }
 
+  replace(deadlineMs: number): Promise<void> {
+    this.#nextRound ??= this.#round.then(() => {
+      this.#nextRound = null;
+      return this.#replaceAll(deadlineMs);
+    });
+    this.#round = this.#nextRound;
+    return this.#round;
+  }
+
   async drain(deadlineMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#draining = true;
     this.#settleDrain = resolve;
-    for (const slot of this.#slots) {
-      slot.cancel();
-      slot.child?.send({ kind: "drain", deadlineMs });
-    }
-    const cancel = this.#config.clock.after(deadlineMs + DRAIN_GRACE_MS, () => this.stop());
+    // From here on each socket ends with the worker that accepts on it, when its queue is empty.
+    this.#config.sockets?.close();
+    for (const slot of this.#slots) slot.drain(deadlineMs);
     this.#settle();
     await promise;
-    cancel();
   }
 
   stop(): void {
     this.#draining = true;
+    this.#config.sockets?.close();
+    for (const slot of this.#slots) slot.stop();
+  }
+
+  async #replaceAll(deadlineMs: number): Promise<void> {
     for (const slot of this.#slots) {
-      slot.cancel();
-      slot.child?.kill();
+      if (this.#draining || !(await slot.replace(deadlineMs))) return;
     }
   }
 
-  // === one worker ===
-
-  #start(slot: Slot): void {
-    slot.startedAt = this.#config.clock.now();
-    slot.child = this.#config.launch(slot.index, {
-      message: (message) => this.#receive(slot, message),
-      gone: (why) => this.#gone(slot, why),
-    });
-    this.#expectAnswer(slot);
-  }
-
-  #receive(slot: Slot, message: FromWorker): void {
-    switch (message.kind) {
-      case "ready":
-        return this.#greet(slot);
-      case "listening":
-        slot.serving = true;
-        this.#addresses = message.addresses;
-        log("info", "worker serves", { worker: slot.index, pid: slot.child?.pid ?? 0 });
-        return;
-      case "failed":
-        log("error", "worker cannot listen", { worker: slot.index, reason: message.reason });
-        return this.#settleStart({ ok: false, reason: message.reason });
-      case "applied":
-        return this.#answered(slot, true);
-      case "refused":
-        log("error", "worker keeps its table", { worker: slot.index, reason: message.reason });
-        return this.#answered(slot, false);
-      default:
-        return unreachable(message);
-    }
-  }
-
-  #greet(slot: Slot): void {
-    const { http, cursors, limits, trusted } = this.#config;
-    slot.cancel();
-    // What was sent before may have been lost, a drain included.
-    if (this.#draining) return slot.child?.send({ kind: "drain", deadlineMs: 0 });
-    slot.ready = true;
-    slot.child?.send({ kind: "start", http, cursors, limits, trusted });
-    this.#send(slot);
-  }
-
-  #send(slot: Slot): void {
-    if (slot.child === null || !slot.ready || slot.sent !== null || this.#draining) return;
-    if (slot.settled >= this.#current.version) return;
-    slot.sent = this.#current;
-    slot.child.send({ kind: "delta", delta: this.#delta(slot.acked, this.#current) });
-    this.#expectAnswer(slot);
-  }
-
-  #answered(slot: Slot, applied: boolean): void {
-    const sent = slot.sent;
-    if (sent === null) return;
-    slot.cancel();
-    slot.sent = null;
-    slot.settled = sent.version;
-    if (applied) slot.acked = sent;
-    this.#send(slot);
+  #moved(): void {
     this.#settle();
-    const all = this.#slots.every((each) => each.serving && each.settled > 0);
-    if (all) this.#settleStart({ ok: true });
+    if (this.#slots.every(({ current }) => current?.serving)) this.#settleStart({ ok: true });
   }
-
-  #gone(slot: Slot, why: string): void {
-    slot.cancel();
-    const { index } = slot;
-    const now = this.#config.clock.now();
-    const crashes = now - slot.startedAt >= HEALTHY_MS ? 0 : slot.crashes;
-    Object.assign(slot, newSlot(index), { crashes: crashes + 1 });
-    if (!this.#draining) {
-      this.#crashedAt = [...this.#crashedAt.slice(1 - STORM_CRASHES), now];
-      const restartMs = RESTART_MS[Math.min(crashes, RESTART_MS.length - 1)]!;
-      log("error", "worker is gone", { worker: index, why, restartMs });
-      slot.cancel = this.#config.clock.after(restartMs, () => this.#start(slot));
-    }
-    this.#settle();
-  }
-
-  #expectAnswer(slot: Slot): void {
-    slot.cancel();
-    slot.cancel = this.#config.clock.after(ANSWER_MS_MAX, () => {
-      log("error", "worker does not answer", { worker: slot.index });
-      slot.child?.kill();
-    });
-  }
-
-  // === all of them ===
 
   #delta(from: Model, to: Model): Delta {
     if (this.#last?.from !== from || this.#last.to !== to) {
@@ -252,27 +169,12 @@ export class Supervisor implements Workers {
 
   /** Answers those who wait for a version, or for the end, if it has come. */
   #settle(): void {
-    const live = this.#slots.filter((slot) => slot.child !== null);
-    if (this.#draining && live.length === 0) this.#settleDrain();
-    const served = this.#draining ? Infinity : Math.min(...live.map((slot) => slot.settled));
+    const live = this.#slots.flatMap(({ current }) => (current === null ? [] : [current]));
+    if (this.#draining && this.#slots.every((slot) => slot.vacant)) this.#settleDrain();
+    const served = this.#draining ? Infinity : Math.min(...live.map(({ settled }) => settled));
     if (live.length === 0 && !this.#draining) return;
     const done = this.#waiters.filter((waiter) => waiter.version <= served);
     this.#waiters = this.#waiters.filter((waiter) => waiter.version > served);
     for (const waiter of done) waiter.resolve();
   }
-}
-
-function newSlot(index: number): Slot {
-  return {
-    index,
-    child: null,
-    ready: false,
-    serving: false,
-    acked: EMPTY_MODEL,
-    sent: null,
-    settled: EMPTY_MODEL.version,
-    startedAt: 0,
-    crashes: 0,
-    cancel: NOTHING,
-  };
 }

@@ -1,14 +1,18 @@
 /** A worker process: one data plane, driven by messages of its supervisor, dying with it. */
+import { unreachable } from "./assert.ts";
+import { BUG } from "./fault.ts";
 import { mapCursors } from "./cursors.ts";
-import { WORKER_VARIABLE } from "./launch.ts";
+import { SOCKETS_FD, SUPERVISOR_VARIABLE, WORKER_VARIABLE } from "./launch.ts";
+import { dieWith, openLibc } from "./libc.ts";
 import { log } from "./log.ts";
 import type { Delta } from "./model.ts";
 import type { Plane, PlaneConfig } from "./plane.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
+import { tallied } from "./tally.ts";
 
 /** Exit codes, for whoever reads the supervisor's log. */
 const DRAINED = 0;
-const BUG = 1;
+const CRASHED = 1;
 const CANNOT_LISTEN = 3;
 const ORPHANED = 4;
 
@@ -43,9 +47,19 @@ export class Worker {
 
   receive(message: ToWorker): void {
     if (this.#draining) return;
-    if (message.kind === "start") this.#plane ??= this.#link.open(message);
-    else if (message.kind === "delta") this.#apply(message.delta);
-    else this.#drain(message.deadlineMs);
+    switch (message.kind) {
+      case "start":
+        this.#plane ??= this.#link.open(message);
+        return;
+      case "delta":
+        return this.#apply(message.delta);
+      case "ping":
+        return this.#link.send({ kind: "pong", bugs: tallied(BUG) });
+      case "drain":
+        return this.#drain(message.deadlineMs);
+      default:
+        return unreachable(message);
+    }
   }
 
   #apply(delta: Delta): void {
@@ -72,7 +86,7 @@ export class Worker {
       return false;
     }
     this.#listening = true;
-    this.#link.send({ kind: "listening", addresses: plane.addresses() });
+    this.#link.send({ kind: "listening" });
     return true;
   }
 
@@ -92,6 +106,11 @@ export class Worker {
  */
 export function startWorker(open: (config: PlaneConfig) => WorkerPlane): void {
   const index = Number(process.env[WORKER_VARIABLE]);
+  const opened = openLibc();
+  // Stuck, it would not see the channel close. Where the kernel cannot help, that has to do.
+  if (opened.ok && !dieWith(opened.libc, Number(process.env[SUPERVISOR_VARIABLE]))) {
+    process.exit(ORPHANED);
+  }
   const worker = new Worker({
     send: (message) => void process.send?.(message),
     exit: (code) => process.exit(code),
@@ -100,12 +119,11 @@ export function startWorker(open: (config: PlaneConfig) => WorkerPlane): void {
   process.on("message", (message) => worker.receive(message as ToWorker));
   process.on("disconnect", () => process.exit(ORPHANED));
   // Ctrl-C and some process managers signal the whole group: the supervisor decides, by message.
-  process.on("SIGINT", () => {});
-  process.on("SIGTERM", () => {});
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
   const die = (error: unknown): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     log("error", "worker failed", { worker: index, stack });
-    process.exit(BUG);
+    process.exit(CRASHED);
   };
   process.on("uncaughtException", die);
   process.on("unhandledRejection", die);
@@ -119,6 +137,7 @@ function planeConfig(start: Start, index: number): PlaneConfig {
     if (mapped.ok) cursors = mapped.cursors;
     else log("warn", "worker counts alone", { worker: index, reason: mapped.reason });
   }
-  const { http, limits, trusted } = start;
-  return { http, reusePort: true, cursors, limits, trusted };
+  const { http, inherited, limits, trusted } = start;
+  const sockets = inherited ? http.map((_address, i) => SOCKETS_FD + i) : [];
+  return { http, sockets, reusePort: true, worker: index, cursors, limits, trusted };
 }

@@ -39,7 +39,9 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
   const limits = limitsOf(options.limits ?? {});
   const plane = new Plane({
     http: [{ host, port: 0 }],
+    sockets: [],
     reusePort: false,
+    worker: 0,
     cursors: null,
     limits,
     trusted: options.trusted ?? [],

@@ -7,7 +7,7 @@ import type { Config } from "../config.ts";
 import type { FlagName } from "../flags.ts";
 
 const ALLOWED: readonly FlagName[] = ["manifests", "http", "admin", "workers", "drain", "class"];
-const DEFAULTS = { http: "0.0.0.0:8000", admin: "127.0.0.1:8080" };
+const DEFAULTS = { http: "0.0.0.0:8000", admin: "127.0.0.1:8080", lameDuck: "5s" };
 
 function reasonOf(args: readonly string[]): string {
   const given = readFlags([...ALLOWED, "without-class"], args, {});

@@ -31,6 +31,17 @@ export function listen(address: Address, site: Site, reusePort: boolean): Listen
   };
 }
 
+/**
+ * Accepts on a socket that is bound to `address` already: descriptor `fd`, which belongs to the
+ * listener from now on. Whoever else holds the socket keeps it, and what waits in its queue.
+ */
+export function listenOn(fd: number, address: Address, site: Site): Listener {
+  // `fd` alone is enough for Bun 1.4.5; its types ask for an address as well.
+  const options = { fd, hostname: address.host, port: address.port, allowHalfOpen: true };
+  const listener = Bun.listen<DownstreamConnection>({ ...options, socket: handlers(site) });
+  return { address, stop: () => listener.stop() };
+}
+
 /** One set of callbacks for all sockets of a listener; the connection hangs on `socket.data`. */
 function handlers(site: Site): Bun.SocketHandler<DownstreamConnection, "buffer"> {
   return {

@@ -33,7 +33,9 @@ const FIRST: Delta = {
 function withPlane(body: (plane: Plane) => void): void {
   const plane = new Plane({
     http: [],
+    sockets: [],
     reusePort: false,
+    worker: 0,
     cursors: null,
     limits: DEFAULT_LIMITS,
     trusted: [],

@@ -3,40 +3,65 @@ import * as assert from "uvu/assert";
 import { fakeClock } from "../clock.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { Supervisor } from "../supervisor.ts";
-import type { ChildEvents } from "../launch.ts";
+import type { Child, ChildEvents } from "../launch.ts";
 import type { Model } from "../model.ts";
 import type { ToWorker } from "../protocol.ts";
 
 const HTTP = [{ host: "127.0.0.1", port: 8000 }];
 
-type Fake = { index: number; events: ChildEvents; inbox: ToWorker[]; killed: boolean };
+type Fake = {
+  index: number;
+  sockets: readonly number[];
+  events: ChildEvents;
+  inbox: ToWorker[];
+  killed: boolean;
+  /** It answers no ping. */
+  stuck: boolean;
+  bugs: number;
+};
 
 function model(version: number): Model {
   return { version, hosts: [], backends: [] };
 }
 
-/** A supervisor whose workers are played by the test. */
+/** A worker process that the test plays. */
+function launchFake(launched: Fake[], index: number, sockets: readonly number[]) {
+  return (events: ChildEvents): Child => {
+    const fake: Fake = { index, sockets, events, inbox: [], killed: false, stuck: false, bugs: 0 };
+    launched.push(fake);
+    return {
+      pid: 100 + launched.length,
+      send: (message) => {
+        if (message.kind !== "ping") fake.inbox.push(message);
+        else if (!fake.stuck) events.message({ kind: "pong", bugs: fake.bugs });
+      },
+      kill: () => {
+        fake.killed = true;
+      },
+    };
+  };
+}
+
+/** A supervisor whose workers are played by the test; `touched` is what it did to the sockets. */
 function stage(count: number) {
   const clock = fakeClock();
   const launched: Fake[] = [];
+  const touched: string[] = [];
   const supervisor = new Supervisor({
     count,
     http: HTTP,
+    sockets: {
+      of: (worker) => [10 + worker],
+      open: (worker) => touched.push(`open ${worker}`),
+      shut: (worker) => touched.push(`shut ${worker}`),
+      close: () => touched.push("close"),
+    },
     cursors: true,
     limits: DEFAULT_LIMITS,
     trusted: [],
+    drainMs: 700,
     clock,
-    launch: (index, events) => {
-      const fake: Fake = { index, events, inbox: [], killed: false };
-      launched.push(fake);
-      return {
-        pid: 100 + launched.length,
-        send: (message) => fake.inbox.push(message),
-        kill: () => {
-          fake.killed = true;
-        },
-      };
-    },
+    launch: (index, sockets, events) => launchFake(launched, index, sockets)(events),
     diff: (old, next) => ({
       base: old.version,
       version: next.version,
@@ -46,7 +71,19 @@ function stage(count: number) {
       backendsGone: [],
     }),
   });
-  return { clock, launched, supervisor };
+  return { clock, launched, supervisor, touched };
+}
+
+/** What a worker goes through until it serves `version`. */
+function serve(fake: Fake, version: number): void {
+  ready(fake);
+  listening(fake);
+  applied(fake, version);
+}
+
+/** Lets promises run that hang behind others. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
 function deltas(fake: Fake): string[] {
@@ -64,7 +101,7 @@ function applied(fake: Fake, version: number): void {
 }
 
 function listening(fake: Fake): void {
-  fake.events.message({ kind: "listening", addresses: HTTP });
+  fake.events.message({ kind: "listening" });
 }
 
 /** Whether a promise has been resolved by now. */
@@ -105,6 +142,7 @@ test("a worker gets its addresses first, and its model only when it is ready", (
   assert.equal(launched[0]!.inbox[0], {
     kind: "start",
     http: HTTP,
+    inherited: true,
     cursors: true,
     limits: DEFAULT_LIMITS,
     trusted: [],
@@ -250,8 +288,199 @@ test("a drain that does not end in time is ended", () => {
   void supervisor.drain(500);
   clock.advance(500);
   assert.not.ok(launched[0]!.killed);
-  clock.advance(1_000);
+  clock.advance(3_000);
   assert.ok(launched[0]!.killed);
+});
+
+test("a worker inherits the sockets of its slot, and they open when it serves", () => {
+  const { launched, supervisor, touched } = stage(2);
+  assert.equal(
+    launched.map((fake) => fake.sockets),
+    [[10], [11]],
+  );
+  void supervisor.publish(model(1));
+  ready(launched[1]!);
+  listening(launched[1]!);
+  assert.equal(touched, []);
+  applied(launched[1]!, 1);
+  assert.equal(touched, ["open 1"]);
+});
+
+test("connections wait for a restart that comes soon, and go elsewhere for a later one", () => {
+  const { clock, launched, supervisor, touched } = stage(1);
+  void supervisor.publish(model(1));
+  serve(launched[0]!, 1);
+  for (const waitMs of [100, 1_000]) {
+    launched.at(-1)!.events.gone("code 1");
+    clock.advance(waitMs);
+    serve(launched.at(-1)!, 1);
+  }
+  assert.equal(touched, ["open 0"]);
+  launched.at(-1)!.events.gone("code 1");
+  assert.equal(touched, ["open 0", "shut 0"]);
+  clock.advance(2_000);
+  serve(launched.at(-1)!, 1);
+  assert.equal(touched, ["open 0", "shut 0", "open 0"]);
+});
+
+test("connections do not wait for a restarted worker that takes long to serve", () => {
+  const { clock, launched, supervisor, touched } = stage(2);
+  void supervisor.publish(model(1));
+  launched.forEach((fake) => serve(fake, 1));
+  launched[1]!.events.gone("code 1");
+  clock.advance(100);
+  ready(launched[2]!);
+  clock.advance(3_000);
+  assert.equal(touched, ["open 0", "open 1", "shut 1"]);
+  listening(launched[2]!);
+  applied(launched[2]!, 1);
+  assert.is(touched.at(-1), "open 1");
+});
+
+test("a stuck worker serves no more after ten beats, and is killed; a late beat is none", () => {
+  const { clock, launched, supervisor } = stage(2);
+  void supervisor.publish(model(1));
+  launched.forEach((fake) => serve(fake, 1));
+  launched[1]!.stuck = true;
+  clock.advance(10_000);
+  assert.not.ok(launched[1]!.killed);
+  clock.advance(1_000);
+  assert.equal(
+    launched.map((fake) => fake.killed),
+    [false, true],
+  );
+  assert.equal(
+    supervisor.states().map((state) => state.serving),
+    [true, false],
+  );
+});
+
+test("workers are replaced one by one: the new one serves before the old one drains", async () => {
+  const { launched, supervisor } = stage(2);
+  void supervisor.publish(model(1));
+  launched.forEach((fake) => serve(fake, 1));
+  const replaced = supervisor.replace(500);
+  await turns();
+  assert.equal(
+    launched.slice(2).map((fake) => [fake.index, ...fake.sockets]),
+    [[0, 10]],
+  );
+  void supervisor.publish(model(2));
+  applied(launched[0]!, 2);
+  applied(launched[1]!, 2);
+  assert.is(launched[0]!.inbox.at(-1)!.kind, "delta");
+  serve(launched[2]!, 2);
+  await turns();
+  assert.equal(launched[0]!.inbox.at(-1), { kind: "drain", deadlineMs: 500 });
+  assert.is(launched[1]!.inbox.at(-1)!.kind, "delta");
+  assert.is(launched[3]!.index, 1);
+  serve(launched[3]!, 2);
+  assert.ok(await settled(replaced));
+  launched[0]!.events.gone("code 0");
+  launched[1]!.events.gone("code 0");
+  assert.is(launched.length, 4);
+  assert.not.ok(supervisor.stormy());
+  assert.equal(supervisor.states(), [
+    { pid: 103, serving: true, version: 2 },
+    { pid: 104, serving: true, version: 2 },
+  ]);
+});
+
+test("a new worker that does not come up ends the round, and the old ones serve on", async () => {
+  const { clock, launched, supervisor } = stage(2);
+  void supervisor.publish(model(1));
+  launched.forEach((fake) => serve(fake, 1));
+  const replaced = supervisor.replace(500);
+  await turns();
+  launched[2]!.events.gone("code 1");
+  assert.ok(await settled(replaced));
+  clock.advance(60_000);
+  assert.is(launched.length, 3);
+  assert.equal(
+    supervisor.states().map((state) => state.serving),
+    [true, true],
+  );
+});
+
+test("when the old worker dies meanwhile, the new one takes over", async () => {
+  const { clock, launched, supervisor } = stage(1);
+  void supervisor.publish(model(1));
+  serve(launched[0]!, 1);
+  const replaced = supervisor.replace(500);
+  await turns();
+  launched[0]!.events.gone("signal SIGSEGV");
+  clock.advance(10_000);
+  assert.is(launched.length, 2);
+  serve(launched[1]!, 1);
+  assert.ok(await settled(replaced));
+  assert.ok(supervisor.states()[0]!.serving);
+});
+
+test("when both die, the slot starts again", async () => {
+  const { clock, launched, supervisor } = stage(1);
+  void supervisor.publish(model(1));
+  serve(launched[0]!, 1);
+  const replaced = supervisor.replace(500);
+  await turns();
+  launched[0]!.events.gone("code 1");
+  launched[1]!.events.gone("code 1");
+  assert.ok(await settled(replaced));
+  clock.advance(1_000);
+  assert.is(launched.length, 3);
+});
+
+test("rounds do not pile up, and a slot holds two generations at most", async () => {
+  const { launched, supervisor } = stage(1);
+  void supervisor.publish(model(1));
+  serve(launched[0]!, 1);
+  const first = supervisor.replace(500);
+  await turns();
+  const second = supervisor.replace(500);
+  assert.is(supervisor.replace(500), second);
+  serve(launched[1]!, 1);
+  assert.ok(await settled(first));
+  await turns();
+  assert.is(launched.length, 2);
+  launched[0]!.events.gone("code 0");
+  await turns();
+  assert.is(launched.length, 3);
+  serve(launched[2]!, 1);
+  assert.ok(await settled(second));
+});
+
+test("a worker with more than ten bugs in a minute is replaced, not one in two", async () => {
+  const { clock, launched, supervisor } = stage(2);
+  void supervisor.publish(model(1));
+  launched.forEach((fake) => serve(fake, 1));
+  launched[0]!.bugs = 8;
+  clock.advance(61_000);
+  launched[0]!.bugs = 16;
+  launched[1]!.bugs = 11;
+  clock.advance(1_000);
+  await turns();
+  assert.equal(
+    launched.slice(2).map((fake) => fake.index),
+    [1],
+  );
+  serve(launched[2]!, 1);
+  await turns();
+  assert.equal(launched[1]!.inbox.at(-1), { kind: "drain", deadlineMs: 700 });
+});
+
+test("the sockets are given up before workers drain; a successor drains too", async () => {
+  const { launched, supervisor, touched } = stage(1);
+  void supervisor.publish(model(1));
+  serve(launched[0]!, 1);
+  void supervisor.replace(500);
+  await turns();
+  ready(launched[1]!);
+  const drained = supervisor.drain(300);
+  assert.is(touched.at(-1), "close");
+  for (const fake of launched) {
+    assert.equal(fake.inbox.at(-1), { kind: "drain", deadlineMs: 300 });
+    fake.events.gone("code 0");
+  }
+  assert.ok(await settled(drained));
 });
 
 test.run();

@@ -10,6 +10,7 @@ const HTTP = [{ host: "127.0.0.1", port: 8000 }];
 const START = {
   kind: "start",
   http: HTTP,
+  inherited: false,
   cursors: false,
   limits: DEFAULT_LIMITS,
   trusted: [],

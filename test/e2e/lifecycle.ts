@@ -63,7 +63,7 @@ function objects(): object {
 }
 
 function run(workers: number): readonly string[] {
-  return ["run", "--manifests", folder, "--workers", String(workers)];
+  return ["run", "--manifests", folder, "--workers", String(workers), "--lame-duck", "0s"];
 }
 
 for (const workers of [0, 1, 2]) {

@@ -30,9 +30,9 @@ const PURE = ["core/route/", "core/http1/", "core/http2/"];
 const WAY = [...PURE, "core/output.ts", "core/exchange.ts", "core/filter/"];
 const TRAFFIC = [...WAY, "core/upstream/", "core/downstream/"];
 /** The process side of the data plane, without the process that moves the bytes. */
-const KEEPERS = ["cursors", "launch", "reserve", "solo", "supervisor"].map(
-  (name) => `core/${name}.ts`,
-);
+const KEEPERS = ["cursors", "launch", "libc", "process", "reserve", "slot"]
+  .concat("sockets", "solo", "supervisor")
+  .map((name) => `core/${name}.ts`);
 const KUBE = ["watch/finding.ts", "watch/objects.ts", "watch/snapshot.ts"];
 const PLAIN = ["assert", "clock", "log", "metrics", "model"].map((name) => `core/${name}.ts`);
 
@@ -83,6 +83,11 @@ const ROOMS: readonly Room[] = [
 type Fence = Readonly<{ name: RegExp; files: readonly string[]; because: string }>;
 
 const FENCES: readonly Fence[] = [
+  {
+    name: /\bdlopen\b/,
+    files: ["core/libc.ts"],
+    because: "a wrong call of the C library is a crash: few, and in one place",
+  },
   {
     name: /\bBun\.listen\b/,
     files: ["core/downstream/listen.ts"],

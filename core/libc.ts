@@ -1,0 +1,58 @@
+/**
+ * The few calls of the C library that Bun has no words for, on Linux. Everything here is of the
+ * processes, at their start and end; no connection passes through it.
+ */
+import { dlopen, read } from "bun:ffi";
+import { constants } from "node:os";
+
+const CALLS = {
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+  getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
+  bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  listen: { args: ["i32", "i32"], returns: "i32" },
+  shutdown: { args: ["i32", "i32"], returns: "i32" },
+  inet_pton: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
+  __errno_location: { args: [], returns: "ptr" },
+} as const;
+
+/** glibc, and musl by its architectures. */
+const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+
+const PR_SET_PDEATHSIG = 1;
+
+export type Libc = ReturnType<typeof dlopen<typeof CALLS>>["symbols"];
+
+/** The C library, or the reason why it cannot be called. */
+export function openLibc(): Readonly<{ ok: true; libc: Libc } | { ok: false; reason: string }> {
+  let reason = `not on ${process.platform}`;
+  // The numbers of options and families are those of Linux.
+  if (process.platform !== "linux") return { ok: false, reason };
+  for (const name of NAMES) {
+    try {
+      return { ok: true, libc: dlopen(name, CALLS).symbols };
+    } catch (error) {
+      reason = String(error);
+    }
+  }
+  return { ok: false, reason };
+}
+
+/** The name of the error of the call just made, such as EADDRINUSE. Ask before anything else. */
+export function errorOf(libc: Libc): string {
+  const location = libc.__errno_location();
+  const number = location === null ? 0 : read.i32(location, 0);
+  const named = Object.entries(constants.errno).find(([, value]) => value === number);
+  return named?.[0] ?? `errno ${number}`;
+}
+
+/**
+ * Has the kernel kill this process when `parent` ends, even when this one is stuck or stopped.
+ * False when that cannot be had, or when the parent is gone already.
+ */
+export function dieWith(libc: Libc, parent: number): boolean {
+  const set = libc.prctl(PR_SET_PDEATHSIG, constants.signals.SIGKILL, 0, 0, 0) === 0;
+  return set && process.ppid === parent;
+}
