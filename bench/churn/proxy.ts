@@ -74,7 +74,7 @@ export class Proxy {
     return state;
   }
 
-  /** Whether `holds` is true of the model, and the workers have it; null when it cannot be asked. */
+  /** Whether `holds` is true of the model and every worker has it; null if it cannot be asked. */
   async serves(holds: (served: Served) => boolean): Promise<boolean | null> {
     const served = await this.#ask<Served>("/api/routes");
     if (served === null) return null;

@@ -10,9 +10,9 @@ export const FLIPPED = ["flip1.test", "flip2.test"] as const;
 /** GETs only: its pods are killed without warning. */
 export const FRAGILE = "fragile";
 /** Its one pod stays. */
-export const STEADY = "steady";
+const STEADY = "steady";
 
-export const PODS = 4;
+const PODS = 4;
 const PODS_READY_MIN = 2;
 /** What a pod waits at least between leaving and ending, as with a preStop hook. */
 const PRE_STOP_MS = 300;

@@ -1,0 +1,59 @@
+/** Whether a row of numbers grows: a least-squares line through what follows the warm-up. */
+
+/** Part of the time that a process needs to reach its working size. */
+const WARM_UP = 1 / 5;
+/** Growth over the judged time that is still called none, as part of the mean. */
+const GROWTH_MAX = 0.05;
+/** A heap is collected in waves of a minute or so: shorter runs show the wave, not the tide. */
+const JUDGED_MINUTES_MIN = 4;
+
+export type Point = Readonly<{ minute: number; value: number }>;
+
+/** `slope` in units a minute; `growth` is its part of the mean over the judged time. */
+export type Trend = Readonly<{
+  start: number;
+  end: number;
+  min: number;
+  max: number;
+  slope: number;
+  growth: number;
+  verdict: "flat" | "grows" | "too short to judge";
+}>;
+
+/** The trend of at least one point, in the order of time. */
+export function trendOf(points: readonly Point[]): Trend {
+  const values = points.map(({ value }) => value);
+  const first = points[0]!;
+  const last = points.at(-1)!;
+  const warm = first.minute + (last.minute - first.minute) * WARM_UP;
+  const judged = points.filter(({ minute }) => minute >= warm);
+  const mean = meanOf(judged.map(({ value }) => value));
+  const minutes = last.minute - warm;
+  const slope = slopeOf(judged, mean);
+  const growth = mean === 0 ? 0 : (slope * minutes) / mean;
+  const short = minutes < JUDGED_MINUTES_MIN;
+  return {
+    start: first.value,
+    end: last.value,
+    min: Math.min(...values),
+    max: Math.max(...values),
+    slope,
+    growth,
+    verdict: short ? "too short to judge" : growth > GROWTH_MAX ? "grows" : "flat",
+  };
+}
+
+function slopeOf(points: readonly Point[], mean: number): number {
+  const middle = meanOf(points.map(({ minute }) => minute));
+  let spread = 0;
+  let together = 0;
+  for (const { minute, value } of points) {
+    spread += (minute - middle) ** 2;
+    together += (minute - middle) * (value - mean);
+  }
+  return spread === 0 ? 0 : together / spread;
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
