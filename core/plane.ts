@@ -35,8 +35,10 @@ export type PlaneConfig = Readonly<{
 
 /** How often a draining worker looks whether its last connection has closed. */
 const DRAIN_LOOK_MS = 20;
+/** What the ends of a tunnel get to agree on its end. */
+const FAREWELL_MS = 1_000;
 /** Turns of the event loop between the order to drain and the last accept. */
-const ACCEPT_TURNS = 2;
+const ACCEPT_TURNS = 3;
 
 export class Plane {
   readonly #config: PlaneConfig;
@@ -107,20 +109,26 @@ export class Plane {
   }
 
   /**
-   * Accepts what waits and nothing after it, finishes what runs; resolves when all is closed or the
-   * time is up.
+   * Accepts what waits and nothing after it, and finishes what runs. What still runs when the time
+   * is up is closed within FAREWELL_MS: tunnels by FIN first. Resolves when all is closed.
    */
   async drain(deadlineMs: number): Promise<void> {
-    const began = performance.now();
     this.#site.draining = true;
     // A turn polls once and takes all that waits: who raced us gets an answer and no reset.
     for (let turn = 0; turn < ACCEPT_TURNS; turn++) await nextTurn();
     for (const listener of this.#listeners.splice(0)) listener.stop();
     for (const connection of this.#site.connections) connection.drain();
-    while (this.#site.connections.size > 0 && performance.now() - began < deadlineMs) {
+    await this.#untilClosed(deadlineMs);
+    for (const connection of this.#site.connections) connection.farewell();
+    await this.#untilClosed(FAREWELL_MS);
+    this.stop();
+  }
+
+  async #untilClosed(waitMs: number): Promise<void> {
+    const end = performance.now() + waitMs;
+    while (this.#site.connections.size > 0 && performance.now() < end) {
       await Bun.sleep(DRAIN_LOOK_MS);
     }
-    this.stop();
   }
 
   /** Closes everything now. */

@@ -564,6 +564,18 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     this.#patience.hurry(fresh ? Math.max(spread, DRAIN_IDLE_MS) : spread);
   }
 
+  /**
+   * The time of the drain is up: a tunnel ends, behind what the client sent. Its backend learns of
+   * that by FIN, and so does the client when the backend agrees.
+   */
+  farewell(): void {
+    const over = this.#exchange.finished || this.#exchange.requestDone;
+    if (!this.#tunnel || this.#state !== BODY_STATE || over) return;
+    // Nothing goes behind a FIN.
+    this.hold();
+    this.#exchange.requestEnd();
+  }
+
   /** Sends what waits, then FIN, then reads on for a while so that no RST eats the answer. */
   #shut(): void {
     if (this.#state === LINGER || this.#state === DEAD) return;
