@@ -7,6 +7,7 @@ import { assert } from "./assert.ts";
 import { Backlog } from "./backlog.ts";
 import { BODY_TOO_LARGE, CLIENT_GONE, FAULTS } from "./fault.ts";
 import type { Head } from "./head.ts";
+import { faultBody, faultLines } from "./refusal.ts";
 import type { CompiledRoute } from "./route/table.ts";
 import type { Backend } from "./upstream/endpoints.ts";
 import { tally } from "./tally.ts";
@@ -27,7 +28,7 @@ export interface Downstream {
   sendSwitch(head: Head): void;
   /** Response bytes; false asks to hold the source until `drained`. */
   sendBody(bytes: Buffer, from: number, to: number): boolean;
-  /** The response is complete, with these trailer lines behind it. */
+  /** The response is complete, with these trailers; of a tunnel, the backend's side of it. */
   sendEnd(trailers: Uint8Array | null): void;
   /** Lets go of what was laid together; called once at the end of each upstream event. */
   flush(): void;
@@ -235,6 +236,11 @@ export class Exchange {
     if (!this.down.sendBody(bytes, from, to) && this.up !== null) this.up.hold();
   }
 
+  /** The backend's side of a tunnel ended; the client's goes on. */
+  tunnelHalved(): void {
+    this.down.sendEnd(null);
+  }
+
   /**
    * The response is complete, with these trailer lines behind it. The upstream has let go of this
    * exchange already.
@@ -282,19 +288,4 @@ export class Exchange {
     this.replay = NO_BYTES;
     this.kept = null;
   }
-}
-
-const BODIES = FAULTS.map((fault) => Buffer.from(`${fault.text}\n`, "latin1"));
-
-/** What the client reads of a fault. */
-export function faultBody(fault: number): Uint8Array {
-  return BODIES[fault]!;
-}
-
-/** Header lines that belong to a status (RFC 9110 §15.5.6, §15.5.22, §15.6.4). */
-export function faultLines(fault: number): string {
-  const status = FAULTS[fault]!.status;
-  if (status === 405) return "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
-  if (status === 426) return "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
-  return status === 503 ? "Retry-After: 1\r\n" : "";
 }

@@ -10,7 +10,6 @@ import { release } from "../bytes.ts";
 import { contain } from "../contain.ts";
 import { Exchange } from "../exchange.ts";
 import type { Downstream } from "../exchange.ts";
-import { faultBody, faultLines } from "../exchange.ts";
 import {
   BAD_PATH,
   BODY_TIMEOUT,
@@ -40,6 +39,7 @@ import { forwardedLines, relayedLines } from "../http1/forwarded.ts";
 import type { Arrival } from "../http1/forwarded.ts";
 import { Partial } from "../http1/partial.ts";
 import { parseRequest, requestLineMax } from "../http1/request.ts";
+import { faultBody, faultLines } from "../refusal.ts";
 import { canonicalPath } from "../route/path.ts";
 import { DRAIN_IDLE_MS, DRAIN_SPREAD_MS, TURN_MAX } from "../limits.ts";
 import type { Random } from "../random.ts";
@@ -102,6 +102,8 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   #kept = false;
   #full = false;
   #fin = false;
+  /** The backend's side of a tunnel ended: FIN follows what waits, and the client may go on. */
+  #halved = false;
   #closing = false;
   #discarded = 0;
   /** Requests that may still come, and the tick from which none may. */
@@ -265,7 +267,8 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   }
 
   sendEnd(trailers: Uint8Array | null): void {
-    this.#reply.out.end(trailers);
+    if (this.#tunnel) this.#halve();
+    else this.#reply.out.end(trailers);
   }
 
   flush(): void {
@@ -504,6 +507,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     if (!out.drain()) return this.#patience.stall(out.taken);
     this.#patience.flowed(this.#body.total);
     if (this.#closing) return this.#finishShut();
+    if (this.#halved) this.#socket?.shutdown();
     this.#exchange.downDrained();
     if (this.#state !== HEAD_STATE || this.#partial !== null) return;
     if (this.#backlog === null) this.#rest();
@@ -521,9 +525,12 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     else this.#kill(false);
   }
 
-  closed(): void {
+  /** `clean`: not by a reset. Behind our own FIN, the client's is told by this alone. */
+  closed(clean = false): void {
     this.#socket = null;
-    this.#kill();
+    if (this.#halved && clean && !this.#fin) this.ended();
+    // When both sides of a tunnel ended in order, what waits for the backend still goes there.
+    this.#kill(true, this.#halved && this.#fin);
   }
 
   broken(): void {
@@ -589,6 +596,12 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     else this.#stall();
   }
 
+  #halve(): void {
+    if (this.#halved) return;
+    this.#halved = true;
+    if (this.#reply.out.flush()) this.#socket?.shutdown();
+  }
+
   #finishShut(): void {
     if (this.#fin) return this.#kill(false);
     if (this.#held || this.#full) this.#socket?.resume();
@@ -597,7 +610,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     this.#socket?.shutdown();
   }
 
-  #kill(reset = true): void {
+  #kill(reset = true, orderly = false): void {
     if (this.#state === DEAD) return;
     const socket = this.#socket;
     this.#state = DEAD;
@@ -607,7 +620,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     this.#site.admission.wake(this);
     this.#site.admission.leave(this.#address);
     this.#site.connections.delete(this);
-    if (!this.#exchange.finished) this.#exchange.requestCut();
+    if (!orderly && !this.#exchange.finished) this.#exchange.requestCut();
     if (socket === null) return;
     if (reset) socket.terminate();
     else socket.end();

@@ -58,8 +58,8 @@ function handlers(site: Site): Bun.SocketHandler<DownstreamConnection, "buffer">
     end(socket) {
       socket.data?.ended();
     },
-    close(socket) {
-      socket.data?.closed();
+    close(socket, error) {
+      socket.data?.closed(error === undefined);
     },
     error(socket, error) {
       reportBug(error);

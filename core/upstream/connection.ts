@@ -73,8 +73,10 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
   #held = false;
   /** Somebody may still hold the bytes of the read at hand. */
   #kept = false;
-  /** The client's side of a tunnel has ended; FIN follows what waits. */
+  /** A tunnel ends each way by itself: the client's side has, so that FIN follows what waits. */
   #closing = false;
+  /** The backend's side has. */
+  #fin = false;
 
   constructor(endpoint: Endpoint, site: UpstreamSite) {
     this.endpoint = endpoint;
@@ -149,7 +151,7 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     if (this.#state !== BUSY || exchange === null || this.#held) return;
     const { headMs, idleMs } = exchange.route!.policy.timeouts;
     let ms = headMs;
-    if (this.#answer.tunnel && !this.#closing) ms = this.#site.limits.tunnelIdleMs;
+    if (this.#answer.tunnel && !this.#closing && !this.#fin) ms = this.#site.limits.tunnelIdleMs;
     else if (this.#answer.begun) ms = idleMs;
     else if (!exchange.requestDone && this.#out.waiting === 0) {
       this.deadline = 0;
@@ -292,7 +294,7 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     const drained = this.#out.drain();
     this.#moved();
     if (!drained) return;
-    if (this.#closing) this.#socket?.shutdown();
+    if (this.#closing) this.#shutDown();
     else if (this.#exchange !== null) this.#exchange.upDrained();
   }
 
@@ -305,7 +307,8 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
   ended(): void {
     const exchange = this.#exchange;
     if (this.#state === DEAD) return;
-    if (exchange !== null && this.#answer.endsByClose) this.#done(exchange);
+    if (exchange !== null && this.#answer.tunnel) this.#halve(exchange);
+    else if (exchange !== null && this.#answer.endsByClose) this.#done(exchange);
     else this.#fail(this.#answer.lossFault);
   }
 
@@ -377,8 +380,22 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
   /** The client's side of a tunnel ended: FIN, behind what waits. The other way goes on. */
   #close(): void {
     this.#closing = true;
-    this.#out.flush();
-    if (this.#out.waiting === 0) this.#socket?.shutdown();
+    if (this.#out.flush()) this.#shutDown();
+  }
+
+  /** Nothing waits any more: FIN, which is the end of it all when the backend's is here. */
+  #shutDown(): void {
+    this.#socket?.shutdown();
+    const exchange = this.#exchange;
+    if (this.#fin && exchange !== null) this.#done(exchange);
+  }
+
+  /** The backend's side of a tunnel ended: the client learns it, and its own side goes on. */
+  #halve(exchange: Exchange): void {
+    this.#fin = true;
+    if (this.#closing && this.#out.waiting === 0) return this.#done(exchange);
+    this.#moved();
+    exchange.tunnelHalved();
   }
 
   #kill(reset: boolean): void {

@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { statusOf, valuesOf, type Message } from "../message.ts";
 import { echo, echoed, respond } from "../origin.ts";
-import { standstill, type Peer } from "../peer.ts";
+import { standstill, turnsUntil, type Peer } from "../peer.ts";
 import { withRig } from "../rig.ts";
 
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -314,6 +314,57 @@ test("a tunnel holds a sender back whose receiver does not read, and loses nothi
       upstream.resume();
       await upstream.until(() => upstream.received === before + size, "all of it");
       assert.is(upstream.digest(), whole);
+    },
+  );
+});
+
+test("a client that ends its side still gets all that the backend sends, however slowly", () => {
+  const size = 8 * 1024 * 1024;
+  return withRig(
+    async (peer) => {
+      await peer.head();
+      peer.send(SWITCH);
+      assert.is(await peer.left(), "fin", "the end of the client's side came through");
+      peer.send(Buffer.alloc(size, "x"));
+      peer.shut();
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send(handshake());
+      assert.is(statusOf(await client.response()), 101);
+      client.count();
+      client.pause();
+      client.shut();
+      const upstream = rig.origin.peers[0]!;
+      await standstill(() => upstream.sent);
+      const before = client.received;
+      client.resume();
+      await client.until(() => client.received - before === size, "all of it");
+      assert.is(await client.left(), "fin");
+    },
+  );
+});
+
+test("a backend that ends its side still gets all that the client sends", () => {
+  const size = 8 * 1024 * 1024;
+  return withRig(
+    async (peer) => {
+      await peer.head();
+      peer.send(`${SWITCH}bye`);
+      peer.shut();
+      await peer.until(() => peer.unread.length === size, "all of it");
+      assert.is(await peer.left(), "fin");
+    },
+    async (rig) => {
+      const client = await rig.client();
+      client.send(handshake());
+      assert.is(statusOf(await client.response()), 101);
+      assert.is(await client.left(), "fin");
+      assert.is(await bytesOf(client, 3), "bye");
+      client.send(Buffer.alloc(size, "x"));
+      client.shut();
+      await turnsUntil(() => rig.origin.peers[0]!.unread.length === size);
+      await client.until(() => client.closed, "the connection to close");
     },
   );
 });
