@@ -55,6 +55,8 @@ export const UNSOLICITED = 44;
 export const BAD_TRAILER = 45;
 /** An idle connection made room for a new one. */
 export const CONNECTION_SHED = 46;
+/** A field that a request goes on without: its name is read differently by different backends. */
+export const NAME_DROPPED = 47;
 
 /**
  * `retry`: `never`; `unsent` when no byte of the request reached the backend; `reused` when the
@@ -125,6 +127,7 @@ export const FAULTS: readonly Fault[] = [
   upstream("unsolicited", 502, "never", "502 the backend spoke unasked"),
   client("badTrailer", 400, "bad request: trailer section"),
   own("connectionShed", 503, "503 too many connections"),
+  client("nameDropped", 400, "bad request: field name"),
 ];
 
 function client(name: string, status: number, text: string): Fault {

@@ -50,6 +50,8 @@ export const BAD_EXPECT_LINE = 1 << 20;
 export const BAD_CONNECTION_LINE = 1 << 21;
 export const BAD_WS_LINE = 1 << 22;
 export const BAD_ALIAS_LINE = 1 << 23;
+/** More options in `Connection` than anybody looks at. */
+export const MANY_OPTIONS = 1 << 26;
 /** `TE: trailers`: the client wants the trailers of a chunked answer (RFC 9110 §10.1.4). */
 export const TRAILERS = 1 << 24;
 /** `Max-Forwards` is there; it counts for OPTIONS. */

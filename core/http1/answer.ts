@@ -3,6 +3,9 @@ import { ascii } from "../bytes.ts";
 import type { Slab } from "../slab.ts";
 import { statusLine } from "./status.ts";
 
+/** A header line that nobody can read as more than one; code points, not what is left of them. */
+const LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*$/;
+
 /** `close` ends the connection. `length` of the body, bytes. `extra` is whole header lines. */
 export type Answer = Readonly<{ status: number; length: number; extra: string; close: boolean }>;
 
@@ -13,5 +16,15 @@ export function writeAnswer(slab: Slab, answer: Answer): void {
   const type = answer.length > 0 ? "Content-Type: text/plain; charset=utf-8\r\n" : "";
   const connection = answer.close ? "Connection: close\r\n" : "";
   const date = `Date: ${new Date().toUTCString()}\r\n`;
-  slab.add(ascii(`${date}${type}${length}${answer.extra}${connection}\r\n`));
+  slab.add(ascii(`${date}${type}${length}${safe(answer.extra)}${connection}\r\n`));
+}
+
+/**
+ * Whole lines without those that would split the response, whoever wrote them: a redirect to a name
+ * with `č` (U+010D) would end its line, since bytes keep the low half of a code point only.
+ */
+function safe(lines: string): string {
+  if (lines === "") return "";
+  const whole = lines.split("\r\n").filter((line) => LINE.test(line));
+  return whole.map((line) => `${line}\r\n`).join("");
 }

@@ -82,6 +82,7 @@ export class Body {
     this.left = kind === BY_LENGTH ? length : 0;
     this.total = 0;
     this.lenient = lenient;
+    this.fault = BAD_BODY;
     this.#state = SIZE;
     this.#digits = 0;
     this.#line = 0;
@@ -140,13 +141,11 @@ export class Body {
         if (this.left === 0) this.#state = CHUNK_CR;
         return this.#found(at, at + size);
       }
-      const before = this.#state;
       this.#state = this.#step(bytes[at]!);
       at++;
       this.#overhead++;
       if (this.#state === FAILED || this.#overhead > OVERHEAD_MAX + 2 * this.total) {
         this.#state = FAILED;
-        this.fault = before === TRAILER ? BAD_TRAILER : BAD_BODY;
         return BROKEN;
       }
       if (this.#state === DONE) {
@@ -258,6 +257,8 @@ export class Body {
     this.#trailers ??= new Trailers(!this.lenient, this.#wanted);
     const found = this.#trailers.next(byte);
     if (found === WANT) return TRAILER;
-    return found === ENDED ? DONE : FAILED;
+    if (found === ENDED) return DONE;
+    this.fault = BAD_TRAILER;
+    return FAILED;
   }
 }

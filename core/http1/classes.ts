@@ -12,10 +12,8 @@ export const TARGET = 8;
 export const PATH = 16;
 /** Bytes of a registered name: letters, digits, `_` and `-`; dots are looked at one by one. */
 export const LABEL = 32;
-/** HEXDIG. */
-export const HEX = 64;
 /** DIGIT. */
-export const DIGIT = 128;
+export const DIGIT = 64;
 
 /** The class bits of each byte. */
 export const CLASS = new Uint8Array(256);
@@ -43,7 +41,6 @@ function classOf(byte: number): number {
   if (visible && char !== "#") bits |= TARGET;
   if (visible && !"#%\\.;?".includes(char)) bits |= PATH;
   if (digit || letter || char === "-" || char === "_") bits |= LABEL;
-  if (digit || (char >= "a" && char <= "f") || (char >= "A" && char <= "F")) bits |= HEX;
   if (digit) bits |= DIGIT;
   return bits;
 }

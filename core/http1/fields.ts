@@ -3,7 +3,7 @@
  * offsets (RFC 9112 §5, RFC 9110 §5). A line is judged when its LF is here or when it cannot fit
  * its limit any more, so that the outcome never depends on how the bytes were cut into reads.
  */
-import { BAD_HEADER, HEAD_TOO_LARGE, MORE, OK } from "../fault.ts";
+import { BAD_HEADER, HEAD_TOO_LARGE, MORE, NAME_DROPPED, OK } from "../fault.ts";
 import {
   BAD_ALIAS_LINE,
   FIELD,
@@ -14,6 +14,7 @@ import {
   VALUE_START,
 } from "../head.ts";
 import type { Head } from "../head.ts";
+import { tally } from "../tally.ts";
 import { CLASS, PLAIN, TCHAR, VALUE } from "./classes.ts";
 import { H_DROPPED, H_ODD, aliasesFraming, knownName } from "./names.ts";
 
@@ -89,9 +90,15 @@ export function judge(head: Head, available: number, limits: Limits, fault: numb
   return available > limit ? HEAD_TOO_LARGE : MORE;
 }
 
-/** Names with `_`, `.` and the like, which some backends fold into other names. */
+/**
+ * Names with `_`, `.` and the like, which some backends fold into other names. A request goes on
+ * without them, which is counted; nobody else would know why a field is missing.
+ */
 function oddName(head: Head, from: number, to: number): number {
-  if (!aliasesFraming(head.bytes, from, to)) return H_ODD;
-  head.flags |= BAD_ALIAS_LINE;
-  return H_DROPPED;
+  if (aliasesFraming(head.bytes, from, to)) {
+    head.flags |= BAD_ALIAS_LINE;
+    return H_DROPPED;
+  }
+  if (head.status === 0) tally(NAME_DROPPED);
+  return H_ODD;
 }

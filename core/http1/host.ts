@@ -1,5 +1,6 @@
 /** The Host value and the authority of a target (RFC 9110 §7.2, RFC 3986 §3.2). */
-import { CLASS, DIGIT, HEX, LABEL } from "./classes.ts";
+import { isAddress } from "../cidr.ts";
+import { CLASS, DIGIT, LABEL } from "./classes.ts";
 
 const DOT = 46;
 const COLON = 58;
@@ -28,15 +29,12 @@ export function hostEnd(bytes: Uint8Array, from: number, to: number): number {
   return portIsValid(bytes, at, to) ? end : -1;
 }
 
+/** `[IPv6]`; zones and addresses of the future (RFC 3986 §3.2.2) are refused. */
 function literalEnd(bytes: Uint8Array, from: number, to: number): number {
   let at = from + 1;
-  while (
-    at < to &&
-    (bytes[at] === COLON || bytes[at] === DOT || (CLASS[bytes[at]!]! & HEX) !== 0)
-  ) {
-    at++;
-  }
-  if (at === from + 1 || at >= to || bytes[at] !== CLOSE) return -1;
+  let colons = 0;
+  while (at < to && bytes[at] !== CLOSE) if (bytes[at++] === COLON) colons++;
+  if (at === to || colons === 0 || !isAddress(bytes, from + 1, at)) return -1;
   return portIsValid(bytes, at + 1, to) ? at + 1 : -1;
 }
 

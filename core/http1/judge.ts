@@ -29,6 +29,7 @@ import {
   HAS_HOST,
   HAS_LENGTH,
   KNOWN,
+  MANY_OPTIONS,
   MAX_FORWARDS,
   UNKNOWN_CODING_LINE,
   UPGRADE,
@@ -46,7 +47,7 @@ const HOPS_MAX = 3;
 export function judgeRequest(head: Head): number {
   const flags = head.flags;
   if ((flags & BAD_ALIAS_LINE) !== 0) return BAD_HEADER;
-  if ((flags & BAD_CONNECTION_LINE) !== 0) return BAD_CONNECTION;
+  if ((flags & (BAD_CONNECTION_LINE | MANY_OPTIONS)) !== 0) return BAD_CONNECTION;
   const framing = judgeFraming(head);
   if (framing !== OK) return framing;
   const host = judgeHost(head);

@@ -110,7 +110,7 @@ function readLine(head: Head, known: number, from: number, to: number): void {
       head.flags |= keyFlag(head, from, to);
       return;
     case H_WS_VERSION:
-      head.flags |= to - from === 2 && isThirteen(head.bytes, from) ? WS_VERSION : 0;
+      head.flags |= versionFlag(head, from, to);
       return;
   }
 }
@@ -162,8 +162,11 @@ function isKeyByte(byte: number, index: number): boolean {
   return byte === 0x2b || byte === 0x2f || (byte !== 0x2d && (CLASS[byte]! & PLAIN) !== 0);
 }
 
-function isThirteen(bytes: Uint8Array, from: number): boolean {
-  return bytes[from] === 0x31 && bytes[from + 1] === 0x33;
+/** 13, the only version there is, said once; without it the handshake is answered 426. */
+function versionFlag(head: Head, from: number, to: number): number {
+  const { bytes } = head;
+  const valid = to - from === 2 && bytes[from] === 0x31 && bytes[from + 1] === 0x33;
+  return valid && (head.flags & WS_VERSION) === 0 ? WS_VERSION : BAD_WS_LINE;
 }
 
 function readHost(head: Head, from: number, to: number): void {

@@ -58,9 +58,15 @@ const NAMES: readonly (readonly [string, number])[] = [
   ["x-forwarded-uri", H_MANAGED],
   ["x-forwarded-method", H_MANAGED],
   ["x-forwarded-ssl", H_MANAGED],
-  ["x-forwarded-tls-client-cert", H_MANAGED],
-  ["x-forwarded-tls-client-cert-info", H_MANAGED],
 ];
+
+/** What a proxy says about the request as it came is believed from nobody: names that start so. */
+const MANAGED_STARTS: readonly Uint8Array[] = ["x-forwarded-tls-client-cert", "x-original-"].map(
+  ascii,
+);
+const STARTS_MIN = "x-original-".length;
+const X = 0x78;
+const HYPHEN = 0x2d;
 
 type Name = Readonly<{ bytes: Uint8Array; id: number }>;
 
@@ -85,6 +91,15 @@ export function knownName(bytes: Uint8Array, from: number, to: number): number {
   for (let i = 0; i < candidates.length; i++) {
     const name = candidates[i]!;
     if (sameName(bytes, from, name.bytes)) return name.id;
+  }
+  const prefixed = bytes[from + 1] === HYPHEN && fold(bytes[from]!) === X;
+  return prefixed && to - from >= STARTS_MIN ? startName(bytes, from, to) : H_OTHER;
+}
+
+function startName(bytes: Uint8Array, from: number, to: number): number {
+  for (let i = 0; i < MANAGED_STARTS.length; i++) {
+    const start = MANAGED_STARTS[i]!;
+    if (to - from >= start.length && sameName(bytes, from, start)) return H_MANAGED;
   }
   return H_OTHER;
 }

@@ -1,9 +1,9 @@
 /** The fields that `Connection` names: they belong to one hop (RFC 9110 §7.6.1). */
 import { ascii, equalsFolded } from "../bytes.ts";
 import {
-  BAD_CONNECTION_LINE,
   FIELD,
   KNOWN,
+  MANY_OPTIONS,
   NAME_END,
   NAME_START,
   NOMINATED,
@@ -26,7 +26,7 @@ export function dropNominated(head: Head): void {
     const from = head.fields[line + VALUE_START]!;
     readTokens(head, from, head.fields[line + VALUE_END]!, (seen, start, end) => {
       if (++options <= NOMINATIONS_MAX) dropNamed(seen, start, end);
-      else seen.flags |= BAD_CONNECTION_LINE;
+      else seen.flags |= MANY_OPTIONS;
     });
   }
 }

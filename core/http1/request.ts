@@ -172,15 +172,25 @@ function skipEmptyLines(head: Head, available: number): number {
 /** What is wrong with a request line, once all of it is here. */
 function wrongLine(head: Head, available: number): number {
   const verdict = judge(head, available, LINE_LIMITS, BAD_REQUEST_LINE);
-  if (verdict === HEAD_TOO_LARGE) return TARGET_TOO_LONG;
+  if (verdict === HEAD_TOO_LARGE) return wrongStart(head);
   if (verdict === MORE) return MORE;
   const lf = head.bytes.indexOf(LF, head.next);
   const line = head.bytes.toString("latin1", head.next, lf + 1);
   const shape = /^([^ ]+) ([^ ]+) (HTTP\/\d\.\d)\r\n$/.exec(line);
-  if (shape === null || !isToken(shape[1]!)) return BAD_REQUEST_LINE;
+  // HTTP/0.9 has no version to speak of (RFC 9112 §2.3 begins at 1.0).
+  if (shape === null || !isToken(shape[1]!) || shape[3] === "HTTP/0.9") return BAD_REQUEST_LINE;
   if (shape[1]!.length > METHOD_MAX) return METHOD_UNKNOWN;
   if (shape[3] !== "HTTP/1.1" && shape[3] !== "HTTP/1.0") return BAD_VERSION;
   return shape[2]!.length > TARGET_MAX ? TARGET_TOO_LONG : BAD_TARGET;
+}
+
+/** A line without an end in sight: its target is too long, if it begins like a request at all. */
+function wrongStart(head: Head): number {
+  const limit = head.next + LINE_LIMITS.line;
+  let at = head.next;
+  while (at < limit && (CLASS[head.bytes[at]!]! & TCHAR) !== 0) at++;
+  if (at === head.next || at === limit || head.bytes[at] !== SP) return BAD_REQUEST_LINE;
+  return at - head.next > METHOD_MAX ? METHOD_UNKNOWN : TARGET_TOO_LONG;
 }
 
 function isToken(text: string): boolean {

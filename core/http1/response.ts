@@ -1,7 +1,7 @@
 /** Response heads from backends, which are no more trusted than clients (RFC 9112 §4, §6.3). */
 import { BAD_RESPONSE, MORE, OK } from "../fault.ts";
 import { BOUND, CLOSE, HAS_CODING, HAS_LENGTH, KEEP_ALIVE } from "../head.ts";
-import { BAD_CODING_LINE, BAD_LENGTH_LINE, UNKNOWN_CODING_LINE } from "../head.ts";
+import { BAD_CODING_LINE, BAD_LENGTH_LINE, MANY_OPTIONS, UNKNOWN_CODING_LINE } from "../head.ts";
 import type { Head } from "../head.ts";
 import { BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY } from "./body.ts";
 import { CLASS, DIGIT, VALUE } from "./classes.ts";
@@ -82,14 +82,14 @@ function wrongLine(head: Head, available: number): number {
  */
 function judgeResponse(head: Head): number {
   const flags = head.flags;
+  if ((flags & (BAD_LENGTH_LINE | MANY_OPTIONS)) !== 0) return BAD_RESPONSE;
   if ((flags & HAS_CODING) !== 0) {
     const wrong = BAD_CODING_LINE | UNKNOWN_CODING_LINE;
     if (head.minor === 0 || (flags & wrong) !== 0) return BAD_RESPONSE;
     if ((flags & HAS_LENGTH) !== 0) head.flags |= CLOSE;
     head.length = -1;
-    return OK;
   }
-  return (flags & BAD_LENGTH_LINE) !== 0 ? BAD_RESPONSE : OK;
+  return OK;
 }
 
 /** The framing of a response (RFC 9112 §6.3); `toHead`: it answers a HEAD. */
