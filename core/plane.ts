@@ -140,8 +140,9 @@ export class Plane {
   }
 
   /** What is open, for tests and the drain report. */
-  counts(): Readonly<{ connections: number; idleUpstream: number }> {
-    return { connections: this.#site.connections.size, idleUpstream: this.#endpoints.idle };
+  counts(): Readonly<{ connections: number; idleUpstream: number; backends: number }> {
+    const { idle, size } = this.#endpoints;
+    return { connections: this.#site.connections.size, idleUpstream: idle, backends: size };
   }
 }
 

@@ -25,13 +25,13 @@ export type Echoed = Readonly<{
   framing: string;
 }>;
 
-/** Listens on a free port of `address` and runs `script` for each connection. */
-export function openOrigin(script: Script, address = "127.0.0.1"): Origin {
+/** Listens on a port of `address`, 0 for a free one, and runs `script` for each connection. */
+export function openOrigin(script: Script, address = "127.0.0.1", port = 0): Origin {
   const peers: Peer[] = [];
   const failures: string[] = [];
   const listener = Bun.listen<Peer>({
     hostname: address,
-    port: 0,
+    port,
     allowHalfOpen: true,
     socket: {
       ...PEER_EVENTS,

@@ -8,10 +8,10 @@ import { Plane } from "../plane.ts";
 
 const NOTHING = { hosts: [], hostsGone: [], backends: [], backendsGone: [] };
 
-function hostOf(name: string): VirtualHost {
+function hostOf(name: string, backend = "b"): VirtualHost {
   const path = { kind: "prefix", value: "/" } as const;
   const match = { path, methods: [], headers: [], cookies: [], queries: [] };
-  const action = { kind: "forward", split: [{ backend: "b", weight: 1 }], cursor: NONE } as const;
+  const action = { kind: "forward", split: [{ backend, weight: 1 }], cursor: NONE } as const;
   const origin = { kind: "Test", namespace: "plane", name, field: "" };
   return { name, routes: [{ id: name, origin, match, action, policy: DEFAULT_POLICY }] };
 }
@@ -86,6 +86,16 @@ test("a delta with a bad backend is refused as a whole, and the next one applies
     assert.is(plane.version, 1);
     plane.apply({ ...next, backends: [backendOf(80)] });
     assert.is(plane.version, 2);
+  });
+});
+
+test("backends that routes name and that never arrive do not pile up over the deltas", () => {
+  withPlane((plane) => {
+    for (let version = 0; version < 1_000; version++) {
+      const hosts = [hostOf("a.test", `never${version}`)];
+      plane.apply({ ...NOTHING, base: version, version: version + 1, hosts });
+    }
+    assert.ok(plane.counts().backends < 200, `${plane.counts().backends}`);
   });
 });
 

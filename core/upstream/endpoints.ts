@@ -109,6 +109,11 @@ export class Endpoints {
     for (const endpoint of this.#endpoints.values()) endpoint.drain();
   }
 
+  /** How many backends have a number, those that are only named included. */
+  get size(): number {
+    return this.#numbers.size;
+  }
+
   /** How many connections idle, over all endpoints. */
   get idle(): number {
     let sum = 0;
