@@ -1,7 +1,7 @@
 /** How large a run is, and what it must have done. */
 import type { Plan } from "./run.ts";
 
-const COMMON = { seed: 1, workers: 2, proxies: 2, lameDuckMs: 0 } as const;
+const COMMON = { seed: 1, workers: 2, proxies: 2, lameDuckMs: 1_000 } as const;
 
 /** What a release is judged by. */
 export const FULL: Plan = {
@@ -22,8 +22,8 @@ export const SMALL: Plan = {
   perSecond: 400,
   replacements: 150,
   flips: 100,
-  workerReplacements: 0,
-  restarts: 0,
+  workerReplacements: 4,
+  restarts: 1,
   kills: 6,
   drainMs: 1_000,
   secondsMax: 60,

@@ -29,6 +29,8 @@ const REPLACE_MS = 1_000;
 const FLIP_MS = 3_000;
 const NOISE_MS = 10_000;
 const KILL_MS = 15_000;
+/** How often a lane looks whether it is its time, or the end. */
+const LANE_LOOK_MS = 100;
 /** Longest wait for descriptors to be as few as before the load. */
 const FALL_MS_MAX = 20_000;
 /** Descriptors a runtime opens once and keeps: its own timers and threads. */
@@ -103,22 +105,25 @@ async function load(
 }
 
 async function every(site: Site, ms: number, change: () => Promise<void>): Promise<void> {
+  let next = performance.now();
   while (site.running) {
-    await change();
-    await Bun.sleep(ms);
+    if (performance.now() >= next) {
+      await change();
+      next = performance.now() + ms;
+    }
+    await Bun.sleep(LANE_LOOK_MS);
   }
 }
 
 /** Takes all pods away, and waits until descriptors are as few as before the load. */
 async function fallen(site: Site, sampler: Sampler, before: number): Promise<string[]> {
-  for (const service of new Set(site.cluster.everyPod().map(({ service }) => service))) {
-    for (const pod of site.cluster.everyPod())
-      if (pod.service === service) site.cluster.unlist(pod);
-    site.cluster.writeService(service);
-  }
+  const pods = site.cluster.everyPod();
+  for (const pod of pods) site.cluster.unlist(pod);
+  for (const service of new Set(pods.map((pod) => pod.service))) site.cluster.writeService(service);
   const end = performance.now() + FALL_MS_MAX;
   while (sampler.fds() > before + FDS_KEPT && performance.now() < end) await Bun.sleep(100);
   const after = sampler.fds();
+  for (const pod of pods) pod.kill();
   site.score.note(`descriptors: ${before} before the load, ${after} after it`);
   return after > before + FDS_KEPT ? [`${after} descriptors are left of ${before}`] : [];
 }
