@@ -18,6 +18,9 @@ import type { Backend, Endpoints } from "./upstream/endpoints.ts";
 import { pickEndpoint } from "./upstream/picker.ts";
 import type { UpstreamSite } from "./upstream/site.ts";
 
+/** Picks that may come out as an endpoint that was tried, before all are looked at. */
+const DRAWS_MAX = 3;
+
 const RETRIED_HEAD = new Head();
 
 export class Dispatch implements Router {
@@ -140,15 +143,20 @@ export class Dispatch implements Router {
     return true;
   }
 
-  /** An endpoint that was not tried for this exchange; with one that refuses there is no hurry. */
+  /** An endpoint that was not tried for this exchange, a healthy one if there is; or null. */
   #untried(exchange: Exchange, failed: Endpoint): Endpoint | null {
     const backend = exchange.backend!;
-    const picked = this.#pick(backend, failed);
-    if (picked !== failed && picked !== exchange.tried) return picked;
-    for (const endpoint of backend.endpoints) {
-      if (endpoint !== failed && endpoint !== exchange.tried) return endpoint;
+    for (let i = 0; i < DRAWS_MAX; i++) {
+      const picked = this.#pick(backend, failed);
+      if (picked !== failed && picked !== exchange.tried) return picked;
     }
-    return null;
+    let left: Endpoint | null = null;
+    for (const endpoint of backend.endpoints) {
+      if (endpoint === failed || endpoint === exchange.tried) continue;
+      if (endpoint.health.available(this.#site.timers.now)) return endpoint;
+      left ??= endpoint;
+    }
+    return left;
   }
 
   /** Sends what is kept of the request once more, on a connection of its own. */

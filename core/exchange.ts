@@ -5,7 +5,7 @@
  */
 import { assert } from "./assert.ts";
 import { Backlog } from "./backlog.ts";
-import { BODY_TOO_LARGE, CLIENT_GONE, FAULTS } from "./fault.ts";
+import { BODY_TOO_LARGE, BUG, CLIENT_GONE, FAULTS } from "./fault.ts";
 import type { Head } from "./head.ts";
 import { faultBody, faultLines } from "./refusal.ts";
 import type { CompiledRoute } from "./route/table.ts";
@@ -265,7 +265,8 @@ export class Exchange {
   /** Ends the exchange with a fault, or takes it to another connection where that is allowed. */
   fail(fault: number): void {
     if (this.finished) return;
-    tally(fault);
+    // A bug was counted where it was reported.
+    if (fault !== BUG) tally(fault);
     if (!this.answered && this.#router.retry(this, fault)) return;
     const { status } = FAULTS[fault]!;
     // A request refused for its form is the last one of its connection (RFC 9112 §9.6).

@@ -102,7 +102,7 @@ test("a body beyond the replay limit is not sent again", () =>
     { limits: { replayBytes: 100 } },
   ));
 
-/** What the option of a route changes: the request that meets a failure, and whether it is saved. */
+/** What the options of a route change: what meets a failure, and whether it is saved. */
 const OPTIONS: readonly (readonly [string, Partial<Retry>, number, string, number])[] = [
   ["POST on a reused connection", {}, 1, post("a"), 502],
   ["POST on a reused connection, allowed", { nonIdempotent: true }, 1, post("a"), 200],
@@ -191,7 +191,7 @@ test("POSTs to the same backend are never done twice", () => {
   );
 });
 
-test("requests wait for a connection when there may be no more, in order, and all are answered", () =>
+test("requests wait for a connection when there may be no more, and all are answered", () =>
   withRig(
     answering((request) => respond(200, request.first.split(" ")[1]!)),
     async (rig) => {
