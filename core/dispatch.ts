@@ -52,8 +52,7 @@ export class Dispatch implements Router {
     exchange.backend = backend;
     const endpoint = this.#pick(backend, null);
     if (endpoint === null) return exchange.fail(NO_ENDPOINT);
-    const connection =
-      this.#take(endpoint) ?? this.#open(endpoint) ?? this.#spare(backend, endpoint);
+    const connection = endpoint.take() ?? this.#open(endpoint) ?? this.#spare(backend, endpoint);
     if (connection === null) return exchange.fail(ENDPOINT_FULL);
     this.#budget.active++;
     this.#bind(exchange, connection);
@@ -62,16 +61,6 @@ export class Dispatch implements Router {
 
   #pick(backend: Backend, not: Endpoint | null): Endpoint | null {
     return pickEndpoint(backend, not, this.#site.random, this.#site.timers.now);
-  }
-
-  /** An idle connection that its backend is not about to close, or null. */
-  #take(endpoint: Endpoint): UpstreamConnection | null {
-    let connection = endpoint.take();
-    while (connection !== null && connection.stale) {
-      connection.shut();
-      connection = endpoint.take();
-    }
-    return connection;
   }
 
   #bind(exchange: Exchange, connection: UpstreamConnection): void {
@@ -109,7 +98,7 @@ export class Dispatch implements Router {
   #spare(backend: Backend, full: Endpoint): UpstreamConnection | null {
     const endpoint = this.#pick(backend, full);
     if (endpoint === null || endpoint === full) return null;
-    return this.#take(endpoint) ?? this.#open(endpoint);
+    return endpoint.take() ?? this.#open(endpoint);
   }
 
   replayMax(exchange: Exchange): number {

@@ -216,7 +216,7 @@ test("a dial that takes too long is left, and closed when it opens late", () => 
   world.expectClean();
 });
 
-test("what a dead connection never took moves on, a POST as well, also to the same endpoint", () => {
+test("what a dead connection never took moves on, a POST too, if only to the same endpoint", () => {
   const world = new World(1);
   const dead = world.warm();
   dead.socket.written = "";
@@ -323,7 +323,7 @@ test("who waits may open a connection when another one is gone", () => {
   world.expectClean();
 });
 
-test("waiting has an end: 503 after its time, at once when the queue is full, none who left", () => {
+test("waiting has an end: 503 after its time, and at once when the queue is full", () => {
   const world = new World(1, { upstreamConnections: 1, pending: 2, pendingMs: 5_000 });
   world.ask(GET);
   world.dials[0]!.open();

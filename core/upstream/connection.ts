@@ -100,11 +100,6 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     }
   }
 
-  /** An idle connection that its backend may close any moment. */
-  get stale(): boolean {
-    return this.deadline <= this.#site.timers.now;
-  }
-
   /** Whether it is still on its way to a socket. */
   get connecting(): boolean {
     return this.#state === CONNECTING;
@@ -250,9 +245,8 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
   /** Its turn in the queue: the request moves to a connection that came free, or one is opened. */
   serve(connection: UpstreamConnection | null): void {
     const exchange = this.#exchange!;
-    if (connection === null || connection.stale) {
+    if (connection === null) {
       this.deadline = this.#site.timers.after(exchange.route!.policy.timeouts.connectMs);
-      connection?.shut();
       this.#dial();
       return;
     }

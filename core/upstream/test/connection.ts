@@ -2,13 +2,25 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Exchange, type Downstream, type Router } from "../../exchange.ts";
-import { OK } from "../../fault.ts";
+import {
+  BAD_RESPONSE,
+  CONNECT_FAILED,
+  CONNECT_TIMEOUT,
+  FAULTS,
+  OK,
+  RESPONSE_CUT,
+  RESPONSE_EXCESS,
+  RESPONSE_STALLED,
+  RESPONSE_TIMEOUT,
+  UNSOLICITED,
+} from "../../fault.ts";
 import { Head } from "../../head.ts";
 import { DEFAULT_LIMITS } from "../../limits.ts";
 import { DEFAULT_POLICY } from "../../model.ts";
 import { parseRequest } from "../../http1/request.ts";
 import { Random } from "../../random.ts";
 import type { CompiledRoute } from "../../route/table.ts";
+import { tallied } from "../../tally.ts";
 import { Timers } from "../../timers.ts";
 import { UpstreamConnection, type UpstreamSocket } from "../connection.ts";
 import { Endpoint } from "../endpoint.ts";
@@ -330,26 +342,147 @@ test("an upload that goes on behind an early answer is not cut", () => {
   assert.ok(it.told.includes("abort"));
 });
 
-test("a tunnel that was held and read on may be quiet for an hour", () => {
-  const key = "dGhlIHNhbXBsZSBub25jZQ==";
-  const handshake =
-    "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n" +
-    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`;
-  const it = setup(handshake);
+const HANDSHAKE =
+  "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n" +
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/** A tunnel that stands. */
+function tunnel(takes = (): boolean => true): Setup {
+  const it = setup(HANDSHAKE, takes);
   it.exchange.switches = true;
-  it.exchange.replay = Buffer.from(handshake, "latin1");
+  it.exchange.replay = Buffer.from(HANDSHAKE, "latin1");
   it.open();
   it.receive(
     "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: websocket\r\n" +
       "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
   );
   assert.ok(it.told.includes("switch"), it.told.join());
+  it.exchange.requestDone = false;
+  it.told.length = 0;
+  it.socket.done.length = 0;
+  return it;
+}
+
+test("a tunnel that was held and read on may be quiet for an hour", () => {
+  const it = tunnel();
   it.connection.hold();
   it.connection.resume();
   it.pass(3_000 * SECOND);
   assert.not.ok(it.told.includes("abort"));
   it.pass(600 * SECOND + LATE_MS);
   assert.ok(it.told.includes("abort"));
+});
+
+test("a tunnel is over when both sides have ended, whichever is first, and not before", () => {
+  for (const first of ["client", "backend"]) {
+    const it = tunnel();
+    const client = (): void => it.exchange.requestEnd();
+    const backend = (): void => it.connection.ended();
+    (first === "client" ? client : backend)();
+    assert.not.ok(it.exchange.finished, first);
+    assert.equal(it.told, first === "client" ? [] : ["end"]);
+    if (first === "client") it.receive("late");
+    else it.exchange.requestBody(Buffer.from("late"), 0, 4);
+    (first === "client" ? backend : client)();
+    assert.ok(it.exchange.finished, first);
+    assert.equal(it.socket.done, ["fin", "closed"], first);
+    if (first === "client") assert.ok(it.told.includes("body late"));
+    else assert.ok(it.socket.written.endsWith("late"));
+  }
+});
+
+test("what waits for a slow backend reaches it before the tunnel is over", () => {
+  const it = tunnel();
+  it.socket.room = 0;
+  it.exchange.requestBody(Buffer.from("slow"), 0, 4);
+  it.connection.ended();
+  it.exchange.requestEnd();
+  assert.not.ok(it.exchange.finished);
+  assert.equal(it.socket.done, []);
+  it.socket.room = 4;
+  it.connection.drained();
+  assert.ok(it.socket.written.endsWith("slow"));
+  assert.equal(it.socket.done, ["fin", "closed"]);
+  assert.ok(it.exchange.finished);
+});
+
+test("a tunnel with one side left ends after idleMs without a byte", () => {
+  for (const first of ["client", "backend"]) {
+    const it = tunnel();
+    if (first === "client") it.exchange.requestEnd();
+    else it.connection.ended();
+    for (let i = 0; i < 5; i++) {
+      it.pass(15 * SECOND);
+      if (first === "client") it.receive("x");
+      else it.exchange.requestBody(Buffer.from("x"), 0, 1);
+    }
+    assert.not.ok(it.exchange.finished, "ended while it moved");
+    it.pass(20 * SECOND + LATE_MS);
+    assert.ok(it.exchange.finished, first);
+    assert.equal(it.socket.done.at(-1), "closed");
+  }
+});
+
+test("while the client is awaited the backend has no deadline", () => {
+  const it = setup(UPLOAD);
+  it.open();
+  it.pass(600 * SECOND);
+  assert.not.ok(it.exchange.finished, "the backend pays for a slow client");
+  it.exchange.requestBody(Buffer.alloc(1_000), 0, 1_000);
+  it.exchange.requestEnd();
+  it.pass(58 * SECOND);
+  assert.not.ok(it.exchange.finished);
+  it.pass(2 * SECOND + LATE_MS);
+  assert.ok(it.told.includes("answer 504"));
+});
+
+const WHOLE = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const INTERIM = "HTTP/1.1 102 Processing\r\n\r\n";
+
+/** What a backend does, and the fault that is counted for it. */
+const COUNTED: readonly (readonly [string, number, (it: Setup) => void])[] = [
+  ["no dial succeeds in time", CONNECT_TIMEOUT, (it) => it.pass(8 * SECOND)],
+  ["the dial is refused", CONNECT_FAILED, (it) => it.connection.refused()],
+  ["no answer", RESPONSE_TIMEOUT, (it) => (it.open(), it.pass(63 * SECOND))],
+  ["an answer that stops", RESPONSE_STALLED, (it) => (stop(it), it.pass(23 * SECOND))],
+  ["an answer that is cut", RESPONSE_CUT, (it) => (stop(it), it.connection.ended())],
+  ["a broken chunk", RESPONSE_CUT, (it) => (it.open(), it.receive(CHUNKS), it.receive("zz"))],
+  ["FIN inside a head", BAD_RESPONSE, (it) => (it.open(), it.receive("HT"), it.connection.ended())],
+  ["33 interim answers", BAD_RESPONSE, (it) => (it.open(), it.receive(INTERIM.repeat(33)))],
+  ["bytes behind an answer", RESPONSE_EXCESS, (it) => (it.open(), it.receive(`${WHOLE}!`))],
+  ["bytes while idle", UNSOLICITED, (it) => (it.open(), it.receive(WHOLE), it.receive("!"))],
+];
+
+const CHUNKS = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+function stop(it: Setup): void {
+  it.open();
+  it.receive(WHOLE.slice(0, -1));
+}
+
+for (const [name, fault, happens] of COUNTED) {
+  test(`${name}: ${FAULTS[fault]!.name} is counted once, and the connection is gone`, () => {
+    const it = setup(GET);
+    const before = FAULTS.map((_, id) => tallied(id));
+    happens(it);
+    const counted = FAULTS.flatMap((_, id) => (tallied(id) > before[id]! ? [id] : []));
+    assert.equal(counted, [fault]);
+    assert.is(tallied(fault), before[fault]! + 1);
+    assert.is(it.endpoint.idle, 0);
+    assert.is(it.connection.slot, -1, "no deadline is left");
+    assert.ok(it.exchange.finished);
+  });
+}
+
+test("a body that ends with the connection is complete by FIN and cut by a reset", () => {
+  for (const end of ["ended", "closed"] as const) {
+    const it = setup(GET);
+    it.open();
+    it.receive("HTTP/1.1 200 OK\r\n\r\nbody");
+    it.connection[end]();
+    assert.is(it.told.includes("abort"), end === "closed", end);
+    assert.is(it.told.includes("end"), end === "ended", end);
+  }
 });
 
 test.run();
