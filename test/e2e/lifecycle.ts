@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { alive, get, runToEnd, startRind, until } from "./program.ts";
+import { alive, get, manifestsOf, runToEnd, startRind, until } from "./program.ts";
 
 /** An origin that answers when the test lets it. */
 type Origin = { server: Server; port: number; asked: Socket[] };
@@ -27,7 +27,7 @@ lifecycle.before(async () => {
   const at = server.address();
   origin = { server, port: at === null || typeof at === "string" ? 0 : at.port, asked };
   folder = mkdtempSync(join(tmpdir(), "rind-e2e-"));
-  writeFileSync(join(folder, "slow.json"), JSON.stringify({ kind: "List", ...objects() }));
+  writeFileSync(join(folder, "slow.json"), manifestsOf("slow", origin.port));
 });
 
 lifecycle.after(() => {
@@ -35,32 +35,6 @@ lifecycle.after(() => {
   origin.server.close();
   rmSync(folder, { recursive: true });
 });
-
-function objects(): object {
-  const name = "slow";
-  const service = { name, port: { number: 80 } };
-  const path = { path: "/", pathType: "Prefix", backend: { service } };
-  return {
-    apiVersion: "v1",
-    items: [
-      { apiVersion: "v1", kind: "Service", metadata: { name }, spec: { ports: [{ port: 80 }] } },
-      {
-        apiVersion: "discovery.k8s.io/v1",
-        kind: "EndpointSlice",
-        metadata: { name, labels: { "kubernetes.io/service-name": name } },
-        addressType: "IPv4",
-        ports: [{ port: origin.port }],
-        endpoints: [{ addresses: ["127.0.0.1"] }],
-      },
-      {
-        apiVersion: "networking.k8s.io/v1",
-        kind: "Ingress",
-        metadata: { name },
-        spec: { rules: [{ host: "slow.example", http: { paths: [path] } }] },
-      },
-    ],
-  };
-}
 
 function run(workers: number): readonly string[] {
   return ["run", "--manifests", folder, "--workers", String(workers), "--lame-duck", "0s"];

@@ -107,6 +107,30 @@ export function get(port: number, host: string, path: string): Promise<Answer> {
   });
 }
 
+/** Manifests that send `NAME.example` to a port of this machine. */
+export function manifestsOf(name: string, port: number): string {
+  const service = { name, port: { number: 80 } };
+  const path = { path: "/", pathType: "Prefix", backend: { service } };
+  const items = [
+    { apiVersion: "v1", kind: "Service", metadata: { name }, spec: { ports: [{ port: 80 }] } },
+    {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: { name, labels: { "kubernetes.io/service-name": name } },
+      addressType: "IPv4",
+      ports: [{ port }],
+      endpoints: [{ addresses: ["127.0.0.1"] }],
+    },
+    {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "Ingress",
+      metadata: { name },
+      spec: { rules: [{ host: `${name}.example`, http: { paths: [path] } }] },
+    },
+  ];
+  return JSON.stringify({ apiVersion: "v1", kind: "List", items });
+}
+
 /** Whether a process is there. */
 export function alive(pid: number): boolean {
   try {
