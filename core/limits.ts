@@ -96,7 +96,7 @@ function count(name: string, value: number, doc: string): Row {
 }
 
 // --- what nobody has a reason to change ---
-/** A client that raced its request against our drain still gets its answer. */
+/** A client that raced its request against our drain, or lack of room, still gets its answer. */
 export const DRAIN_IDLE_MS = 1_000;
 /** Idle connections of a draining worker close within this time, not all at once. */
 export const DRAIN_SPREAD_MS = 2_000;

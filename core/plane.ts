@@ -33,6 +33,14 @@ export type PlaneConfig = Readonly<{
   trusted: readonly string[];
 }>;
 
+/** What is open; `capacity` of clients' connections. */
+export type Counts = Readonly<{
+  connections: number;
+  capacity: number;
+  idleUpstream: number;
+  backends: number;
+}>;
+
 /** How often a draining worker looks whether its last connection has closed. */
 const DRAIN_LOOK_MS = 20;
 /** What the ends of a tunnel get to agree on its end. */
@@ -140,9 +148,11 @@ export class Plane {
   }
 
   /** What is open, for tests and the drain report. */
-  counts(): Readonly<{ connections: number; idleUpstream: number; backends: number }> {
+  counts(): Counts {
     const { idle, size } = this.#endpoints;
-    return { connections: this.#site.connections.size, idleUpstream: idle, backends: size };
+    const { connections, admission } = this.#site;
+    const { capacity } = admission;
+    return { connections: connections.size, capacity, idleUpstream: idle, backends: size };
   }
 }
 

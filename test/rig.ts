@@ -79,7 +79,7 @@ export async function withRig(
 }
 
 /** The first model: any host, any path, one backend. */
-function deltaOf(endpoints: readonly Endpoint[], policy: RoutePolicy): Delta {
+export function deltaOf(endpoints: readonly Endpoint[], policy: RoutePolicy): Delta {
   const reason = endpoints.length === 0 ? "no endpoint" : "";
   const route = {
     id: "wire",

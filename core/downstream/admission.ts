@@ -8,16 +8,18 @@
  * ```
  */
 import { CLIENT_FULL, CONNECTIONS_FULL, CONNECTION_SHED, FAULTS, OK } from "../fault.ts";
-import { LIMITS } from "../limits.ts";
+import { DRAIN_IDLE_MS, LIMITS } from "../limits.ts";
 import type { Limits } from "../limits.ts";
 import { log } from "../log.ts";
+import type { Fields } from "../log.ts";
 import { tally, tallied } from "../tally.ts";
 import { TICK_MS } from "../timers.ts";
 import type { Timers } from "../timers.ts";
 
 /** An idle connection; the fields belong to the admission. */
 export type Idle = {
-  idle: boolean;
+  /** The tick since which it idles; 0 when it does not. */
+  idleSince: number;
   older: Idle | null;
   newer: Idle | null;
   /** Closes it. */
@@ -26,6 +28,7 @@ export type Idle = {
 
 /** From so many parts of a hundred on, an idle connection is closed for each new one. */
 const CROWDED_PERCENT = 90;
+const RACE_TICKS = DRAIN_IDLE_MS / TICK_MS;
 /** A flood must not become one of log lines: one in so many ticks for each fault. */
 const SILENCE_TICKS = 10_000 / TICK_MS;
 
@@ -56,8 +59,8 @@ export class Admission {
 
   /** A connection waits for a request. */
   rest(connection: Idle): void {
-    if (connection.idle) return;
-    connection.idle = true;
+    if (connection.idleSince > 0) return;
+    connection.idleSince = this.#timers.now;
     connection.older = this.#newest;
     if (this.#newest === null) this.#oldest = connection;
     else this.#newest.newer = connection;
@@ -66,13 +69,13 @@ export class Admission {
 
   /** It waits no more, or is gone. */
   wake(connection: Idle): void {
-    if (!connection.idle) return;
+    if (connection.idleSince === 0) return;
     const { older, newer } = connection;
     if (older === null) this.#oldest = newer;
     else older.newer = newer;
     if (newer === null) this.#newest = older;
     else newer.older = older;
-    connection.idle = false;
+    connection.idleSince = 0;
     connection.older = null;
     connection.newer = null;
   }
@@ -85,24 +88,30 @@ export class Admission {
    */
   admit(address: string | null): number {
     if (address !== null && this.connectionsOf(address) >= this.share) {
-      return this.#tell(CLIENT_FULL, LIMITS.connectionsPerClient.name, this.share);
+      const limit = LIMITS.connectionsPerClient.name;
+      return this.#tell(CLIENT_FULL, { limit, value: this.share, client: address });
     }
-    if (this.open >= this.#crowded && this.#oldest !== null) {
-      this.#tell(CONNECTION_SHED, LIMITS.connections.name, this.capacity);
-      this.#oldest.shed();
-    }
+    if (this.open >= this.#crowded) this.#shed();
     if (this.open < this.capacity) return OK;
-    return this.#tell(CONNECTIONS_FULL, LIMITS.connections.name, this.capacity);
+    return this.#tell(CONNECTIONS_FULL, { limit: LIMITS.connections.name, value: this.capacity });
+  }
+
+  /** Closes what idles longest, if its next request is not likely to be on its way already. */
+  #shed(): void {
+    const oldest = this.#oldest;
+    if (oldest === null || this.#timers.now - oldest.idleSince < RACE_TICKS) return;
+    this.#tell(CONNECTION_SHED, { limit: LIMITS.connections.name, value: this.capacity });
+    oldest.shed();
   }
 
   /** Counts the fault, and says now and then which limit it was. */
-  #tell(fault: number, limit: string, value: number): number {
+  #tell(fault: number, fields: Fields): number {
     tally(fault);
     const { now } = this.#timers;
     if (now < (this.#silentTo.get(fault) ?? 0)) return fault;
     this.#silentTo.set(fault, now + SILENCE_TICKS);
-    const raise = `--limit ${limit}=…, which open files and memory bound as well`;
-    log("warn", FAULTS[fault]!.name, { limit, value, times: tallied(fault), raise });
+    const raise = "--limit NAME=…; open files and memory are limits too";
+    log("warn", FAULTS[fault]!.name, { ...fields, times: tallied(fault), raise });
     return fault;
   }
 

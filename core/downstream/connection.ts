@@ -79,7 +79,7 @@ const HEAD = new Head();
 export type DownstreamSocket = Bun.Socket<DownstreamConnection>;
 
 export class DownstreamConnection implements Downstream, Patient, Idle {
-  idle = false;
+  idleSince = 0;
   older: Idle | null = null;
   newer: Idle | null = null;
   forwarded: Uint8Array = NO_BYTES;

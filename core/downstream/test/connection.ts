@@ -494,20 +494,20 @@ test("a tunnel's client that sent FIN gets what the backend still sends, if it t
 test("an idle connection makes room, a busy one does not", () => {
   const it = setup();
   const { admission } = it.site;
-  assert.ok(it.connection.idle, "it has not asked for anything");
+  assert.ok(it.connection.idleSince > 0, "it has not asked for anything");
   it.receive(GET);
-  assert.not.ok(it.connection.idle);
+  assert.not.ok(it.connection.idleSince > 0);
   answered(it.exchanges[0]!);
-  assert.ok(it.connection.idle);
+  assert.ok(it.connection.idleSince > 0);
   it.receive(GET.slice(0, 9));
-  assert.not.ok(it.connection.idle, "a request is on its way");
+  assert.not.ok(it.connection.idleSince > 0, "a request is on its way");
   it.receive(GET.slice(9));
   it.socket.room = 5;
   answered(it.exchanges[1]!);
-  assert.not.ok(it.connection.idle, "an answer is on its way");
+  assert.not.ok(it.connection.idleSince > 0, "an answer is on its way");
   it.socket.room = 1_000;
   it.connection.drained();
-  assert.ok(it.connection.idle);
+  assert.ok(it.connection.idleSince > 0);
   assert.is(admission.open, 1);
   it.connection.shed();
   assert.is(admission.open, 0);
