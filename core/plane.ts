@@ -34,7 +34,7 @@ export type PlaneConfig = Readonly<{
 }>;
 
 /** What is open; `capacity` of clients' connections. */
-export type Counts = Readonly<{
+type Counts = Readonly<{
   connections: number;
   capacity: number;
   idleUpstream: number;
