@@ -63,24 +63,10 @@ Slab.prototype.claim = function spied(this: Slab, owner: object): void {
   claim.call(this, owner);
 };
 
-/** The wheel, which knows what is filed under it. */
-class CountedTimers extends Timers {
-  readonly filed = new Set<Timed>();
-
-  override add(item: Timed): void {
-    this.filed.add(item);
-    super.add(item);
-  }
-
-  override remove(item: Timed): void {
-    this.filed.delete(item);
-    super.remove(item);
-  }
-}
-
 export class World {
   readonly network = new Network();
-  readonly timers = new CountedTimers();
+  readonly timers = new Timers();
+  readonly #filed = new Set<Timed>();
   readonly endpoints: Endpoints;
   readonly clients: Remote[] = [];
   readonly backends: Remote[] = [];
@@ -101,6 +87,14 @@ export class World {
     for (const backend of model.backends) this.endpoints.put(backend);
     const router = new Dispatch(table, this.endpoints, upstream);
     this.#site = openSite({ router, timers, limits, random });
+    timers.add = (item) => {
+      this.#filed.add(item);
+      Timers.prototype.add.call(timers, item);
+    };
+    timers.remove = (item) => {
+      this.#filed.delete(item);
+      Timers.prototype.remove.call(timers, item);
+    };
     this.network.check = () => this.#checkSlabs();
   }
 
@@ -169,7 +163,7 @@ export class World {
     count("dials", this.network.dialling);
     count("open sockets", sockets.filter(({ closed }) => !closed).length);
     count("clients admitted", this.#site.admission.open);
-    count("deadlines", this.timers.filed.size);
+    count("deadlines", this.#filed.size);
     return leaks;
   }
 
