@@ -3,7 +3,7 @@ import { BUG } from "../../core/fault.ts";
 import { tallied } from "../../core/tally.ts";
 import type { Cut, Remote } from "./network.ts";
 import { Plan, type Fault } from "./plan.ts";
-import { acting, probing, type Ask, type Script } from "./scripts.ts";
+import { acting, ask, probing, type Ask, type Script } from "./steps.ts";
 import { readRequests, readResponses, type Transcript } from "./transcript.ts";
 import { World } from "./world.ts";
 
@@ -37,6 +37,7 @@ export function run(script: Script, options: RunOptions = {}): Run {
     endpoints: script.endpoints ?? 1,
     refusing: script.refusing ?? 0,
     limits: script.limits ?? {},
+    policy: script.policy ?? {},
     rooms: script.rooms ?? { client: 65_536, backend: 65_536 },
     seed: options.seed ?? 1,
   });
@@ -48,6 +49,10 @@ export function run(script: Script, options: RunOptions = {}): Run {
     for (const { steps } of script.clients) world.client((remote) => acting(remote, steps));
     network.settle();
     network.fault = () => null;
+    // A reset must be heard at once, not when some deadline comes.
+    for (const { side, closed, inboundEnd } of network.sockets) {
+      if (inboundEnd === "reset" && !closed) network.bugs.push(`deaf to the reset of a ${side}`);
+    }
     const probe = script.probe === undefined ? PROBE : script.probe;
     if (probe !== null) {
       asks.push([probe]);
@@ -65,7 +70,7 @@ export function run(script: Script, options: RunOptions = {}): Run {
   return { script, plan, clients, requests: taken.map(readRequests), bugs, leaks: world.leaks() };
 }
 
-const PROBE: Ask = { method: "GET", tag: "probe", status: 200, body: "probe probe probe pr" };
+const PROBE = ask("GET", "probe");
 
 function clientOf(remote: Remote, asks: readonly Ask[]): Client {
   const methods = asks.map(({ method }) => method);

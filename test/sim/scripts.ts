@@ -1,204 +1,41 @@
-/** What clients and backends do: every way an exchange can go, as a table. */
-import { readMessage, type Message } from "../message.ts";
-import type { Limits } from "../../core/limits.ts";
-import type { Actor, Remote } from "./network.ts";
-import { readResponses } from "./transcript.ts";
-import type { Serve } from "./world.ts";
-
-/** One request, and the answer that is right for it. Its path is `/tag`. */
-export type Ask = Readonly<{ method: string; tag: string; status: number; body: string }>;
-
-/** One thing that a remote end does; it goes on when what is returned holds. */
-type Step = (remote: Remote) => (() => boolean) | null;
-
-export type Client = Readonly<{ asks: readonly Ask[]; steps: readonly Step[] }>;
-
-export type Script = Readonly<{
-  name: string;
-  clients: readonly Client[];
-  serve: Serve;
-  endpoints?: number;
-  refusing?: number;
-  limits?: Partial<Limits>;
-  rooms?: Readonly<{ client: number; backend: number }>;
-  /** What goes through the tunnel, each way. */
-  tunnel?: Readonly<{ toClient: string; toBackend: string }>;
-  /** Its answers end with the connection: a FIN that comes too early is the end, for anybody. */
-  untilClose?: true;
-  /** Its client stops in the middle of a body, so that 408 is right as well. */
-  stops?: true;
-  /** Asked by another client afterwards; `null` when the backend has no answer to it. */
-  probe?: Ask | null;
-}>;
-
-const BIG = 40_000;
-const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-const UPGRADE = "Connection: upgrade\r\nUpgrade: websocket\r\n";
-
-// --- requests and answers ---
-
-/** Bytes that say whose they are, everywhere. */
-function tagged(tag: string, size: number): string {
-  return `${tag} `.repeat(Math.ceil(size / (tag.length + 1))).slice(0, size);
-}
-
-function ask(method: string, tag: string, size = 20, status = 200): Ask {
-  return { method, tag, status, body: method === "HEAD" ? "" : tagged(tag, size) };
-}
-
-/** No endpoint accepts. */
-function refused(asked: Ask): Ask {
-  return { ...asked, status: 502, body: "502 cannot connect to the backend\n" };
-}
-
-function head(method: string, tag: string, fields = ""): string {
-  return `${method} /${tag} HTTP/1.1\r\nHost: sim\r\n${fields}\r\n`;
-}
-
-function upload(method: string, tag: string, size: number): string {
-  return head(method, tag, `Content-Length: ${size}\r\n`) + tagged(tag, size);
-}
-
-function sized(tag: string, size: number, fields = ""): string {
-  return `HTTP/1.1 200 X\r\n${fields}Content-Length: ${size}\r\n\r\n${tagged(tag, size)}`;
-}
-
-function chunk(text: string): string {
-  return `${text.length.toString(16)}\r\n${text}\r\n`;
-}
-
-/** A chunked answer of two chunks, the first of `size` bytes; each part is sent by itself. */
-function inChunks(body: string, size: number, trailers = ""): string[] {
-  const fields = trailers === "" ? "" : "Trailer: X-Sum\r\n";
-  return [
-    `HTTP/1.1 200 X\r\n${fields}Transfer-Encoding: chunked\r\n\r\n`,
-    chunk(body.slice(0, size)),
-    chunk(body.slice(size)),
-    `0\r\n${trailers}\r\n`,
-  ];
-}
-
-/** The tag of a request. */
-export function tagOf(message: Message): string {
-  return message.first.split(" ")[1]!.slice(1);
-}
-
-// --- steps ---
-
-function send(...pieces: readonly string[]): Step {
-  return (remote) => {
-    for (const piece of pieces) remote.send(piece);
-    return null;
-  };
-}
-
-/** Waits for so many final answers to `asks`, or for the other side to leave. */
-function answers(count: number, ...asks: readonly Ask[]): Step {
-  const methods = asks.map(({ method }) => method);
-  return (remote) => {
-    let read = -1;
-    let found = 0;
-    return () => {
-      if (remote.ending !== "open") return true;
-      if (remote.received.length === read) return false;
-      read = remote.received.length;
-      found = readResponses(remote.received, methods, false).messages.length;
-      return found >= count;
-    };
-  };
-}
-
-/** Waits for these bytes, or for the other side to leave. */
-function sees(text: string): Step {
-  return (remote) => () => remote.ending !== "open" || remote.received.includes(text);
-}
-
-/** Waits until the other side has left. */
-const left: Step = (remote) => () => remote.ending !== "open";
-
-/** Waits until nothing happens any more: until a pool has settled, say. */
-const rest: Step = ({ socket: { network } }) => {
-  const { rests } = network;
-  return () => network.rests > rests;
-};
-
-const fin: Step = (remote) => {
-  remote.fin();
-  return null;
-};
-
-/** From now on it reads so many bytes a turn. */
-function reads(pace: number): Step {
-  return (remote) => {
-    remote.pace = pace;
-    return null;
-  };
-}
-
-/** A remote end that does one thing after the other. */
-export function* acting(remote: Remote, steps: readonly Step[]): Actor {
-  for (const step of steps) {
-    const wait = step(remote);
-    if (wait !== null) yield wait;
-  }
-}
-
-/** A client that asks for these one after the other, and stays. */
-function inTurn(...asks: readonly Ask[]): Client {
-  const steps = asks.flatMap(({ method, tag }, i) => [
-    send(method === "GET" ? head(method, tag) : upload(method, tag, 30)),
-    answers(i + 1, ...asks),
-    rest,
-  ]);
-  return { asks, steps };
-}
-
-/** A client with one request. */
-function once(asked: Ask, ...steps: readonly Step[]): Client {
-  return { asks: [asked], steps: [...steps, answers(1, asked)] };
-}
-
-// --- backends ---
-
-/** Answers each whole request by these steps; closes when rind does. */
-function answering(steps: (request: Message, index: number) => readonly Step[]): Serve {
-  return function* serve(remote, index): Actor {
-    let at = 0;
-    let request: Message | null = null;
-    const whole = (): boolean => {
-      const reading = { response: false, bodiless: false, ended: false };
-      request = readMessage(remote.received.subarray(at), reading);
-      return request !== null || remote.ending !== "open";
-    };
-    while (true) {
-      yield whole;
-      if (request === null) return;
-      at += (request as Message).size;
-      yield* acting(remote, steps(request, index));
-    }
-  };
-}
-
-/** Acts as soon as a connection is open, whatever is asked. */
-function following(...steps: readonly Step[]): Serve {
-  return (remote) => acting(remote, steps);
-}
-
-/** 20 bytes to everything. */
-const plain: Serve = answering((request) => {
-  const answer = sized(tagOf(request), 20);
-  return [send(request.first.startsWith("HEAD") ? answer.slice(0, -20) : answer)];
-});
-
-/** An answer that ends with the connection. */
-const untilClose: Serve = answering((request) => [
-  send("HTTP/1.1 200 X\r\n\r\n", tagged(tagOf(request), 10)),
-  send(tagged(tagOf(request), 20).slice(10)),
+/** Every way an exchange can go, as a table. */
+import {
+  answers,
+  hasty,
+  rest,
+  said,
+  slowly,
+  tagged,
+  ask,
+  head,
+  upload,
+  sized,
+  chunk,
+  inChunks,
+  refused,
+  send,
+  sees,
+  left,
   fin,
-]);
+  reads,
+  inTurn,
+  once,
+  answering,
+  following,
+  plain,
+  untilClose,
+  tagOf,
+  BIG,
+  KEY,
+  ACCEPT,
+  UPGRADE,
+} from "./steps.ts";
+import type { Script } from "./steps.ts";
 
-// --- the table ---
+const HANDSHAKE = `${UPGRADE}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n`;
+const SWITCH = `HTTP/1.1 101 X\r\n${UPGRADE}Sec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`;
+/** What must never answer anybody. */
+const STOLEN = "HTTP/1.1 200 X\r\nContent-Length: 6\r\n\r\nstolen";
 
 const get = ask("GET", "aa");
 const post = ask("POST", "pp");
@@ -255,10 +92,7 @@ export const SCRIPTS: readonly Script[] = [
   {
     name: "slowUpload",
     clients: [once(post, send(upload("POST", "pp", BIG)))],
-    serve: (remote, index) => {
-      remote.pace = 3_000;
-      return plain(remote, index);
-    },
+    serve: slowly(plain),
     rooms: { client: 6_000, backend: 6_000 },
   },
   {
@@ -427,9 +261,160 @@ export const SCRIPTS: readonly Script[] = [
     clients: [inTurn(get, ask("GET", "bb")), inTurn(ask("GET", "cc"), post)],
     serve: plain,
   },
+  {
+    name: "queued",
+    clients: [inTurn(get, ask("GET", "bb")), inTurn(ask("GET", "cc"), post)],
+    serve: plain,
+    limits: { upstreamConnections: 1 },
+  },
+  {
+    name: "queueFull",
+    clients: [inTurn(get), inTurn(post), inTurn(ask("GET", "cc"))],
+    serve: plain,
+    limits: { upstreamConnections: 1, pending: 1 },
+    crowded: true,
+  },
+  {
+    name: "earlyKept",
+    clients: [
+      {
+        asks: [post, ask("GET", "bb")],
+        steps: [
+          send(head("POST", "pp", "Content-Length: 30\r\n") + tagged("pp", 12)),
+          answers(1, post),
+          rest,
+          send(tagged("pp", 30).slice(12), head("GET", "bb")),
+          answers(2, post, ask("GET", "bb")),
+        ],
+      },
+    ],
+    serve: hasty(
+      (tag) => [send(sized(tag, 20))],
+      () => [],
+    ),
+    stops: true,
+  },
+  {
+    name: "interimUpload",
+    clients: [once(post, send(upload("POST", "pp", BIG)))],
+    serve: slowly(
+      hasty(
+        () => [send("HTTP/1.1 103 X\r\nLink: <a>\r\n\r\n")],
+        (tag) => [send(sized(tag, 20))],
+      ),
+    ),
+    rooms: { client: 6_000, backend: 6_000 },
+  },
+  {
+    name: "duplex",
+    clients: [once(ask("POST", "dd", BIG), reads(2_500), send(upload("POST", "dd", BIG)))],
+    serve: slowly(
+      hasty(
+        (tag) => [send(sized(tag, BIG))],
+        () => [],
+      ),
+    ),
+    rooms: { client: 6_000, backend: 6_000 },
+    probe: ask("GET", "probe", BIG),
+  },
+  {
+    name: "excess",
+    clients: [inTurn(get, ask("GET", "bb"))],
+    serve: answering((request) => [send(sized(tagOf(request), 20) + STOLEN)]),
+  },
+  {
+    name: "excessLater",
+    clients: [inTurn(get, ask("GET", "bb"))],
+    serve: answering((request) => [send(sized(tagOf(request), 20), STOLEN)]),
+  },
+  {
+    name: "unasked",
+    clients: [inTurn(get, ask("GET", "bb"))],
+    serve: answering((request) => [send(sized(tagOf(request), 20)), rest, send(STOLEN)]),
+  },
+  {
+    name: "reusedBigPut",
+    clients: [inTurn(get, { ...ask("PUT", "uu"), up: 20_000 })],
+    serve: plain,
+  },
+  { name: "reusedHead", clients: [inTurn(ask("HEAD", "aa"), ask("GET", "bb"))], serve: plain },
+  {
+    name: "tooLarge",
+    clients: [
+      once(
+        said(post, 413, "request body too large"),
+        send(head("POST", "pp", "Transfer-Encoding: chunked\r\n") + chunk(tagged("pp", 60))),
+        send(chunk(tagged("pp", 60))),
+      ),
+    ],
+    serve: plain,
+    policy: { bodyBytesMax: 100 },
+    stops: true,
+  },
+  {
+    name: "tooLargeAtOnce",
+    clients: [
+      once(
+        said(post, 413, "request body too large"),
+        send(head("POST", "pp", "Transfer-Encoding: chunked\r\n") + chunk(tagged("pp", 120))),
+      ),
+    ],
+    serve: plain,
+    policy: { bodyBytesMax: 100 },
+    stops: true,
+  },
+  {
+    name: "old",
+    clients: [
+      {
+        asks: [get, ask("GET", "bb")],
+        steps: [
+          send("GET /aa HTTP/1.0\r\nHost: sim\r\nConnection: keep-alive\r\n\r\n"),
+          answers(1, get),
+          send("GET /bb HTTP/1.0\r\nHost: sim\r\n\r\n"),
+        ],
+      },
+    ],
+    serve: plain,
+  },
+  {
+    name: "lastOne",
+    clients: [once(get, send(head("GET", "aa", "Connection: close\r\n")))],
+    serve: plain,
+  },
+  {
+    name: "tunnelRefused",
+    clients: [once(get, send(head("GET", "aa", HANDSHAKE) + "no request"))],
+    serve: plain,
+  },
+  {
+    name: "tunnelBig",
+    clients: [
+      {
+        asks: [ask("GET", "ws", 0, 101)],
+        steps: [
+          reads(2_500),
+          send(head("GET", "ws", HANDSHAKE)),
+          sees("welcome"),
+          send(tagged("up", 10_000), tagged("up", 10_000)),
+          sees("end"),
+        ],
+      },
+    ],
+    serve: slowly(
+      following(
+        sees("\r\n\r\n"),
+        send(`${SWITCH}welcome `, tagged("down", 12_000), tagged("down", 8_000)),
+        sees("up ".repeat(3_000)),
+        send("end"),
+        fin,
+      ),
+    ),
+    rooms: { client: 6_000, backend: 6_000 },
+    probe: null,
+    tunnel: {
+      toClient: `welcome ${tagged("down", 12_000)}${tagged("down", 8_000)}end`,
+      toBackend: tagged("up", 10_000) + tagged("up", 10_000),
+    },
+  },
 ];
-
-/** A client that asks once, for something small. */
-export function probing(remote: Remote, asked: Ask): Actor {
-  return acting(remote, once(asked, send(head(asked.method, asked.tag))).steps);
-}

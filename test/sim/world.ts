@@ -50,6 +50,7 @@ export type WorldOptions = Readonly<{
   endpoints: number;
   refusing: number;
   limits: Partial<Limits>;
+  policy: Partial<RoutePolicy>;
   /** The send buffer of sockets, in bytes. */
   rooms: Readonly<{ client: number; backend: number }>;
   seed: number;
@@ -82,7 +83,7 @@ export class World {
     const connect = (connection: UpstreamConnection): void => this.#connect(connection);
     const upstream: UpstreamSite = { timers, limits, random, connect };
     this.endpoints = new Endpoints(upstream);
-    const model = modelOf(options.endpoints);
+    const model = modelOf(options.endpoints, { ...POLICY, ...options.policy });
     const table = compileTable(model, this.endpoints.indexOf);
     for (const backend of model.backends) this.endpoints.put(backend);
     const router = new Dispatch(table, this.endpoints, upstream);
@@ -175,7 +176,7 @@ export class World {
   }
 }
 
-function modelOf(endpoints: number): Model {
+function modelOf(endpoints: number, policy: RoutePolicy): Model {
   const list: Endpoint[] = [];
   for (let i = 1; i <= endpoints; i++) list.push({ address: "192.0.2.2", port: i, uid: "" });
   const route = {
@@ -189,7 +190,7 @@ function modelOf(endpoints: number): Model {
       queries: [],
     },
     action: { kind: "forward", split: [{ backend: "sim", weight: 1 }], cursor: NONE },
-    policy: POLICY,
+    policy,
   } as const;
   return {
     ...EMPTY_MODEL,
