@@ -7,7 +7,7 @@ import type { Given } from "./flags.ts";
 /** How long a running rind may take to answer. */
 const ANSWER_MS_MAX = 5_000;
 
-/** Prints what would be served from a folder, or what is being served. 1 when it cannot be had. */
+/** Prints what would be served from a folder, or what is being served. 1 when it cannot be read. */
 export async function routes(given: Given): Promise<number> {
   const path = given.operands[0];
   const admin = given.last("admin");
@@ -15,7 +15,8 @@ export async function routes(given: Given): Promise<number> {
   if (path !== undefined) {
     const { model, findings } = await readOnce(path, readAdoption(given));
     process.stdout.write(describe(model, findings));
-    return 0;
+    // Wrong objects are told and passed over; what cannot be read at all is a failure.
+    return findings.some(({ kind, level }) => kind === "File" && level === "error") ? 1 : 0;
   }
   if (admin !== undefined) return ask(admin);
   console.error("rind routes: of what? Give a folder, or --admin with the address of a rind");

@@ -3,10 +3,22 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { readConfig } from "../config.ts";
 import { readFlags } from "../flags.ts";
+import { DEFAULT_LIMITS } from "../../core/limits.ts";
+import { readUnit, showUnit } from "../units.ts";
 import type { Config } from "../config.ts";
 import type { FlagName } from "../flags.ts";
 
-const ALLOWED: readonly FlagName[] = ["manifests", "http", "admin", "workers", "drain", "class"];
+const ALLOWED: readonly FlagName[] = [
+  "manifests",
+  "http",
+  "admin",
+  "workers",
+  "drain",
+  "lame-duck",
+  "limit",
+  "trusted-proxy",
+  "class",
+];
 const DEFAULTS = { http: "0.0.0.0:8000", admin: "127.0.0.1:8080", lameDuck: "5s" };
 
 function reasonOf(args: readonly string[]): string {
@@ -40,6 +52,20 @@ const WRONG: readonly [string, RegExp][] = [
   ["--drain 5", /--drain: "5" is not a time/],
   ["--drain 2h", /--drain: "2h" is not a time/],
   ["--drain 61m", /up to an hour/],
+  ["--lame-duck soon", /--lame-duck: "soon" is not a time/],
+  ["--http :80 --http 0.0.0.0:80", /--http: 0\.0\.0\.0:80 is given twice/],
+  ["--http [::1]:80 --admin [::1]:80", /--admin: \[::1\]:80 is an address for HTTP already/],
+  ["--trusted-proxy 10.0.0.0/33", /--trusted-proxy: "10\.0\.0\.0\/33" is not an address range/],
+  ["--limit head", /--limit: "head" is not NAME=VALUE/],
+  ["--limit =5s", /--limit: "=5s" is not NAME=VALUE/],
+  ["--limit haed=5s", /--limit: there is no limit "haed"; did you mean head\?/],
+  ["--limit nonsense=5s", /rind limits lists them/],
+  ["--limit head=5", /--limit: head: "5" is not a time such as 30s/],
+  ["--limit head=-5s", /head: "-5s" is not a time/],
+  ["--limit head=9000h", /head: 9000h is not in 1ms to 168h/],
+  ["--limit backlog=64kb", /backlog: "64kb" is not a size in bytes such as/],
+  ["--limit backlog=2m", /backlog: 2m is not in 0 to 1m/],
+  ["--limit connections=1k", /connections: "1k" is not a whole number/],
 ];
 
 for (const [line, reason] of WRONG) {
@@ -81,6 +107,41 @@ test("every flag has a variable, which a flag replaces", () => {
   assert.is(config.drainMs, 120_000);
   assert.equal(config.adoption.classes, ["rind"]);
 });
+
+test("limits are set in their units, the last of two wins, and the others stay", () => {
+  const line = "--limit head=2m --limit head=500ms --limit backlog=32k --limit body-rate=1k";
+  const { limits } = configOf([...line.split(" "), "--limit", "retry-budget=0"]);
+  const { headMs, backlogBytes, bodyRateMin, retryBudget } = limits;
+  assert.equal([headMs, backlogBytes, bodyRateMin, retryBudget], [500, 32_768, 1_024, 0]);
+  assert.is(limits.keepAliveMs, DEFAULT_LIMITS.keepAliveMs);
+  assert.equal(configOf([]).limits, DEFAULT_LIMITS);
+});
+
+test("a lame duck of run lasts five seconds; none is a time, too; proxies are a list", () => {
+  assert.is(configOf([]).lameDuckMs, 5_000);
+  const line = "--lame-duck 0s --trusted-proxy 10.0.0.0/8 --trusted-proxy ::1";
+  const { lameDuckMs, trusted } = configOf(line.split(" "));
+  assert.is(lameDuckMs, 0);
+  assert.equal(trusted, ["10.0.0.0/8", "::1"]);
+});
+
+for (const [unit, text, value] of [
+  ["time", "0ms", 0],
+  ["time", "1ms", 1],
+  ["time", "90s", 90_000],
+  ["time", "75m", 4_500_000],
+  ["time", "24h", 86_400_000],
+  ["bytes", "0", 0],
+  ["bytes", "1023", 1_023],
+  ["bytes", "64k", 65_536],
+  ["rate", "1m", 1_048_576],
+  ["count", "4096", 4_096],
+] as const) {
+  test(`${text} is ${value} as a ${unit}, and the other way round`, () => {
+    assert.is(readUnit(unit, text), value);
+    assert.is(showUnit(unit, value), text);
+  });
+}
 
 test("operands keep their order, and - is one", () => {
   const given = readFlags(ALLOWED, ["a", "--class", "x", "-", "--", "--b"], {});

@@ -134,6 +134,9 @@ lifecycle("routes and check tell what would be served", async () => {
   const [checkCode, findings] = await runToEnd(["check", "-"], broken);
   assert.is(checkCode, 1);
   assert.match(findings, /metadata\.name/);
+  const [missing, reason] = await runToEnd(["routes", join(folder, "nope")]);
+  assert.is(missing, 1);
+  assert.match(reason, "does not exist");
 });
 
 lifecycle("routes of a running rind are those of its folder", async () => {
@@ -145,12 +148,25 @@ lifecycle("routes of a running rind are those of its folder", async () => {
   assert.is((await runToEnd(["routes", "--admin", admin]))[0], 1);
 });
 
+lifecycle("limits are listed as --limit takes them", async () => {
+  const [code, output] = await runToEnd(["limits"]);
+  assert.is(code, 0);
+  const rows = output.trimEnd().split("\n");
+  for (const row of rows) assert.match(row, /^[a-z-]+ +\d+[a-z]* {2}\S/);
+  const limits = rows.flatMap((row) => ["--limit", row.split(/ +/, 2).join("=")]);
+  const [again, reason] = await runToEnd(["run", ...limits]);
+  assert.is(again, 2);
+  assert.match(reason, "what shall be served?");
+});
+
 const WRONG: readonly [string, RegExp][] = [
   ["", /rind run/],
   ["rutes", /did you mean routes\?/],
   ["run", /--manifests DIR/],
   ["run --manifest x", /did you mean --manifests\?/],
   ["run --kubeconfig x", /--kubeconfig: this version serves folders only/],
+  ["run --limit head=0s", /--limit: head: 0s is not in 1ms to 168h/],
+  ["run --http :80 --admin 0.0.0.0:80", /--admin: 0\.0\.0\.0:80 is an address for HTTP already/],
   ["check", /Give a folder/],
   ["routes", /Give a folder/],
   ["check a b", /"b" is one too many/],

@@ -11,7 +11,7 @@ export type Load = Readonly<{
   stop: () => Promise<void>;
 }>;
 
-/** Starts `count` clients; each keeps its connection for as long as it may, or asks once on each. */
+/** Starts `count` clients; each keeps a connection for as long as it may, or asks once on each. */
 export function startLoad(
   port: number,
   host: string,

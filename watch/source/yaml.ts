@@ -8,6 +8,9 @@ const MARK = /^---(?=\s|$)/;
 const END = /^\.\.\.(?=\s|$)/;
 /** A line that holds nothing of a document: blank, a comment, or a directive before its start. */
 const EMPTY = /^(\s*(#.*)?|%.*)$/;
+/** A key of the outermost mapping, as objects of the API have them. */
+const KEY = /^([A-Za-z]+):(?=\s|$)/;
+const BETWEEN = "put a line --- between two objects";
 const BYTE_ORDER_MARK = "\ufeff";
 /** How far after a line that does not parse its end is looked for. */
 const LOOK_AHEAD_LINES = 50;
@@ -36,8 +39,14 @@ export function readManifest(text: string, file: string): Manifest {
   for (const [index, document] of documents.entries()) {
     const parsed = parse(document.lines.join("\n"));
     const name = `${file} document ${index + 1}`;
-    if (parsed.ok) readDocument(parsed.value, `${name}, line ${document.firstLine}`, draft);
-    else fail(draft, { file, index, document, json, reason: parsed.reason });
+    const twice = json ? null : repeatedKey(document);
+    if (!parsed.ok) {
+      const line = json ? null : failingLine(document);
+      fail(draft, { file, index, line, reason: `does not parse: ${parsed.reason}`, hint: "" });
+    } else if (twice !== null) {
+      const reason = `has ${twice.key} twice`;
+      fail(draft, { file, index, line: twice.line, reason, hint: BETWEEN });
+    } else readDocument(parsed.value, `${name}, line ${document.firstLine}`, draft);
   }
   return draft;
 }
@@ -64,13 +73,12 @@ function fail(
   what: Readonly<{
     file: string;
     index: number;
-    document: Document;
-    json: boolean;
+    line: number | null;
     reason: string;
+    hint: string;
   }>,
 ): void {
-  const line = what.json ? null : failingLine(what.document);
-  const where = line === null ? "" : `, line ${line}`;
+  const where = what.line === null ? "" : `, line ${what.line}`;
   draft.broken = true;
   draft.findings.push({
     level: "error",
@@ -78,10 +86,24 @@ function fail(
     namespace: "",
     name: what.file,
     field: `document ${what.index + 1}${where}`,
-    reason: `does not parse: ${what.reason}`,
-    hint: "",
+    reason: what.reason,
+    hint: what.hint,
     effect: "the objects in this document are not read",
   });
+}
+
+/**
+ * A key that stands twice at the outermost level, with the line of the second one. Files put
+ * together without a line between them look like that; the parser would mix their objects.
+ */
+function repeatedKey(document: Document): Readonly<{ key: string; line: number }> | null {
+  const known = new Set<string>();
+  for (const [index, line] of document.lines.entries()) {
+    const key = KEY.exec(line)?.[1];
+    if (key !== undefined && known.has(key)) return { key, line: document.startLine + index };
+    if (key !== undefined) known.add(key);
+  }
+  return null;
 }
 
 /** Documents with something in them, each with the number of its first line that says something. */

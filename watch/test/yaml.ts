@@ -25,6 +25,7 @@ const GOOD: readonly [name: string, text: string, names: string][] = [
   ["dashes inside a text", `${A}x: |\n  --- no mark\n  ---\n---\n${B}`, "a b"],
   ["dashes in a word", `${A}---x: 1\n`, "a"],
   ["a list", LIST, "a b"],
+  ["a key again, deeper and in a text", `${A}x:\n  kind: y\nz: |\n  kind: y\n`, "a"],
   ["anchors", `x: &m {name: a}\napiVersion: v1\nkind: Service\nmetadata: *m\n`, "a"],
 ];
 
@@ -55,6 +56,7 @@ const BROKEN: readonly [name: string, text: string, field: string, names: string
   ["a template", `a: 1\n{{ if .x }}\nb: 2\n`, "document 1, line 2", ""],
   ["blank lines before it", `a: 1\n\n# here\n\nb: c: d\n`, "document 1, line 5", ""],
   ["the only line", "a: b: c", "document 1, line 1", ""],
+  ["two objects without a mark between", `---\n${A}${B}---\n${B}`, "document 1, line 5", "b"],
 ];
 
 for (const [name, text, field, names] of BROKEN) {
