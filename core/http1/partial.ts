@@ -25,7 +25,9 @@ export class Partial {
    */
   more(bytes: Buffer, lineMax: number): boolean {
     this.#backlog.append(bytes, 0, bytes.length);
+    // The path is not rewritten before the head is whole, so it lies in the same bytes.
     this.head.bytes = this.#backlog.bytes;
+    this.head.path = this.#backlog.bytes;
     return bytes.indexOf(LF) >= 0 || this.#backlog.end - this.head.next > lineMax;
   }
 }

@@ -9,6 +9,8 @@ export type ResponseFacts = Readonly<{
   chunked?: boolean;
   /** Seconds of `Keep-Alive: timeout`; -1: none. */
   keepAlive?: number;
+  /** Whether the backend's connection may carry another request. */
+  kept?: boolean;
   /** Header lines as `name: value`, all of them, in order. */
   fields?: readonly string[];
   /** Bytes behind the head. */
@@ -117,6 +119,12 @@ const FRAMING: readonly ResponseCase[] = [
     ok("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
     { chunked: true },
   ],
+  [
+    "coding and two lengths",
+    ok("Content-Length: 5\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
+    false,
+  ],
+  ["coding and a bad length", ok("Transfer-Encoding: chunked\r\nContent-Length: +5\r\n"), false],
   ["length beyond 2^53-1", cl(" 9007199254740992"), false],
   ["length twice, equal", ok("Content-Length: 5\r\nContent-Length: 5\r\n"), false],
   ["length twice, different", ok("Content-Length: 5\r\nContent-Length: 6\r\n"), false],
@@ -140,6 +148,34 @@ const FRAMING: readonly ResponseCase[] = [
   ["chunked with a parameter", te(" chunked;a"), false],
   ["vertical tab before chunked", te("\x0bchunked"), false],
   ["coding on 1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false],
+];
+
+const NTLM = "WWW-Authenticate: NTLM\r\n";
+
+/** RFC 9112 §9.3: what a backend says about its connection. */
+const CONNECTION: readonly ResponseCase[] = [
+  ["1.1 says nothing", cl(" 0"), { kept: true }],
+  ["1.1 close", ok("Content-Length: 0\r\nConnection: close\r\n"), { kept: false }],
+  ["1.1 close in a list", ok("Content-Length: 0\r\nConnection: a , CLOSE\r\n"), { kept: false }],
+  ["1.1 close and keep-alive", ok("Connection: keep-alive, close\r\n"), { kept: false }],
+  ["1.0 says nothing", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", { kept: false }],
+  [
+    "1.0 keep-alive",
+    "HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: Keep-Alive\r\n\r\n",
+    { kept: true },
+  ],
+  ["coding and length", ok("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), { kept: false }],
+  ["NTLM", ok(`Content-Length: 0\r\n${NTLM}`), { kept: false }],
+  ["Negotiate", ok("Content-Length: 0\r\nWWW-Authenticate: negotiate x\r\n"), { kept: false }],
+  ["Basic", ok("Content-Length: 0\r\nWWW-Authenticate: Basic\r\n"), { kept: true }],
+  [
+    "nominates the length",
+    ok("Content-Length: 0\r\nConnection: content-length\r\n"),
+    { length: 0 },
+  ],
+  ["64 options", ok(`Connection: ${Array(64).fill("x").join(",")}\r\n`), { status: 200 }],
+  ["65 options", ok(`Connection: ${Array(65).fill("x").join(",")}\r\n`), false],
+  ["option in quotes", ok('Content-Length: 0\r\nConnection: "close"\r\n'), { kept: true }],
 ];
 
 const alive = (value: string): string => ok(`Keep-Alive:${value}\r\n`);
@@ -166,12 +202,13 @@ const KEEP_ALIVE: readonly ResponseCase[] = [
 ];
 
 const prefix = (what: string, cases: readonly ResponseCase[]): ResponseCase[] =>
-  cases.map(([name, bytes, expected]) => [`${what}: ${name}`, bytes, expected]);
+  cases.map(([name, bytes, expected]) => [`${what} ${name}`, bytes, expected]);
 
 /** Every rule about a response head, grouped. */
 export const RESPONSE_CASES: readonly ResponseCase[] = [
-  ...prefix("status line", LINE),
-  ...prefix("fields", FIELD_CASES),
-  ...prefix("framing", FRAMING),
-  ...prefix("keep-alive", KEEP_ALIVE),
+  ...prefix("2.6 status line:", LINE),
+  ...prefix("2.4 fields:", FIELD_CASES),
+  ...prefix("2.6 framing:", FRAMING),
+  ...prefix("2.6 connection:", CONNECTION),
+  ...prefix("7.3 keep-alive:", KEEP_ALIVE),
 ];

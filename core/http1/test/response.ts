@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { BAD_RESPONSE, MORE, OK } from "../../fault.ts";
 import { FIELD, Head, NAME_END, NAME_START, VALUE_END, VALUE_START } from "../../head.ts";
-import { parseResponse } from "../response.ts";
+import { isKept, parseResponse } from "../response.ts";
 import { cutsOf, seeded, seedOfRun } from "./cuts.cases.ts";
 import { RESPONSE_CASES, type ResponseFacts } from "./response.cases.ts";
 
@@ -63,7 +63,8 @@ function feed(bytes: string, ends: readonly number[], leftover: string): Outcome
   const { status, minor, length, chunked } = head;
   const rest = text(head.end, bytes.length);
   const keepAlive = head.keepAliveSeconds;
-  return { fault, facts: { status, minor, length, chunked, keepAlive, fields, rest } };
+  const kept = isKept(head);
+  return { fault, facts: { status, minor, length, chunked, keepAlive, kept, fields, rest } };
 }
 
 test.run();
