@@ -79,9 +79,10 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
     await beLame(config, board, await asked);
   }
   board.draining = true;
-  loop.stop();
   if (began?.ok === false) workers.stop();
   else await workers.drain(config.drainMs);
+  // Followed to the very end: running exchanges must not go to endpoints that are gone.
+  loop.stop();
   admin.stop();
   return began?.ok === false ? refuse(`rind: cannot serve: ${began.reason}`) : 0;
 }

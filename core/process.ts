@@ -70,6 +70,7 @@ export class WorkerProcess {
   #bugsAt = 0;
   #cancelAnswer = NOTHING;
   #cancelBeat = NOTHING;
+  #cancelDrain = NOTHING;
 
   /** Starts the process; it is on its own until it is ready. */
   constructor(config: ProcessConfig, events: ProcessEvents) {
@@ -84,6 +85,7 @@ export class WorkerProcess {
         this.listening = false;
         this.#cancelAnswer();
         this.#cancelBeat();
+        this.#cancelDrain();
         resolve();
         events.gone(why);
       },
@@ -100,9 +102,12 @@ export class WorkerProcess {
     return this.listening && this.settled > EMPTY_MODEL.version && !this.#draining;
   }
 
-  /** Sends the newest model, or leaves it for when the worker has answered for the one before. */
+  /**
+   * Sends the newest model, or leaves it for when the worker has answered for the one before. While
+   * it drains as well: what runs there must not go to endpoints that are gone.
+   */
   update(): void {
-    if (!this.#ready || this.#sent !== null || this.#draining) return;
+    if (!this.#ready || this.#sent !== null) return;
     const model = this.#config.newest();
     if (this.settled >= model.version) return;
     this.#sent = model;
@@ -115,8 +120,9 @@ export class WorkerProcess {
     this.#draining = true;
     this.#cancelBeat();
     this.#cancelAnswer();
+    this.#cancelDrain();
     this.#child.send({ kind: "drain", deadlineMs });
-    this.#cancelAnswer = this.#config.clock.after(deadlineMs + DRAIN_GRACE_MS, () => this.kill());
+    this.#cancelDrain = this.#config.clock.after(deadlineMs + DRAIN_GRACE_MS, () => this.kill());
   }
 
   /** Ends it now. */
@@ -162,7 +168,7 @@ export class WorkerProcess {
 
   #answered(applied: boolean): void {
     const sent = this.#sent;
-    if (sent === null || this.#draining) return;
+    if (sent === null) return;
     this.#cancelAnswer();
     this.#sent = null;
     this.settled = sent.version;
@@ -173,6 +179,8 @@ export class WorkerProcess {
 
   #expectAnswer(): void {
     this.#cancelAnswer();
+    // The end of the drain comes by itself.
+    if (this.#draining) return;
     this.#cancelAnswer = this.#config.clock.after(ANSWER_MS_MAX, () => this.#giveUp());
   }
 

@@ -80,8 +80,7 @@ export class Slot {
 
   /** There is a new model. */
   update(): void {
-    this.current?.update();
-    this.#next?.update();
+    for (const process of this.#processes()) process.update();
   }
 
   /**

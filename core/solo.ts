@@ -13,6 +13,7 @@ export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delt
   const { promise: started, resolve: settle } = Promise.withResolvers<Started>();
   let served = EMPTY_MODEL;
   let serving = false;
+  let draining = false;
 
   const listen = (): void => {
     try {
@@ -34,7 +35,7 @@ export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delt
       log("error", "worker keeps its table", { version: model.version, reason });
       return;
     }
-    if (!serving) listen();
+    if (!serving && !draining) listen();
   };
 
   return {
@@ -49,10 +50,12 @@ export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delt
     },
     drain: (deadlineMs) => {
       serving = false;
+      draining = true;
       return plane.drain(deadlineMs);
     },
     stop: () => {
       serving = false;
+      draining = true;
       plane.stop();
     },
   };

@@ -33,7 +33,7 @@ export type WorkerLink = Readonly<{
 
 /**
  * Obeys the protocol. Invariants: one plane a lifetime; nothing is bound before the first delta is
- * applied; after `drain` nothing is applied or bound any more.
+ * applied, and nothing after `drain`; what is told later is applied for the exchanges that run.
  */
 export class Worker {
   readonly #link: WorkerLink;
@@ -46,10 +46,9 @@ export class Worker {
   }
 
   receive(message: ToWorker): void {
-    if (this.#draining) return;
     switch (message.kind) {
       case "start":
-        this.#plane ??= this.#link.open(message);
+        if (!this.#draining) this.#plane ??= this.#link.open(message);
         return;
       case "delta":
         return this.#apply(message.delta);
@@ -73,7 +72,7 @@ export class Worker {
       this.#link.send({ kind: "refused", version: delta.version, reason });
       return;
     }
-    if (!this.#listening && !this.#listen(plane)) return;
+    if (!this.#listening && !this.#draining && !this.#listen(plane)) return;
     this.#link.send({ kind: "applied", version: plane.version });
   }
 
@@ -91,6 +90,7 @@ export class Worker {
   }
 
   #drain(deadlineMs: number): void {
+    if (this.#draining) return;
     this.#draining = true;
     if (this.#plane === null || !this.#listening) {
       this.#link.exit(DRAINED);

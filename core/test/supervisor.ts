@@ -386,6 +386,25 @@ test("workers are replaced one by one: the new one serves before the old one dra
   ]);
 });
 
+test("workers that drain are told what changes, and nobody waits for them", async () => {
+  const { launched, supervisor } = stage(1);
+  void supervisor.publish(model(1));
+  serve(launched[0]!, 1);
+  void supervisor.replace(500);
+  await turns();
+  serve(launched[1]!, 1);
+  await turns();
+  const published = supervisor.publish(model(2));
+  assert.equal(deltas(launched[0]!), ["0-1", "1-2"]);
+  applied(launched[1]!, 2);
+  assert.ok(await settled(published));
+  void supervisor.drain(500);
+  void supervisor.publish(model(3));
+  applied(launched[0]!, 2);
+  assert.equal(deltas(launched[0]!), ["0-1", "1-2", "2-3"]);
+  assert.equal(deltas(launched[1]!), ["0-1", "1-2", "2-3"]);
+});
+
 test("a new worker that does not come up ends the round, and the old ones serve on", async () => {
   const { clock, launched, supervisor } = stage(2);
   void supervisor.publish(model(1));

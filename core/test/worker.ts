@@ -100,17 +100,36 @@ test("a worker that cannot bind says why and exits", () => {
   assert.equal(told, ["apply 0-1", "send failed", "exit 3"]);
 });
 
-test("draining waits for the plane, then exits; nothing is applied meanwhile", async () => {
+test("draining waits for the plane, then exits; what is told meanwhile is applied", async () => {
   const { told, worker, drained } = double();
   worker.receive(START);
   worker.receive({ kind: "delta", delta: delta(0, 1) });
   worker.receive({ kind: "drain", deadlineMs: 500 });
   worker.receive({ kind: "delta", delta: delta(1, 2) });
   worker.receive({ kind: "drain", deadlineMs: 9 });
-  assert.equal(told.slice(4), ["drain 500"]);
+  assert.equal(told.slice(4), ["drain 500", "apply 1-2", "send applied 2"]);
   drained();
   await Promise.resolve();
-  assert.equal(told.slice(4), ["drain 500", "exit 0"]);
+  assert.equal(told.slice(7), ["exit 0"]);
+});
+
+test("a worker that drains before its first table binds nothing", () => {
+  const { told, worker } = double();
+  worker.receive(START);
+  worker.receive({ kind: "drain", deadlineMs: 500 });
+  worker.receive({ kind: "delta", delta: delta(0, 1) });
+  assert.not.ok(told.includes("listen"));
+});
+
+test("a worker answers pings, draining or not", () => {
+  const { told, worker } = double();
+  worker.receive({ kind: "ping" });
+  worker.receive(START);
+  worker.receive({ kind: "delta", delta: delta(0, 1) });
+  worker.receive({ kind: "drain", deadlineMs: 500 });
+  worker.receive({ kind: "ping" });
+  assert.is(told[0], "send pong");
+  assert.is(told.at(-1), "send pong");
 });
 
 test("a worker that never bound has nothing to drain", () => {
