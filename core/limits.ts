@@ -61,8 +61,9 @@ export const LIMITS = {
   replayBytes: bytes("replay", 65_536, "of a request body, kept to send it again"),
   ejectAfter: count("eject-after", 3, "failures in a row until an endpoint is ejected; 0 is never"),
   ejectWindowMs: time("eject-window", 10_000, "in which these failures must be; also for a probe"),
-  ejectMs: time("eject", 500, "an endpoint is ejected for; doubles while it fails requests"),
-  ejectMaxMs: time("eject-max", 60_000, "an endpoint is ejected for at most"),
+  ejectMs: time("eject", 10_000, "an endpoint is first ejected for; doubles each time"),
+  ejectMaxMs: time("eject-max", 300_000, "an endpoint is ejected for at most"),
+  knockMs: time("knock", 500, "between two looks whether an ejected endpoint takes connections"),
   slowStartMs: {
     ...time("slow-start", 10_000, "a new endpoint is given less than its share; 0 is off"),
     min: 0,
@@ -110,5 +111,8 @@ export const RACE_WINDOW_MS = 60_000;
 /** … halve how long idle connections are kept, to this at least; time without one lengthens it. */
 export const IDLE_FLOOR_MS = 1_000;
 export const IDLE_RECOVER_MS = 1_800_000;
+/** How long a knock at an endpoint waits to get in, and then whether it is thrown out. */
+export const KNOCK_MS = 2_000;
+export const KNOCK_STAY_MS = 200;
 /** Connections tried for one request: the first, and others that may be unreachable too. */
 export const ATTEMPTS_MAX = 3;

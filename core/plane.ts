@@ -14,7 +14,7 @@ import { Random } from "./random.ts";
 import { shareCursors } from "./route/split.ts";
 import { compileTable, patchTable } from "./route/table.ts";
 import { Timers } from "./timers.ts";
-import { connect } from "./upstream/connect.ts";
+import { connect, knock } from "./upstream/connect.ts";
 import { assertBackend, Endpoints } from "./upstream/endpoints.ts";
 
 export type PlaneConfig = Readonly<{
@@ -64,7 +64,7 @@ export class Plane {
     const random = new Random(seed);
     const timers = this.#timers;
     const limits = fittedLimits(config.limits, surroundingsOf());
-    const upstream = { timers, limits, random, connect };
+    const upstream = { timers, limits, random, connect, knock };
     this.#endpoints = new Endpoints(upstream);
     const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf);
     this.#dispatch = new Dispatch(table, this.#endpoints, upstream);

@@ -71,6 +71,7 @@ const upstreamSite = {
   limits: DEFAULT_LIMITS,
   random: new Random(1),
   connect: () => {},
+  knock: () => {},
 };
 const endpoints = new Endpoints(upstreamSite);
 for (const backend of model.backends) endpoints.put(backend);

@@ -1,6 +1,8 @@
 /** The only place that opens connections to backends. */
 import { contain, reportBug } from "../contain.ts";
+import { KNOCK_MS, KNOCK_STAY_MS } from "../limits.ts";
 import type { UpstreamConnection } from "./connection.ts";
+import type { Knocker } from "./site.ts";
 
 /** One set of callbacks for all upstream sockets; the connection hangs on `socket.data`. */
 const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
@@ -47,4 +49,75 @@ async function dial(connection: UpstreamConnection): Promise<void> {
     data: connection,
     socket: HANDLERS,
   });
+}
+
+const KNOCK_HANDLERS: Bun.SocketHandler<Knock> = {
+  binaryType: "buffer",
+  open(socket) {
+    socket.data.opened(socket);
+  },
+  data() {
+    // Who speaks first is there all the same.
+  },
+  end(socket) {
+    socket.data.over(false);
+  },
+  close(socket) {
+    socket.data.over(false);
+  },
+  connectError() {
+    // As above.
+  },
+  error(socket) {
+    socket.data.over(false);
+  },
+};
+
+/**
+ * Tells whether anybody listens: `knocked(true)` when a connection is accepted within KNOCK_MS and
+ * not closed in the KNOCK_STAY_MS after that, as a proxy does that has no server behind it. Called
+ * once, and never before this returns.
+ */
+export function knock(knocker: Knocker): void {
+  const { address, port } = knocker;
+  const data = new Knock(knocker);
+  const socket = KNOCK_HANDLERS;
+  const dialled = async (): Promise<unknown> =>
+    Bun.connect({ hostname: address, port, data, socket });
+  dialled().catch(() => data.over(false));
+}
+
+class Knock {
+  readonly #knocker: Knocker;
+  #socket: Bun.Socket<Knock> | null = null;
+  #timer: Timer;
+  #over = false;
+
+  constructor(knocker: Knocker) {
+    this.#knocker = knocker;
+    this.#timer = this.#in(KNOCK_MS, false);
+  }
+
+  opened(socket: Bun.Socket<Knock>): void {
+    if (this.#over) {
+      socket.end();
+      return;
+    }
+    this.#socket = socket;
+    clearTimeout(this.#timer);
+    this.#timer = this.#in(KNOCK_STAY_MS, true);
+  }
+
+  over(open: boolean): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#socket?.end();
+    contain(this.#knocker, () => this.#knocker.knocked(open));
+  }
+
+  /** Nobody has to wait for it when the process ends. */
+  #in(ms: number, open: boolean): Timer {
+    return setTimeout(() => this.over(open), ms).unref();
+  }
 }

@@ -47,6 +47,9 @@ const DEAD = 4;
 /** Shared by all connections of the worker: it is empty whenever a callback returns. */
 const SLAB = new Slab();
 
+/** Faults that speak against the endpoint. */
+const BLAMED = [CONNECT_FAILED, CONNECT_TIMEOUT, CONNECTION_LOST, RESPONSE_TIMEOUT, BAD_RESPONSE];
+
 export type UpstreamSocket = Bun.Socket<UpstreamConnection>;
 
 export class UpstreamConnection implements Upstream, Timed, Waiter {
@@ -348,11 +351,7 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     const { endpoint } = this;
     const { now } = this.#site.timers;
     if (fault === CONNECTION_LOST && this.reused) endpoint.raced(now);
-    else if (fault === CONNECT_FAILED || fault === CONNECT_TIMEOUT) {
-      endpoint.health.failed(now, true);
-    } else if (fault === CONNECTION_LOST || fault === RESPONSE_TIMEOUT || fault === BAD_RESPONSE) {
-      endpoint.health.failed(now);
-    }
+    else if (BLAMED.includes(fault)) endpoint.health.failed(now);
   }
 
   /** Bytes that nobody asked for would answer the next request: GHSA-35p6-xmwp-9g52. */

@@ -48,7 +48,7 @@ export class Endpoint {
     this.key = key;
     this.address = model.address;
     this.port = model.port;
-    this.health = new Health(site);
+    this.health = new Health(model, site);
     this.idleMs = site.limits.upstreamIdleMs;
     this.#site = site;
   }
@@ -183,6 +183,7 @@ export class Endpoint {
 
   /** Closes all idle connections: the endpoint is gone. Busy ones close when they are given. */
   drain(): void {
+    this.health.stop();
     for (const list of [this.#given, this.#settling, this.#idle]) {
       for (const connection of list.slice()) connection.shut();
     }

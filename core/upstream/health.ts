@@ -5,17 +5,30 @@
  *    ▲                                         ▲─────────────── failure ────────┘             │
  *    └────────────────────────────────────────────────────────────────────────────────────────┘
  *
- * One request at a time is the probe. A probe that is refused at once costs nobody anything, since
- * its request goes to another endpoint: the wait stays short, and a pod that listens again is used
- * within a second. Any other failure was somebody's: each doubles the wait.
+ * The probe is a request, one at a time; each one that fails doubles the wait. No request is spent
+ * on finding out whether anybody listens: rind knocks at an ejected endpoint by itself. While the
+ * knocks fail there is no probe, and when one succeeds again there is one at once, so that a pod
+ * that was down is used within a second.
  */
-import { ticksOf } from "../timers.ts";
+import { type Timed, ticksOf } from "../timers.ts";
 import type { UpstreamSite } from "./site.ts";
 
 /** By how much a request in flight weighs more, at the beginning of a slow start. */
 const RAMP = 10;
+/** Knocks become rarer: so many in all the time that it is down, and at most so much rarer. */
+const KNOCKS = 40;
+const RARER_MAX = 20;
+/** No tick is later. */
+const NEVER = Number.POSITIVE_INFINITY;
 
-export class Health {
+export class Health implements Timed {
+  readonly address: string;
+  readonly port: number;
+  /** When to knock. */
+  deadline = 0;
+  slot = -1;
+  prev: Timed | null = null;
+  next: Timed | null = null;
   readonly #site: UpstreamSite;
   /** The tick from which on it gets requests, or another probe; 0 while it is well. */
   #until = 0;
@@ -29,8 +42,15 @@ export class Health {
   /** The tick since when it is well, and that at which its slow start ends. */
   #well = 0;
   #mature = 0;
+  /** The tick of its ejection; whether a knock is on its way, and whether the last one failed. */
+  #ejected = 0;
+  #knocking = false;
+  #down = false;
+  #stopped = false;
 
-  constructor(site: UpstreamSite) {
+  constructor(at: Readonly<{ address: string; port: number }>, site: UpstreamSite) {
+    this.address = at.address;
+    this.port = at.port;
     this.#site = site;
     this.#begin();
   }
@@ -63,12 +83,12 @@ export class Health {
   // === cold ===
 
   /**
-   * A request failed there, by the endpoint's doing, at tick `now`. `unsent`: no byte of it was
-   * sent, so that another endpoint gets it. While the endpoint is ejected this is late news.
+   * A request failed there, by the endpoint's doing, at tick `now`. While it is ejected this is
+   * late news of requests before, unless it is the probe.
    */
-  failed(now: number, unsent = false): void {
+  failed(now: number): void {
     if (this.#until !== 0) {
-      if (this.#probed !== 0) this.#eject(now, unsent && now - this.#probed <= 1);
+      if (this.#probed !== 0) this.#eject(now);
       return;
     }
     const { ejectAfter, ejectWindowMs } = this.#site.limits;
@@ -82,7 +102,13 @@ export class Health {
     // Each window that it was well makes up for one doubling.
     const healed = Math.floor((this.#since - this.#well) / window);
     this.#level = Math.max(0, this.#level - healed);
-    this.#eject(now, false);
+    this.#eject(now);
+  }
+
+  /** Nobody asks any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#site.timers.remove(this);
   }
 
   #probe(now: number): void {
@@ -93,12 +119,15 @@ export class Health {
     this.#until = now + ticksOf(Math.max(waited, this.#site.limits.ejectWindowMs));
   }
 
-  #eject(now: number, free: boolean): void {
-    const ms = free ? this.#site.limits.ejectMs : this.#wait();
+  #eject(now: number): void {
+    const ms = this.#wait();
     this.#failures = 0;
     this.#probed = 0;
+    this.#ejected = now;
+    this.#down = false;
     // Give or take a tenth, so that workers do not all probe at once.
     this.#until = now + ticksOf(ms * 0.9 + this.#site.random.below(Math.ceil(ms / 5)));
+    this.#plan(now);
   }
 
   /** How long to leave it alone, milliseconds; twice as long the next time. */
@@ -114,6 +143,7 @@ export class Health {
     this.#failures = 0;
     this.#until = 0;
     this.#probed = 0;
+    this.#site.timers.remove(this);
     if (ejected) this.#begin();
   }
 
@@ -126,5 +156,41 @@ export class Health {
   #ramped(active: number, now: number): number {
     const rest = (this.#mature - now) / (this.#mature - this.#well);
     return active * (1 + RAMP * rest);
+  }
+
+  // === knocking ===
+
+  #plan(now: number): void {
+    if (this.#stopped) return;
+    const soon = ticksOf(this.#site.limits.knockMs);
+    const later = Math.ceil((now - this.#ejected) / KNOCKS);
+    this.deadline = now + Math.min(Math.max(soon, later), soon * RARER_MAX);
+    this.#site.timers.remove(this);
+    this.#site.timers.add(this);
+  }
+
+  expire(): void {
+    this.#site.timers.remove(this);
+    // One that was planned for an earlier ejection has its outcome to come, and serves as well.
+    if (this.#knocking) return;
+    this.#knocking = true;
+    this.#site.knock(this);
+  }
+
+  /** The outcome of a knock: `open` when the endpoint took a connection, and kept it. */
+  knocked(open: boolean): void {
+    this.#knocking = false;
+    if (this.#until === 0 || this.#probed !== 0 || this.#stopped) return;
+    const { now } = this.#site.timers;
+    if (!open) {
+      this.#down = true;
+      this.#until = NEVER;
+      this.#plan(now);
+    } else if (this.#down) this.#until = now;
+    // It was reachable all the time: what is wrong with it is something else, and takes its time.
+  }
+
+  broken(): void {
+    this.stop();
   }
 }

@@ -81,7 +81,9 @@ export class World {
     const random = new Random(options.seed);
     const { timers } = this;
     const connect = (connection: UpstreamConnection): void => this.#connect(connection);
-    const upstream: UpstreamSite = { timers, limits, random, connect };
+    // Nobody answers: an ejected endpoint serves its wait.
+    const knock = (): void => {};
+    const upstream: UpstreamSite = { timers, limits, random, connect, knock };
     this.endpoints = new Endpoints(upstream);
     const model = modelOf(options.endpoints, { ...POLICY, ...options.policy });
     const table = compileTable(model, this.endpoints.indexOf);

@@ -111,7 +111,13 @@ function setup(request: string, takes = (): boolean => true): Setup {
     over: () => {},
   };
   const timers = new Timers();
-  const site = { timers, limits: DEFAULT_LIMITS, random: new Random(1), connect: () => {} };
+  const site = {
+    timers,
+    limits: DEFAULT_LIMITS,
+    random: new Random(1),
+    connect: () => {},
+    knock: () => {},
+  };
   const endpoint = new Endpoint("key", { address: "192.0.2.2", port: 80 }, site);
   endpoint.users = 1;
   const exchange = new Exchange(fakeDown(told, takes), router);

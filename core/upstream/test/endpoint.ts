@@ -13,7 +13,13 @@ const MINUTE = 60_000;
 
 function setup(given: Partial<Limits> = {}): Readonly<{ endpoint: Endpoint; timers: Timers }> {
   const timers = new Timers();
-  const site = { timers, limits: limitsOf(given), random: new Random(1), connect: () => {} };
+  const site = {
+    timers,
+    limits: limitsOf(given),
+    random: new Random(1),
+    connect: () => {},
+    knock: () => {},
+  };
   const endpoint = new Endpoint("key", { address: "192.0.2.1", port: 80 }, site);
   endpoint.users = 1;
   return { endpoint, timers };

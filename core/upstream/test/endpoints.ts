@@ -15,6 +15,7 @@ const SITE = {
   limits: DEFAULT_LIMITS,
   random: new Random(1),
   connect: () => {},
+  knock: () => {},
 };
 
 const at = (last: number, uid = ""): Address => ({ address: `10.0.0.${last}`, port: 80, uid });

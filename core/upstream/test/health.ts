@@ -15,7 +15,6 @@ type Setup = Readonly<{
   pass: (ms: number) => void;
   /** So many requests fail. */
   fail: (times?: number) => void;
-  refuse: () => void;
   succeed: () => void;
   /** Whether it would get a request. */
   well: () => boolean;
@@ -26,12 +25,32 @@ type Setup = Readonly<{
   /** Milliseconds until it gets a request, which it then gets. */
   wait: () => number;
   load: (active: number) => number;
+  /** From now on knocks are answered so, in the tick in which they come; "" is no answer at all. */
+  listen: (how: "open" | "closed" | "") => void;
+  /** How many knocks there were. */
+  knocks: () => number;
+  stop: () => void;
 }>;
 
+/** An endpoint that listens. */
 function setup(given: Partial<Limits> = {}, seed = 1): Setup {
   const timers = new Timers();
-  const site = { timers, limits: limitsOf(given), random: new Random(seed), connect: () => {} };
-  const health = new Health(site);
+  let how: "open" | "closed" | "" = "open";
+  let knocks = 0;
+  let waiting = false;
+  const knock = (): void => {
+    knocks++;
+    waiting = true;
+  };
+  const random = new Random(seed);
+  const site = { timers, limits: limitsOf(given), random, connect: () => {}, knock };
+  const health = new Health({ address: "192.0.2.1", port: 80 }, site);
+  const tick = (): void => {
+    timers.tick();
+    if (!waiting || how === "") return;
+    waiting = false;
+    health.knocked(how === "open");
+  };
   const offer = (): boolean => {
     const available = health.available(timers.now);
     if (available) health.chosen(timers.now);
@@ -42,19 +61,23 @@ function setup(given: Partial<Limits> = {}, seed = 1): Setup {
     choose: () => health.chosen(timers.now),
     well: () => health.available(timers.now),
     pass: (ms) => {
-      for (let i = 0; i < ms / TICK_MS; i++) timers.tick();
+      for (let i = 0; i < ms / TICK_MS; i++) tick();
     },
     fail: (times = 1) => {
       for (let i = 0; i < times; i++) health.failed(timers.now);
     },
-    refuse: () => health.failed(timers.now, true),
     succeed: () => health.succeeded(),
     wait: () => {
       const began = timers.now;
-      while (!offer()) timers.tick();
+      while (!offer()) tick();
       return (timers.now - began) * TICK_MS;
     },
     load: (active) => health.load(active, timers.now),
+    listen: (next) => {
+      how = next;
+    },
+    knocks: () => knocks,
+    stop: () => health.stop(),
   };
 }
 
@@ -125,29 +148,88 @@ test("waits differ, or all workers would probe at once", () => {
   assert.ok(waits.size > 5, `${[...waits]}`);
 });
 
-test("an endpoint that refuses is tried at least once a second, however long it is down", () => {
-  const { fail, refuse, wait, offer, succeed } = setup();
-  fail(3);
-  for (let i = 0; i < 100; i++) {
+test("none goes to an endpoint that is down, and one does within a second of its return", () => {
+  for (const seconds of [1, 2, 5, 10, 20, 30]) {
+    const { fail, listen, pass, well, wait, offer, succeed } = setup();
+    listen("closed");
+    fail(3);
+    for (let i = 0; i < seconds * 4; i++) {
+      pass(TICK_MS);
+      assert.not.ok(well(), `after ${i} of ${seconds} s`);
+    }
+    listen("open");
     const waited = wait();
-    assert.ok(waited <= SECOND, `${waited} ms`);
-    refuse();
+    assert.ok(waited <= SECOND, `${waited} ms after ${seconds} s`);
+    assert.not.ok(offer(), "one at a time");
+    succeed();
+    assert.ok(offer() && offer());
   }
-  wait();
-  succeed();
-  assert.ok(offer() && offer(), "no probe any more, but requests");
 });
 
-test("a refusal that somebody waited for doubles the wait like any other failure", () => {
-  const { fail, refuse, wait, pass } = setup({ ejectMs: SECOND });
+test("an endpoint that stays down is never tried with a request, and knocked at ever rarer", () => {
+  const { fail, listen, pass, well, knocks } = setup();
+  listen("closed");
   fail(3);
-  const waits: number[] = [];
-  for (let i = 0; i < 5; i++) {
-    waits.push(wait());
-    pass(5 * SECOND);
-    refuse();
+  pass(10 * SECOND);
+  const first = knocks();
+  assert.ok(first >= 10 && first <= 20, `${first}`);
+  for (let i = 0; i < 60; i++) {
+    pass(60 * SECOND);
+    assert.not.ok(well(), `minute ${i}`);
   }
-  assert.ok(waits[4]! >= 8 * waits[0]!, `${waits}`);
+  const before = knocks();
+  pass(60 * SECOND);
+  const later = knocks() - before;
+  assert.ok(later >= 3 && later <= 6, `${later} in a minute`);
+});
+
+test("an endpoint that listens all the time is knocked at once, and serves its wait", () => {
+  const { fail, knocks, wait } = setup({ ejectMs: 60 * SECOND });
+  fail(3);
+  const waited = wait();
+  assert.ok(waited >= 54 * SECOND, `${waited} ms`);
+  assert.is(knocks(), 1);
+});
+
+test("a knock without an answer holds nothing up", () => {
+  const { fail, listen, wait, knocks } = setup({ ejectMs: 4 * SECOND });
+  listen("");
+  fail(3);
+  const waited = wait();
+  assert.ok(waited <= 4.4 * SECOND + ROUNDING_MS, `${waited} ms`);
+  fail();
+  wait();
+  assert.is(knocks(), 1, "and is not repeated before it came");
+});
+
+test("an answer that comes when the endpoint is well or probed changes nothing", () => {
+  const { fail, listen, pass, succeed, well, choose, wait } = setup({ ejectMs: 4 * SECOND });
+  listen("");
+  fail(3);
+  pass(SECOND);
+  succeed();
+  listen("closed");
+  pass(SECOND);
+  assert.ok(well());
+  listen("");
+  fail(3);
+  wait();
+  listen("closed");
+  pass(SECOND);
+  assert.not.ok(well(), "the probe is on its way");
+  choose();
+  succeed();
+  assert.ok(well());
+});
+
+test("an endpoint that is gone is not knocked at", () => {
+  const { fail, knocks, pass, stop } = setup();
+  fail(3);
+  stop();
+  pass(60 * SECOND);
+  fail(100);
+  pass(60 * SECOND);
+  assert.is(knocks(), 0);
 });
 
 test("one request at a time is the probe", () => {

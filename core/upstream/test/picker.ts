@@ -28,7 +28,7 @@ function setup(count: number, balance: Balance, seed = SEED): Setup {
   const timers = new Timers();
   const random = new Random(seed);
   const limits = limitsOf({ slowStartMs: 0 });
-  const registry = new Endpoints({ timers, random, limits, connect: () => {} });
+  const registry = new Endpoints({ timers, random, limits, connect: () => {}, knock: () => {} });
   const endpoints = Array.from({ length: count }, (_, i) => {
     return { address: `10.0.${i >> 8}.${i & 255}`, port: 80, uid: "" };
   });
@@ -257,7 +257,7 @@ test("a new endpoint beside busy ones gets less than its share at first", () => 
   const timers = new Timers();
   const random = new Random(SEED);
   const limits = limitsOf({});
-  const registry = new Endpoints({ timers, random, limits, connect: () => {} });
+  const registry = new Endpoints({ timers, random, limits, connect: () => {}, knock: () => {} });
   const put = (...last: number[]): Backend => {
     const endpoints = last.map((i) => ({ address: `10.0.0.${i}`, port: 80, uid: "" }));
     registry.put({ id: "a", endpoints, reason: "", balance: "leastRequest" });

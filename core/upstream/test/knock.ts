@@ -1,0 +1,64 @@
+/** Whether anybody listens: over sockets, since that is all it is about. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { openOrigin, type Script } from "../../../test/origin.ts";
+import { knock } from "../connect.ts";
+
+const stays: Script = async (peer) => {
+  await peer.left();
+  peer.shut();
+};
+const greets: Script = async (peer) => {
+  peer.send("220 who are you\r\n");
+  await stays(peer, 0);
+};
+const resets: Script = async (peer) => peer.reset();
+const ends: Script = async (peer) => peer.shut();
+
+/** Knocks, and resolves with the outcome; more than one outcome is an error. */
+function ask(address: string, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    let told = false;
+    let returned = false;
+    knock({
+      address,
+      port,
+      knocked: (open) => {
+        if (told || !returned) reject(new Error(told ? "told twice" : "told too early"));
+        told = true;
+        // A second outcome would come with the close that follows.
+        setImmediate(() => setImmediate(() => resolve(open)));
+      },
+      broken: () => reject(new Error("broken")),
+    });
+    returned = true;
+  });
+}
+
+const SCRIPTS: readonly (readonly [string, Script, open: boolean])[] = [
+  ["keeps the connection", stays, true],
+  ["speaks first", greets, true],
+  ["resets it at once", resets, false],
+  ["ends it at once", ends, false],
+];
+
+for (const [what, script, open] of SCRIPTS) {
+  test(`an endpoint that ${what}: ${open ? "open" : "closed"}`, async () => {
+    const origin = openOrigin(script);
+    try {
+      assert.is(await ask(origin.address, origin.port), open);
+      if (open) await origin.peers[0]!.left();
+    } finally {
+      origin.stop();
+    }
+  });
+}
+
+test("nobody listens, or there is no such address: closed", async () => {
+  const origin = openOrigin(stays);
+  origin.stop();
+  assert.is(await ask(origin.address, origin.port), false);
+  assert.is(await ask("127.0.0.1", 65_536), false);
+});
+
+test.run();
