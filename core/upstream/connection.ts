@@ -47,8 +47,9 @@ const DEAD = 4;
 /** Shared by all connections of the worker: it is empty whenever a callback returns. */
 const SLAB = new Slab();
 
-/** Faults that speak against the endpoint. */
-const BLAMED = [CONNECT_FAILED, CONNECT_TIMEOUT, CONNECTION_LOST, RESPONSE_TIMEOUT, BAD_RESPONSE];
+/** Faults that speak against the endpoint: it gives no connection, or a connection and no answer. */
+const UNREACHABLE = [CONNECT_FAILED, CONNECT_TIMEOUT];
+const FAILED = [CONNECTION_LOST, RESPONSE_TIMEOUT, BAD_RESPONSE];
 
 export type UpstreamSocket = Bun.Socket<UpstreamConnection>;
 
@@ -351,7 +352,8 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     const { endpoint } = this;
     const { now } = this.#site.timers;
     if (fault === CONNECTION_LOST && this.reused) endpoint.raced(now);
-    else if (BLAMED.includes(fault)) endpoint.health.failed(now);
+    else if (UNREACHABLE.includes(fault)) endpoint.health.failed(now, true);
+    else if (FAILED.includes(fault)) endpoint.health.failed(now, false);
   }
 
   /** Bytes that nobody asked for would answer the next request: GHSA-35p6-xmwp-9g52. */

@@ -42,7 +42,7 @@ export class Health implements Timed {
   /** The tick since when it is well, and that at which its slow start ends. */
   #well = 0;
   #mature = 0;
-  /** The tick of its ejection; whether a knock is on its way, and whether the last one failed. */
+  /** The tick of its ejection, whether a knock is on its way, whether nobody listens. */
   #ejected = 0;
   #knocking = false;
   #down = false;
@@ -83,12 +83,12 @@ export class Health implements Timed {
   // === cold ===
 
   /**
-   * A request failed there, by the endpoint's doing, at tick `now`. While it is ejected this is
-   * late news of requests before, unless it is the probe.
+   * A request failed there, by the endpoint's doing, at tick `now`; `unreachable` when it got no
+   * connection. While it is ejected this is late news of requests before, unless it is the probe.
    */
-  failed(now: number): void {
+  failed(now: number, unreachable: boolean): void {
     if (this.#until !== 0) {
-      if (this.#probed !== 0) this.#eject(now);
+      if (this.#probed !== 0) this.#eject(now, unreachable);
       return;
     }
     const { ejectAfter, ejectWindowMs } = this.#site.limits;
@@ -102,7 +102,7 @@ export class Health implements Timed {
     // Each window that it was well makes up for one doubling.
     const healed = Math.floor((this.#since - this.#well) / window);
     this.#level = Math.max(0, this.#level - healed);
-    this.#eject(now);
+    this.#eject(now, unreachable);
   }
 
   /** Nobody asks any more. */
@@ -119,12 +119,12 @@ export class Health implements Timed {
     this.#until = now + ticksOf(Math.max(waited, this.#site.limits.ejectWindowMs));
   }
 
-  #eject(now: number): void {
+  #eject(now: number, unreachable: boolean): void {
     const ms = this.#wait();
     this.#failures = 0;
     this.#probed = 0;
     this.#ejected = now;
-    this.#down = false;
+    this.#down = unreachable;
     // Give or take a tenth, so that workers do not all probe at once.
     this.#until = now + ticksOf(ms * 0.9 + this.#site.random.below(Math.ceil(ms / 5)));
     this.#plan(now);

@@ -204,7 +204,7 @@ test("health belongs to the address, whoever lists it, and survives swaps", () =
   registry.put(backend("a", at(1), at(2)));
   registry.put(backend("b", at(1)));
   const [one] = registry.at(registry.indexOf("a"))!.endpoints;
-  for (let i = 0; i < 3; i++) one!.health.failed(SITE.timers.now);
+  for (let i = 0; i < 3; i++) one!.health.failed(SITE.timers.now, false);
   registry.put(backend("a", at(3), at(1)));
   const again = registry.at(registry.indexOf("a"))!.endpoints[1]!;
   assert.not.ok(again.health.available(SITE.timers.now));

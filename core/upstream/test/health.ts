@@ -15,6 +15,8 @@ type Setup = Readonly<{
   pass: (ms: number) => void;
   /** So many requests fail. */
   fail: (times?: number) => void;
+  /** A request finds nobody who listens. */
+  lose: () => void;
   succeed: () => void;
   /** Whether it would get a request. */
   well: () => boolean;
@@ -64,8 +66,9 @@ function setup(given: Partial<Limits> = {}, seed = 1): Setup {
       for (let i = 0; i < ms / TICK_MS; i++) tick();
     },
     fail: (times = 1) => {
-      for (let i = 0; i < times; i++) health.failed(timers.now);
+      for (let i = 0; i < times; i++) health.failed(timers.now, false);
     },
+    lose: () => health.failed(timers.now, true),
     succeed: () => health.succeeded(),
     wait: () => {
       const began = timers.now;
@@ -189,6 +192,13 @@ test("an endpoint that listens all the time is knocked at once, and serves its w
   const waited = wait();
   assert.ok(waited >= 54 * SECOND, `${waited} ms`);
   assert.is(knocks(), 1);
+});
+
+test("an endpoint that was down and is back before the first knock is used after it", () => {
+  const { lose, wait } = setup({ ejectMs: 60 * SECOND });
+  for (let i = 0; i < 3; i++) lose();
+  const waited = wait();
+  assert.ok(waited <= SECOND, `${waited} ms`);
 });
 
 test("a knock without an answer holds nothing up", () => {

@@ -40,7 +40,7 @@ function setup(count: number, balance: Balance, seed = SEED): Setup {
     timers,
     pick: (not = null) => pickEndpoint(backend, not, random, timers.now),
     eject: (endpoint) => {
-      for (let i = 0; i < limits.ejectAfter; i++) endpoint.health.failed(timers.now);
+      for (let i = 0; i < limits.ejectAfter; i++) endpoint.health.failed(timers.now, false);
     },
   };
 }
