@@ -68,6 +68,7 @@ class World {
       limits: limitsOf({ slowStartMs: 0, ...limits }),
       random: new Random(7),
       connect: (connection: UpstreamConnection) => this.#dialled(connection),
+      knock: () => {},
     };
     const registry = new Endpoints(site);
     const model = modelOf(ports, retry);

@@ -47,7 +47,7 @@ const DEAD = 4;
 /** Shared by all connections of the worker: it is empty whenever a callback returns. */
 const SLAB = new Slab();
 
-/** Faults that speak against the endpoint: it gives no connection, or a connection and no answer. */
+/** Faults that speak against the endpoint: no connection to it, or none with an answer. */
 const UNREACHABLE = [CONNECT_FAILED, CONNECT_TIMEOUT];
 const FAILED = [CONNECTION_LOST, RESPONSE_TIMEOUT, BAD_RESPONSE];
 
