@@ -25,7 +25,7 @@ export function readMessage(bytes: Buffer, reading: Reading): Message | null {
   if (headEnd < 0) return null;
   const [first = "", ...lines] = bytes.toString("latin1", 0, headEnd).split("\r\n");
   const pattern = reading.response
-    ? /^HTTP\/1\.[01] [1-5]\d\d [\t\x20-\x7e\x80-\xff]*$/
+    ? /^HTTP\/1\.[01] [1-9]\d\d [\t\x20-\x7e\x80-\xff]*$/
     : /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP\/1\.[01]$/;
   if (!pattern.test(first)) throw new Error(`malformed first line: ${JSON.stringify(first)}`);
   const fields = lines.map(readField);

@@ -1,0 +1,36 @@
+/** A few thousand cases of `npm run fuzz`, each time others: the invariants of a proxy's core. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { seedOfRun } from "../../core/http1/test/cuts.cases.ts";
+import { fuzz, type Direction } from "./run.ts";
+
+const CASES = 6_000;
+/** On a slow machine it is fewer cases. */
+const MS_MAX = 4_000;
+
+const seed = seedOfRun();
+console.log(`seed ${seed} (RIND_SEED=${seed} runs it again)`);
+
+const judged = Bun.which("node") === null ? test.skip : test;
+if (Bun.which("node") === null) console.log("skip: node is not installed");
+
+const run = async (direction: Direction): Promise<void> => {
+  const said: string[] = [];
+  const failures = await fuzz({
+    seed,
+    from: 0,
+    cases: CASES,
+    ms: MS_MAX,
+    directions: [direction],
+    say: (line) => void said.push(line),
+    stopped: () => false,
+  });
+  console.log(said.join("\n"));
+  assert.equal(failures, []);
+};
+
+judged("Node's parser reads exactly the requests that were accepted", () => run("requests"));
+
+test("clients read one whole response for a request, or a cut one", () => run("responses"));
+
+test.run();

@@ -1,0 +1,152 @@
+/**
+ * The response direction: many clients at once ask a plane whose one backend is hostile. What each
+ * of them reads must be one response for each request, its own, or a response that is visibly cut.
+ */
+import { BUG } from "../../core/fault.ts";
+import { tallied } from "../../core/tally.ts";
+import { statusOf, valuesOf, type Message } from "../message.ts";
+import { echo } from "../origin.ts";
+import { openRig, type Rig } from "../rig.ts";
+import { responseCase, type Case } from "./cases.ts";
+import { Hostile, attackOf, type Attack } from "./hostile.ts";
+import { pieces } from "./pieces.ts";
+import type { Failure } from "./requests.ts";
+import { addressOf, visit, type Outcome } from "./visit.ts";
+
+const LANES = 64;
+const SETTLE_LOOKS = 400;
+/** Answers of rind itself about its backend. */
+const OWN = [502, 503, 504];
+const HANDSHAKE =
+  "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/** How the client asks. */
+type Asking = Readonly<{ method: string; minor: number; requests: number; bytes: Buffer }>;
+
+/** A plane and its hostile backend. `relayed` of `cases` were answered with what that sent. */
+export class ResponseRun {
+  cases = 0;
+  relayed = 0;
+  readonly #seed: number;
+  readonly #hostile = new Hostile();
+  readonly #rig: Rig;
+  #clients = 0;
+  #failures: Failure[] = [];
+  #bugs = tallied(BUG);
+
+  constructor(seed: number, relay?: (port: number) => number) {
+    this.#seed = seed;
+    const port = relay === undefined ? this.#hostile.port : relay(this.#hostile.port);
+    this.#rig = openRig(echo, {
+      endpoints: () => [{ address: "127.0.0.1", port, uid: "" }],
+      limits: { ejectAfter: 0, retryBudget: 100 },
+    });
+  }
+
+  stop(): void {
+    this.#rig.stop();
+    this.#hostile.stop();
+  }
+
+  /** Runs the cases `[from, from + count)` side by side; resolves with what failed. */
+  async epoch(from: number, count: number): Promise<readonly Failure[]> {
+    let next = from;
+    const lane = async (): Promise<void> => {
+      while (next < from + count) await this.#run(responseCase(this.#seed, next++));
+    };
+    await Promise.all(Array.from({ length: Math.min(LANES, count) }, lane));
+    return this.#judge();
+  }
+
+  /** Runs one case alone; resolves with what failed. */
+  async solo(found: Case): Promise<readonly Failure[]> {
+    await this.#run(found);
+    return this.#judge();
+  }
+
+  async #run(found: Case): Promise<void> {
+    const address = addressOf(this.#clients++);
+    const asking = askingOf(found.index);
+    const attack = attackOf(found, asking.method === "HEAD");
+    const unequal = pieces(found, asking.method === "HEAD");
+    if (unequal !== "") this.#failures.push({ text: unequal, found });
+    this.#hostile.attacks.set(found.index, attack);
+    const outcome = await visit(
+      { port: this.#rig.port, address, bytes: asking.bytes, ends: [asking.bytes.length] },
+      { answers: 0, closes: true, bodiless: (index) => index === 0 && asking.method === "HEAD" },
+    );
+    this.#hostile.attacks.delete(found.index);
+    this.cases++;
+    const [first] = outcome.answers;
+    if (first !== undefined && !OWN.includes(statusOf(first))) this.relayed++;
+    const text = judge({ address, asking, attack, outcome });
+    if (text !== "") this.#failures.push({ text, found });
+  }
+
+  async #judge(): Promise<readonly Failure[]> {
+    let look = 0;
+    while (this.#rig.plane.counts().connections > 0 && look++ < SETTLE_LOOKS)
+      await Bun.sleep(look < SETTLE_LOOKS / 2 ? 0 : 10);
+    const { connections } = this.#rig.plane.counts();
+    if (connections > 0) this.#failures.push({ text: `I7: ${connections} stuck`, found: null });
+    const bugs = tallied(BUG) - this.#bugs;
+    if (bugs > 0) this.#failures.push({ text: `I7: ${bugs} faults \`bug\``, found: null });
+    this.#bugs += bugs;
+    const failures = [...this.#failures, ...this.#hostile.take()];
+    this.#failures = [];
+    return failures;
+  }
+}
+
+/** HEAD, HTTP/1.0, handshakes and clients that take trailers, in turn with plain GETs. */
+function askingOf(index: number): Asking {
+  const method = index % 6 === 1 ? "HEAD" : "GET";
+  const minor = index % 6 === 2 ? 0 : 1;
+  const switches = index % 12 === 3;
+  const requests = minor === 0 || switches ? 1 : 2;
+  const lines = switches ? HANDSHAKE : index % 6 === 4 ? "TE: trailers\r\n" : "";
+  const bad = `${method} /bad/${index} HTTP/1.${minor}\r\nHost: a\r\n${lines}\r\n`;
+  const good = "GET /good HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  return { method, minor, requests, bytes: Buffer.from(requests === 2 ? bad + good : bad) };
+}
+
+type Trial = Readonly<{ address: string; asking: Asking; attack: Attack; outcome: Outcome }>;
+
+/** I4 from the client's end: the first thing that is wrong, or "". */
+function judge(trial: Trial): string {
+  const { address, asking, outcome } = trial;
+  const { answers, interims, problem } = outcome;
+  if (problem !== "") return `I4: ${problem}`;
+  if (answers.length > asking.requests) return `I4: ${answers.length} answers`;
+  if (asking.minor === 0 && interims > 0) return "I4: an interim answer to HTTP/1.0";
+  const [first, second] = answers;
+  if (first === undefined) return outcome.ending === "open" ? "I4: no answer and no end" : "";
+  const wrong = judgeFirst(trial, first);
+  if (wrong !== "") return wrong;
+  if (second !== undefined) {
+    const owner = valuesOf(second.fields, "x-address");
+    const own = owner.length === 1 && owner[0] === address;
+    if (own && second.body.toString() === `good ${address}`) return "";
+    // Nothing of the first request's answer may be here; a fault of rind's may.
+    return OWN.includes(statusOf(second)) ? "" : `I4: ${second.first} ${owner} is not its answer`;
+  }
+  const closes = valuesOf(first.fields, "connection").includes("close");
+  if (asking.requests === 1 || closes || outcome.rest.length > 0) return "";
+  return `I4: no second answer, and the first did not say so: ${first.first}`;
+}
+
+/** A response that looks complete to the client was complete at the backend, and is the same. */
+function judgeFirst({ attack, asking, outcome }: Trial, first: Message): string {
+  const { reading } = attack;
+  if (OWN.includes(statusOf(first)) && reading.kind !== "whole") return "";
+  if (valuesOf(first.fields, "content-type").join() === "text/plain; charset=utf-8") return "";
+  if (reading.kind !== "whole") {
+    if (first.framing === "close" && outcome.ending === "reset") return "";
+    return `I4: ${first.first} looks complete, but the backend sent ${reading.kind}`;
+  }
+  if (statusOf(first) !== reading.status)
+    return `I4: ${first.first}, the backend ${reading.status}`;
+  if (asking.method === "HEAD" || first.body.toString("latin1") === reading.body) return "";
+  return `I4: body ${JSON.stringify(first.body.toString("latin1"))}, not what the backend sent`;
+}
