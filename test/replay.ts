@@ -8,7 +8,7 @@ const SINGLES_MAX = 2_048;
 /** Ends of the writes, ascending; the last one is the end of the bytes. */
 export type Cut = readonly number[];
 
-/** In one write; in writes of one byte, when that does not take long; and at three random splits. */
+/** In one write; in writes of one byte, when that is quick; and at three random splits. */
 export function replays(length: number, random: Random): readonly Cut[] {
   const cuts: Cut[] = [[length]];
   if (length <= SINGLES_MAX) cuts.push(Array.from({ length }, (_, at) => at + 1));

@@ -1,14 +1,24 @@
 /** Header lines through the plane: what is removed, what is added, what cannot be forged. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { REQUEST_FORWARDING, RESPONSE_FORWARDING } from "../../core/http1/test/forwarding.cases.ts";
 import { statusOf, valuesOf } from "../message.ts";
 import { answering, echo, echoed, sawField } from "../origin.ts";
 import type { Message } from "../message.ts";
 import { openRig, withRig, type Rig } from "../rig.ts";
 
+const heads: string[] = [];
 let rig: Rig;
 test.before(() => {
-  rig = openRig(echo);
+  rig = openRig((peer, index) => {
+    const arrived = peer.arrived.bind(peer);
+    // The head as it stood on the wire, besides what the echo makes of it.
+    peer.arrived = (bytes) => {
+      heads.push(bytes.toString("latin1"));
+      arrived(bytes);
+    };
+    return echo(peer, index);
+  });
 });
 test.after(() => rig.stop());
 
@@ -64,6 +74,42 @@ for (const [lines, names] of REMOVED) {
     assert.not.match(text, /evil|10\.0\.0\.1/);
   });
 }
+
+/** The lines a peer saw, as they stand there, without its first line. */
+const linesIn = (bytes: string): string[] => bytes.slice(0, -4).split("\r\n").slice(1);
+
+for (const [name, first, lines, seen] of REQUEST_FORWARDING) {
+  test(`2.7 request: ${name}`, async () => {
+    heads.length = 0;
+    const client = await rig.client();
+    client.send(`${[first, "Host: a", ...lines].join("\r\n")}\r\n\r\n`);
+    assert.is(statusOf(await client.response()), 200);
+    client.reset();
+    const saw = linesIn(heads[0]!);
+    for (const line of seen) assert.ok(saw.includes(line), line);
+    const hidden = lines.filter((line) => !seen.includes(line));
+    for (const line of hidden) assert.not.ok(saw.includes(line), line);
+    assert.not.match(heads[0]!, /evil/);
+  });
+}
+
+test("2.7 every rule about the fields of a response", () => {
+  let answer = "";
+  return withRig(
+    answering(() => answer),
+    async (own) => {
+      const client = await own.client();
+      for (const [name, first, lines, seen] of RESPONSE_FORWARDING) {
+        answer = `${[first, ...lines, "Content-Length: 0"].join("\r\n")}\r\n\r\n`;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        await client.until(() => client.unread.includes("\r\n\r\n"), "a head");
+        const head = client.take(client.unread.indexOf("\r\n\r\n") + 4).toString("latin1");
+        assert.ok(head.startsWith("HTTP/1.1 200 OK\r\n"), `${name}: the reason is ours`);
+        assert.equal(linesIn(head), [...seen, "Content-Length: 0"], name);
+      }
+    },
+  );
+});
 
 test("everything else arrives, in order and byte by byte", async () => {
   const response = await ask("B: 1\r\nA: \x80\xff\r\nCookie: a=1\r\nCookie: b=2\r\nB: 2 \t 3\r\n");
