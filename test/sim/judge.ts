@@ -35,7 +35,7 @@ export function judge(run: Run, normal: Run): string[] {
 }
 
 /** What all backends were sent, on whatever connection. */
-function allRequests({ requests }: Run): string {
+export function allRequests({ requests }: Run): string {
   const whole = requests.flatMap(({ messages }) => messages.map(show)).sort();
   const tunnelled = requests.flatMap(({ tunnel, rest }) => (tunnel ? [rest.toString()] : []));
   return [...whole, ...tunnelled].join();

@@ -334,7 +334,20 @@ export const SCRIPTS: readonly Script[] = [
   },
   {
     name: "reusedBigPut",
-    clients: [inTurn(get, { ...ask("PUT", "uu"), up: 20_000 })],
+    clients: [
+      {
+        asks: [get, ask("PUT", "uu")],
+        steps: [
+          send(head("GET", "aa")),
+          answers(1, get),
+          rest,
+          rest,
+          // A longer head than the one that goes on, which may be laid over it.
+          send(upload("PUT", "uu", 20_000, `Keep-Alive: ${"a".repeat(400)}\r\n`)),
+          answers(2, get, ask("PUT", "uu")),
+        ],
+      },
+    ],
     serve: plain,
   },
   { name: "reusedHead", clients: [inTurn(ask("HEAD", "aa"), ask("GET", "bb"))], serve: plain },

@@ -73,8 +73,9 @@ export function head(method: string, tag: string, fields = ""): string {
   return `${method} /${tag} HTTP/1.1\r\nHost: sim\r\n${fields}\r\n`;
 }
 
-export function upload(method: string, tag: string, size: number): string {
-  return head(method, tag, `Content-Length: ${size}\r\n`) + tagged(tag, size);
+/** `size` is the body's; `fields` is whole lines. */
+export function upload(method: string, tag: string, size: number, fields = ""): string {
+  return head(method, tag, `${fields}Content-Length: ${size}\r\n`) + tagged(tag, size);
 }
 
 export function sized(tag: string, size: number, fields = ""): string {
