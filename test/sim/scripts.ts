@@ -307,7 +307,7 @@ export const SCRIPTS: readonly Script[] = [
   },
   {
     name: "duplex",
-    clients: [once(ask("POST", "dd", BIG), reads(2_500), send(upload("POST", "dd", BIG)))],
+    clients: [once(ask("POST", "dd", BIG), reads(1_500), send(upload("POST", "dd", BIG)))],
     serve: slowly(
       hasty(
         (tag) => [send(sized(tag, BIG))],
