@@ -1,5 +1,6 @@
 /** Clients that behave: they keep connections or do not, they GET and POST, and check it all. */
 import { sendChunks, tagged } from "./pod.ts";
+import type { Proxy } from "./proxy.ts";
 import type { Site } from "./site.ts";
 import { Broken, dial, type Message, type Wire } from "./wire.ts";
 
@@ -27,25 +28,30 @@ export type Kind = Readonly<{
   chunked: boolean;
 }>;
 
+/** How the cluster begins when an answer came by an older table. */
+const STALE = "an answer of a ";
+
 let asked = 0;
 
 /** Makes requests of a kind until the site stops. */
 export async function runClient(site: Site, kind: Kind): Promise<void> {
   let wire: Wire | null = null;
+  let proxy = site.front.pick();
   while (site.running) {
     await site.pace.turn();
     if (wire !== null && wire.ending !== "open") wire = leave(wire);
     const host = kind.hosts[site.random.below(kind.hosts.length)]!;
     const ask = newAsk(site, kind, host);
     const from = performance.now();
-    const dialled: Wire | Broken = wire ?? (await dial(site.front.pick().port));
+    if (wire === null) proxy = site.front.pick();
+    const dialled: Wire | Broken = wire ?? (await dial(proxy.port));
     if (dialled instanceof Broken) {
-      judge(site, ask, { from, answer: dialled });
+      judge(site, ask, { from, answer: dialled, proxy });
       continue;
     }
     send(dialled, ask, kind.fresh);
     const answer = await dialled.message("response", ask.method);
-    const keeps = judge(site, ask, { from, answer });
+    const keeps = judge(site, ask, { from, answer, proxy });
     wire = keeps && !kind.fresh ? dialled : leave(dialled);
   }
   if (wire !== null) leave(wire);
@@ -77,14 +83,16 @@ export function send(wire: Wire, ask: Ask, last: boolean): void {
 export function judge(
   site: Site,
   ask: Ask,
-  got: Readonly<{ from: number; answer: Message | null | Broken }>,
+  got: Readonly<{ from: number; answer: Message | null | Broken; proxy?: Proxy }>,
 ): boolean {
-  const { from, answer } = got;
+  const { from, answer, proxy } = got;
   const to = performance.now();
   const times = site.executions.settle(ask.id);
   const reason = reasonOf(site, ask, answer, { from, to });
   if (times > 1) site.score.failed(ask.kind, "a POST was run twice", ask.id);
+  const stale = reason.startsWith(STALE) && proxy?.drained({ from, to }, site.drainMs) === true;
   if (reason === "") site.score.served(ask.kind, to - from);
+  else if (stale) site.score.note(`${reason}, while draining`);
   else if (lostWithPod(site, ask, answer, { from, to })) site.score.note("lost with a killed pod");
   else site.score.failed(ask.kind, reason, exampleOf(ask, { from, to }, answer));
   return answer !== null && !(answer instanceof Broken) && answer.keeps;

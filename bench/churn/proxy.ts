@@ -32,8 +32,10 @@ export class Proxy {
   /** As the balancer believes it, from its last look. */
   ready = false;
   pids: readonly number[] = [];
-  /** When a drain of some of its workers, or of all, began. */
-  readonly drains: number[] = [];
+  /** When workers of it, or all, were told to drain: from the signal until all of them knew. */
+  readonly drains: { readonly from: number; to: number }[] = [];
+  /** When it stops to accept connections, and to follow the manifests. */
+  #lameUntil = Infinity;
   /** Errors in the log that are nobody's manifest. */
   readonly errors: string[] = [];
   errorCount = 0;
@@ -74,8 +76,12 @@ export class Proxy {
     return state;
   }
 
-  /** Whether `holds` is true of the model and every worker has it; null if it cannot be asked. */
+  /**
+   * Whether `holds` is true of the model and every worker has it; null when that cannot be asked,
+   * or does not matter any more.
+   */
   async serves(holds: (served: Served) => boolean): Promise<boolean | null> {
+    if (performance.now() > this.#lameUntil) return null;
     const served = await this.#ask<Served>("/api/routes");
     if (served === null) return null;
     if (!holds(served)) return false;
@@ -87,7 +93,8 @@ export class Proxy {
   /** Replaces all workers, one after the other; resolves to how many once the new ones serve. */
   async replaceWorkers(): Promise<number> {
     const before = (await this.look())?.workers.map(({ pid }) => pid) ?? [];
-    this.drains.push(performance.now());
+    const drain = { from: performance.now(), to: Infinity };
+    this.drains.push(drain);
     this.child.kill("SIGHUP");
     await until("every worker is a new one", async () => {
       const now = await this.look();
@@ -96,12 +103,20 @@ export class Proxy {
         now?.ready === true && now.workers.every(({ pid }) => pid > 0 && !before.includes(pid))
       );
     });
+    drain.to = performance.now();
     return before.length;
   }
 
-  /** SIGTERM; resolves to the exit code. */
-  async stop(): Promise<number> {
-    this.drains.push(performance.now());
+  /** Whether some worker of it may have been draining in this span. */
+  drained(span: Readonly<{ from: number; to: number }>, drainMs: number): boolean {
+    return this.drains.some(({ from, to }) => from <= span.to && span.from <= to + drainMs);
+  }
+
+  /** SIGTERM; resolves to the exit code. `lameDuckMs` as it was told. */
+  async stop(lameDuckMs: number): Promise<number> {
+    const from = performance.now();
+    this.#lameUntil = from + lameDuckMs;
+    this.drains.push({ from, to: Infinity });
     this.child.kill("SIGTERM");
     const late = setTimeout(() => this.child.kill("SIGKILL"), WAIT_MS_MAX);
     const code = await this.child.exited;

@@ -38,7 +38,7 @@ export type Plan = Readonly<{
   secondsMax: number;
 }>;
 
-export type Outcome = Readonly<{ done: Readonly<Record<string, number>>; score: Score }>;
+export type Outcome = Readonly<{ done: Done; score: Score }>;
 
 const OFTEN = ["web.test", "api.test", ...FLIPPED];
 const BASE = {
@@ -65,10 +65,11 @@ const TUNNELS = 4;
 const TUNNEL_MS = 3_000;
 const NOISE_MS = 500;
 const LOOK_MS = 50;
+const KILL_MS = 1_000;
 
 /** Opens a site with its manifests in a folder of its own. `close` ends what it started. */
 export function openSite(
-  plan: Pick<Plan, "seed" | "perSecond" | "drainMs">,
+  plan: Pick<Plan, "seed" | "perSecond" | "drainMs" | "lameDuckMs">,
 ): Readonly<{ site: Site; folder: string; close: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), "rind-churn-"));
   const random = new Random(plan.seed);
@@ -81,6 +82,7 @@ export function openSite(
     random,
     executions,
     drainMs: plan.drainMs,
+    lameDuckMs: plan.lameDuckMs,
     ending: new Set(),
     running: true,
   };
@@ -107,7 +109,7 @@ export async function runChurn(plan: Plan): Promise<Outcome> {
     await load;
     await Promise.all(site.ending);
     for (const proxy of [...site.front.all]) {
-      const code = await proxy.stop();
+      const code = await proxy.stop(0);
       if (code !== 0) site.score.failed("(end)", `exit code ${code}`, "");
       reportErrors(site, proxy);
       site.front.remove(proxy);
@@ -145,57 +147,53 @@ export function proxyArgs(
   return ["--manifests", folder, "--workers", `${plan.workers}`, ...drain, ...lameDuck];
 }
 
-/** Makes all changes of the plan at once; resolves to how many were made of each. */
-async function churn(
-  site: Site,
-  plan: Plan,
-  args: readonly string[],
-): Promise<Record<string, number>> {
+type Done = Record<"replacements" | "flips" | "workerReplacements" | "restarts" | "kills", number>;
+
+/** Makes all changes of the plan, and goes on with each until there were enough of all. */
+async function churn(site: Site, plan: Plan, args: readonly string[]): Promise<Done> {
   const end = performance.now() + plan.secondsMax * 1e3;
-  const done = { replacements: 0, flips: 0, workerReplacements: 0, restarts: 0, kills: 0 };
-  type What = keyof typeof done;
-  const open = (what: What): boolean => done[what] < plan[what] && performance.now() < end;
-  const lane = async (what: What, change: () => Promise<number | void>): Promise<void> => {
-    while (open(what)) {
-      const count = (await change()) ?? 1;
-      done[what] += count;
+  const done: Done = { replacements: 0, flips: 0, workerReplacements: 0, restarts: 0, kills: 0 };
+  const names = Object.keys(done) as (keyof Done)[];
+  const open = (): boolean =>
+    performance.now() < end && names.some((name) => done[name] < plan[name]);
+  const lane = async (name: keyof Done, change: () => Promise<void>): Promise<void> => {
+    while (plan[name] > 0 && open()) {
+      await change();
+      done[name]++;
     }
   };
-  const all = [0, 1].flatMap(() =>
-    CHURNED.map((service) => lane("replacements", () => replacePod(site, service))),
+  const lanes = [...CHURNED, ...CHURNED].map((service) =>
+    lane("replacements", () => replacePod(site, service)),
   );
-  all.push(...FLIPPED.map((host) => lane("flips", () => flip(site, host))));
-  all.push(lane("kills", async () => void (await killPod(site), await Bun.sleep(1_000))));
-  all.push(upkeep(site, plan, { args, lane }));
-  const quiet = Promise.all(all);
-  let noisy = true;
-  void quiet.finally(() => (noisy = false));
-  while (noisy) {
-    await Promise.race([quiet, Bun.sleep(NOISE_MS)]);
-    if (noisy) await makeNoise(site);
-  }
-  await quiet;
+  lanes.push(...FLIPPED.map((host) => lane("flips", () => flip(site, host))));
+  lanes.push(lane("kills", async () => void (await killPod(site), await Bun.sleep(KILL_MS))));
+  lanes.push(upkeep(site, plan, { args, done, open }));
+  lanes.push(noise(site, open));
+  await Promise.all(lanes);
   return done;
 }
 
-/** Workers and proxies take turns: a proxy that ends replaces no workers. */
+/** Replaces the workers of each proxy, then the proxies themselves, and so on in turn. */
 async function upkeep(
   site: Site,
   plan: Plan,
-  by: Readonly<{
-    args: readonly string[];
-    lane: (
-      what: "workerReplacements" | "restarts",
-      change: () => Promise<number | void>,
-    ) => Promise<void>;
-  }>,
+  by: Readonly<{ args: readonly string[]; done: Done; open: () => boolean }>,
 ): Promise<void> {
-  let turn = 0;
-  await by.lane("workerReplacements", () => {
-    return site.front.all[turn++ % plan.proxies]!.replaceWorkers();
-  });
-  // One rolling restart replaces each of the proxies.
-  await by.lane("restarts", async () => {
-    for (const proxy of [...site.front.all]) await restartProxy(site, proxy, by.args);
-  });
+  const { args, done, open } = by;
+  const due = (name: keyof Done): boolean => done[name] < plan[name] && open();
+  while (due("workerReplacements") || due("restarts")) {
+    for (const proxy of [...site.front.all]) {
+      if (due("workerReplacements")) done.workerReplacements += await proxy.replaceWorkers();
+    }
+    if (!due("restarts")) continue;
+    for (const proxy of [...site.front.all]) await restartProxy(site, proxy, args);
+    done.restarts++;
+  }
+}
+
+async function noise(site: Site, open: () => boolean): Promise<void> {
+  while (open()) {
+    await makeNoise(site);
+    await Bun.sleep(NOISE_MS);
+  }
 }

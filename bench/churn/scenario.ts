@@ -117,7 +117,7 @@ export async function addProxy(site: Site, args: readonly string[]): Promise<Pro
 /** Stops a proxy as Kubernetes stops a pod; a new one takes its place first. */
 export async function restartProxy(site: Site, old: Proxy, args: readonly string[]): Promise<void> {
   await addProxy(site, args);
-  const code = await old.stop();
+  const code = await old.stop(site.lameDuckMs);
   site.front.remove(old);
   if (code !== 0) site.score.failed("(restart)", `exit code ${code}`, old.errors.join(" | "));
   reportErrors(site, old);

@@ -13,6 +13,7 @@ export type Site = {
   readonly executions: Executions;
   /** What a worker gets to drain in, as rind was told. */
   readonly drainMs: number;
+  readonly lameDuckMs: number;
   /** Pods that are ending; each takes as long as its tunnels do. */
   readonly ending: Set<Promise<void>>;
   running: boolean;

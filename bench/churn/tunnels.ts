@@ -78,8 +78,10 @@ async function talk(
   return rest === null ? "" : "no clean end";
 }
 
-/** Whether a drain that began in the life of a tunnel is old enough to have ended it. */
+/** Whether a drain may have ended a tunnel that was open since `from`: it had all of its time. */
 function drained(site: Site, proxy: Proxy, from: number): boolean {
-  const old = performance.now() - site.drainMs + EARLY_MS;
-  return proxy.drains.some((at) => at >= from && at <= old);
+  const now = performance.now();
+  return proxy.drains.some((drain) => {
+    return from <= drain.to && now - Math.max(from, drain.from) >= site.drainMs - EARLY_MS;
+  });
 }

@@ -38,11 +38,12 @@ const FDS_KEPT = 4;
 
 /** Runs a soak to its end and returns whether nothing was wrong. Leaves nothing behind. */
 export async function soak(plan: Soak, say: (line: string) => void): Promise<boolean> {
-  const { site, folder, close } = openSite({ ...plan, drainMs: 5_000 });
+  const ending = { drainMs: 5_000, lameDuckMs: 0 };
+  const { site, folder, close } = openSite({ ...plan, ...ending });
   process.once("exit", close);
   try {
     populate(site);
-    const args = proxyArgs(folder, { workers: plan.workers, drainMs: 5_000, lameDuckMs: 0 });
+    const args = proxyArgs(folder, { workers: plan.workers, ...ending });
     const proxy = await addProxy(site, args);
     await Bun.sleep(SETTLE_MS);
     const sampler = new Sampler(proxy.child.pid);
@@ -129,7 +130,7 @@ async function fallen(site: Site, sampler: Sampler, before: number): Promise<str
 }
 
 async function ended(site: Site, proxy: Proxy): Promise<string[]> {
-  const code = await proxy.stop();
+  const code = await proxy.stop(0);
   reportErrors(site, proxy);
   return code === 0 ? [] : [`rind ended with ${code}`];
 }

@@ -89,7 +89,7 @@ cluster("manifests appear whole, with the conditions of each pod", () => {
 });
 
 cluster("every way an answer can be wrong is a failure with its reason", () => {
-  const { site, close } = openSite({ seed: 1, perSecond: 1, drainMs: 0 });
+  const { site, close } = openSite({ seed: 1, perSecond: 1, drainMs: 0, lameDuckMs: 0 });
   const pod = site.cluster.open("web");
   site.cluster.list(pod);
   site.cluster.lead("web.test", "web");
