@@ -3,11 +3,14 @@
  * asks for new workers, as with other proxies; but at a terminal it means that the terminal is
  * closed, and that is an end as well.
  */
+import { isatty } from "node:tty";
 
 export type Ending = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 /** A terminal, npm and a launcher may each pass on the same Ctrl-C: this close, it is one. */
 const ECHO_MS = 300;
+/** stdin, stdout, stderr. */
+const STREAMS = [0, 1, 2];
 /** What shells make of a program that a signal ended. */
 const HARD_EXIT = 130;
 
@@ -26,10 +29,8 @@ export function untilAsked(renew: () => void): Promise<Ending> {
   };
   process.on("SIGINT", () => end("SIGINT"));
   process.on("SIGTERM", () => end("SIGTERM"));
-  process.on("SIGHUP", () => (atTerminal() ? end("SIGHUP") : renew()));
+  // Asked now: a terminal that hangs up is none any more.
+  const terminal = STREAMS.some((fd) => isatty(fd));
+  process.on("SIGHUP", () => (terminal ? end("SIGHUP") : renew()));
   return promise;
-}
-
-function atTerminal(): boolean {
-  return [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
 }
