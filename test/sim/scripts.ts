@@ -12,6 +12,7 @@ import {
   sized,
   chunk,
   inChunks,
+  inPieces,
   refused,
   send,
   sees,
@@ -310,11 +311,12 @@ export const SCRIPTS: readonly Script[] = [
     clients: [once(ask("POST", "dd", BIG), reads(1_500), send(upload("POST", "dd", BIG)))],
     serve: slowly(
       hasty(
-        (tag) => [send(sized(tag, BIG))],
+        (tag) => [send(...inPieces(sized(tag, BIG), 2_000))],
         () => [],
       ),
     ),
     rooms: { client: 6_000, backend: 6_000 },
+    overtakes: true,
     probe: ask("GET", "probe", BIG),
   },
   {

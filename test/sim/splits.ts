@@ -43,7 +43,8 @@ function seenWith(script: Script, cut: Cut): string {
 function seen(one: Run): string {
   const clients = one.clients.map((client) => `${client.remote.ending}: ${summary(client.seen)}`);
   const malformed = one.clients.map((client) => client.seen.malformed);
-  return [...clients, ...malformed, ...one.bugs, allRequests(one)].join("\n");
+  const requests = one.script.overtakes === true ? "" : allRequests(one);
+  return [...clients, ...malformed, ...one.bugs, requests].join("\n");
 }
 
 /** Every connection of one side has a read that ends at `at`. */

@@ -38,6 +38,8 @@ export type Script = Readonly<{
   stops?: true;
   /** Not everybody can be served; who is, is a matter of timing. */
   crowded?: true;
+  /** Its answer may end before its request does, which then is cut. */
+  overtakes?: true;
   /** Asked by another client afterwards; `null` when the backend has no answer to it. */
   probe?: Ask | null;
 }>;
@@ -95,6 +97,12 @@ export function inChunks(body: string, size: number, trailers = ""): string[] {
     chunk(body.slice(size)),
     `0\r\n${trailers}\r\n`,
   ];
+}
+
+/** Cuts what is sent, as a network may. */
+export function inPieces(text: string, size: number): string[] {
+  const count = Math.ceil(text.length / size);
+  return Array.from({ length: count }, (_, i) => text.slice(i * size, (i + 1) * size));
 }
 
 /** The tag of a request. */
