@@ -111,6 +111,24 @@ workers("who connects while the only worker is dead waits for the next, and is a
   }),
 );
 
+workers("while a worker that keeps dying is away, the other one gets every connection", () =>
+  withRind(run(2), async (rind) => {
+    for (let crash = 0; crash < 3; crash++) {
+      const [victim] = await pidsOf(rind);
+      process.kill(victim!, "SIGKILL");
+      await until("it is back, or away for longer", async () => {
+        return listening(rind.port) === 1 || (await renewed(rind, [victim!]));
+      });
+    }
+    assert.is(listening(rind.port), 1);
+    for (let i = 0; i < 20; i++) assert.is((await get(rind.port, HOST, "/")).status, 200);
+    assert.is((await pidsOf(rind))[0], 0);
+    await until("it is back", () => renewed(rind, [0]));
+    assert.is(listening(rind.port), 2);
+    for (let i = 0; i < 20; i++) assert.is((await get(rind.port, HOST, "/")).status, 200);
+  }),
+);
+
 workers("a worker that is stuck is replaced, and its queue is served", () =>
   withRind(run(1), async (rind) => {
     const [victim] = await pidsOf(rind);
@@ -156,16 +174,25 @@ workers("SIGINT does not wait for load balancers", () =>
 
 /** Connections that wait to be accepted on a port of this machine, over all sockets. */
 function queued(port: number): number {
+  return queuesOf(port).reduce((sum, queue) => sum + queue, 0);
+}
+
+/** Sockets that listen on it. */
+function listening(port: number): number {
+  return queuesOf(port).length;
+}
+
+/** The length of the queue of each listening socket. */
+function queuesOf(port: number): number[] {
   const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  const listening = "0A";
-  let count = 0;
+  const queues: number[] = [];
   for (const line of readFileSync("/proc/net/tcp", "utf8").split("\n")) {
-    const [, address, , state, queues] = line.trim().split(/\s+/);
-    if (address !== local || state !== listening) continue;
-    // tx_queue:rx_queue; of a listening socket the second is its queue.
-    count += Number.parseInt(queues!.split(":")[1]!, 16);
+    const [, address, , state, queue] = line.trim().split(/\s+/);
+    // tx_queue:rx_queue; of a listening socket (0A) the second is its queue.
+    if (address !== local || state !== "0A") continue;
+    queues.push(Number.parseInt(queue!.split(":")[1]!, 16));
   }
-  return count;
+  return queues;
 }
 
 workers.run();
