@@ -31,7 +31,7 @@ const digestOf = (blocks: number): string => {
   return hash.digest("hex");
 };
 
-test("a request body with a length arrives with that length", () =>
+test("F10 a request body with a length arrives with that length", () =>
   withRig(echo, async (rig) => {
     const client = await rig.client();
     client.send(`${head("Content-Length: 007\r\n")}abc`);
@@ -41,7 +41,7 @@ test("a request body with a length arrives with that length", () =>
     assert.equal(valuesOf(seen.fields, "content-length"), ["7"]);
   }));
 
-test("a chunked request is chunked again, without extensions and trailers", () =>
+test("F4 a chunked request is chunked again, without extensions and trailers", () =>
   withRig(echo, async (rig) => {
     const client = await rig.client();
     client.send(`${CHUNKED}3;a=b\r\nabc\r\n00000001\r\nd\r\n0;x\r\nA-Trailer: b\r\n\r\n`);
@@ -50,7 +50,7 @@ test("a chunked request is chunked again, without extensions and trailers", () =
     assert.not.match(rig.origin.peers[0]?.unread.toString() ?? "", /Trailer/);
   }));
 
-test("a GET with a body is framed upstream", () =>
+test("F12 a GET with a body is framed upstream", () =>
   withRig(echo, async (rig) => {
     const client = await rig.client();
     client.send(
@@ -109,7 +109,7 @@ test("response: in single bytes", () =>
     },
   ));
 
-test("response: until close becomes chunked for 1.1, and its connection is not kept", () =>
+test("2.6 response: until close becomes chunked for 1.1, and its connection is not kept", () =>
   withRig(
     async (peer) => {
       await peer.request();
@@ -127,7 +127,7 @@ test("response: until close becomes chunked for 1.1, and its connection is not k
     },
   ));
 
-test("response: coding beside a length; the coding counts and both connections end", () =>
+test("2.6 response: coding beside a length; the coding counts and both connections end", () =>
   withRig(
     answering(() => {
       const fields = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\nTransfer-Encoding: chunked\r\n";
@@ -340,7 +340,7 @@ async function expectGood(rig: Rig): Promise<void> {
   client.reset();
 }
 
-test("a malformed body never completes upstream", () =>
+test("2.2 a malformed body never completes upstream", () =>
   withRig(patient, async (rig) => {
     for (const bad of BROKEN_BODIES) {
       for (const pieces of [bad.length + CHUNKED.length, CHUNKED.length, 1]) {
@@ -436,7 +436,7 @@ for (const [name, answer] of CUTS) {
   }
 }
 
-test("a response until close that is cut by RST has no clean end", () =>
+test("2.6 a response until close that is cut by RST has no clean end", () =>
   withRig(
     async (peer) => {
       await peer.request();
@@ -452,7 +452,7 @@ test("a response until close that is cut by RST has no clean end", () =>
     },
   ));
 
-test("a body beyond the route's limit is 413 and never completes upstream", () => {
+test("F9 a body beyond the route's limit is 413 and never completes upstream", () => {
   const policy = { ...DEFAULT_POLICY, bodyBytesMax: 10 };
   return withRig(
     patient,
@@ -475,7 +475,7 @@ test("a body beyond the route's limit is 413 and never completes upstream", () =
   );
 });
 
-test("an early answer reaches a client that is still sending", () =>
+test("F14 an early answer reaches a client that is still sending", () =>
   withRig(
     async (peer) => {
       await peer.head();
@@ -496,7 +496,7 @@ test("an early answer reaches a client that is still sending", () =>
     },
   ));
 
-test("an early answer to a small body leaves no request behind on either side", () =>
+test("F14 an early answer to a small body leaves no request behind on either side", () =>
   withRig(
     async (peer, index) => {
       await peer.head();
