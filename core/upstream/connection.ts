@@ -31,6 +31,7 @@ import { writeRequest } from "../http1/write.ts";
 import { Output } from "../output.ts";
 import { Slab } from "../slab.ts";
 import { tally } from "../tally.ts";
+import { ticksOf } from "../timers.ts";
 import type { Timed } from "../timers.ts";
 import { Answer, LEFT } from "./answer.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -43,6 +44,9 @@ const CONNECTING = 1;
 const BUSY = 2;
 const IDLE = 3;
 const DEAD = 4;
+
+/** A connection that its backend closed for being idle is lost within a way there and back. */
+const RACE_TICKS = ticksOf(1_000);
 
 /** Shared by all connections of the worker: it is empty whenever a callback returns. */
 const SLAB = new Slab();
@@ -72,7 +76,8 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
   #state = CONNECTING;
   /** The endpoint counts it as one of its connections. */
   #counted = false;
-  /** What the kernel had taken when the exchange began. */
+  /** When the exchange began, in ticks, and what the kernel had taken by then. */
+  #since = 0;
   #before = 0;
   #held = false;
   /** Somebody may still hold the bytes of the read at hand. */
@@ -90,12 +95,13 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
   /** Binds the exchange; the request follows through `sendHead`. */
   assign(exchange: Exchange): void {
     this.#exchange = exchange;
+    this.#since = this.#site.timers.now;
     this.#before = this.#out.taken;
     this.#answer.reset();
     exchange.upOpen = this.#state === IDLE || this.#state === BUSY;
     if (exchange.upOpen) {
       this.#state = BUSY;
-      this.#moved();
+      this.deadline = 0;
     } else {
       const { connectMs } = exchange.route!.policy.timeouts;
       const ms = this.#state === WAITING ? this.#site.limits.pendingMs : connectMs;
@@ -351,7 +357,8 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
   #report(fault: number): void {
     const { endpoint } = this;
     const { now } = this.#site.timers;
-    if (fault === CONNECTION_LOST && this.reused) endpoint.raced(now);
+    const raced = this.reused && now - this.#since <= RACE_TICKS;
+    if (fault === CONNECTION_LOST && raced) endpoint.raced(now);
     else if (UNREACHABLE.includes(fault)) endpoint.health.failed(now, true);
     else if (FAILED.includes(fault)) endpoint.health.failed(now, false);
   }

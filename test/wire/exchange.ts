@@ -305,6 +305,41 @@ test("pipelined bytes wait in the client when an answer is slow", () => {
   );
 });
 
+/** How a backend that has answered an upload early leaves it: how much is taken, and how. */
+const EARLY: readonly (readonly [string, number, "shut" | "reset" | "stay"])[] = [
+  ["reads on", 0, "stay"],
+  ["closes", 0, "shut"],
+  ["resets", 0, "reset"],
+  ["resets with much on its way", 1_000_000, "reset"],
+];
+
+for (const [name, more, leave] of EARLY) {
+  test(`an early answer reaches the client whole, when the backend ${name}`, () => {
+    const body = "too large ".repeat(1_000);
+    return withRig(
+      async (peer) => {
+        await peer.head();
+        if (more > 0) await peer.until(() => peer.unread.length > more, "a part of the body");
+        peer.pause();
+        peer.send(respond(413, body));
+        await peer.sentAll();
+        if (leave !== "stay") peer[leave]();
+      },
+      async (rig) => {
+        const client = await rig.client();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n");
+        client.send(Buffer.alloc(2_000_000 + more));
+        const response = await client.response();
+        assert.equal([statusOf(response), response.body.toString()], [413, body]);
+        assert.equal(valuesOf(response.fields, "connection"), ["close"]);
+        assert.is.not(await client.left(), "open");
+        rig.origin.peers[0]!.resume();
+        assert.is.not(await rig.origin.peers[0]!.left(), "open", "not pooled");
+      },
+    );
+  });
+}
+
 test("OPTIONS * is answered here", () =>
   withRig(echo, async (rig) => {
     const client = await rig.client();
