@@ -1,6 +1,6 @@
 /**
- * `bun bench/churn.ts [--small] [--seed N] [--rps N] [--without CHANGE]`: everything that may
- * change does, under load, and no request may fail. Ends by itself, within three minutes; exit 1
+ * `bun bench/churn.ts [--small] [--seed N] [--rps N] [--workers N] [--without CHANGE]`: everything
+ * that may change does, under load, and no request may fail. Ends by itself, within three minutes; exit 1
  * when a request failed or a change did not come about.
  */
 import { parseArgs } from "node:util";
@@ -18,6 +18,7 @@ async function main(): Promise<number> {
       small: { type: "boolean" },
       seed: { type: "string" },
       rps: { type: "string" },
+      workers: { type: "string" },
       without: { type: "string", multiple: true },
     },
   });
@@ -26,6 +27,7 @@ async function main(): Promise<number> {
     ...base,
     seed: Number(values.seed ?? Date.now() % 1e9),
     perSecond: Number(values.rps ?? base.perSecond),
+    workers: Number(values.workers ?? base.workers),
     ...Object.fromEntries((values.without ?? []).map((what) => [what, 0])),
   };
   console.log(`seed ${plan.seed}`);

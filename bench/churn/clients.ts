@@ -28,8 +28,8 @@ export type Kind = Readonly<{
   chunked: boolean;
 }>;
 
-/** How the cluster begins when an answer came by an older table. */
-const STALE = "an answer of a ";
+/** A worker that drains learns of a change like the others, but nobody can ask it whether it has. */
+const UNTOLD_MS = 1_000;
 
 let asked = 0;
 
@@ -88,11 +88,11 @@ export function judge(
   const { from, answer, proxy } = got;
   const to = performance.now();
   const times = site.executions.settle(ask.id);
-  const reason = reasonOf(site, ask, answer, { from, to });
+  const draining = proxy?.drained({ from, to }, site.drainMs) === true;
+  // As if it had been asked a little earlier: what was valid then may be what its worker knows.
+  const reason = reasonOf(site, ask, answer, { from: draining ? from - UNTOLD_MS : from, to });
   if (times > 1) site.score.failed(ask.kind, "a POST was run twice", ask.id);
-  const stale = reason.startsWith(STALE) && proxy?.drained({ from, to }, site.drainMs) === true;
   if (reason === "") site.score.served(ask.kind, to - from);
-  else if (stale) site.score.note(`${reason}, while draining`);
   else if (lostWithPod(site, ask, answer, { from, to })) site.score.note("lost with a killed pod");
   else site.score.failed(ask.kind, reason, exampleOf(ask, { from, to }, answer));
   return answer !== null && !(answer instanceof Broken) && answer.keeps;

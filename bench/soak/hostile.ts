@@ -146,7 +146,7 @@ async function failing(site: Site, wire: Wire, abort: "reset" | "cut" | "junk"):
   // What is a reset for us may reach the proxy as part of a killed pod: then both are right.
   if (got === expected || got === "502") site.score.note(`on purpose: backend ${abort}`);
   else
-    site.score.failed("hostile", `backend ${abort} is answered ${got}`, String(answer?.toString));
+    site.score.failed("hostile", `backend ${abort} is answered ${got}`, "");
   leave(site, wire, "");
 }
 
