@@ -145,8 +145,7 @@ async function failing(site: Site, wire: Wire, abort: "reset" | "cut" | "junk"):
   const expected = abort === "cut" ? "cut" : "502";
   // What is a reset for us may reach the proxy as part of a killed pod: then both are right.
   if (got === expected || got === "502") site.score.note(`on purpose: backend ${abort}`);
-  else
-    site.score.failed("hostile", `backend ${abort} is answered ${got}`, "");
+  else site.score.failed("hostile", `backend ${abort} is answered ${got}`, "");
   leave(site, wire, "");
 }
 
