@@ -48,13 +48,15 @@ function refuse(text: string, expected: string): Read {
 export class Cidrs {
   /** How many ranges there are. */
   readonly size: number;
-  /** Per range and family: the groups of the network, then those of its mask. */
-  readonly #v4: Uint16Array;
+  /** Per range: network and mask, in one number each. */
+  readonly #v4: Int32Array;
+  /** Per range: the groups of the network, then those of its mask. */
   readonly #v6: Uint16Array;
 
   constructor(ranges: readonly Cidr[]) {
     this.size = ranges.length;
-    this.#v4 = compile(ranges, GROUPS_V4);
+    const v4 = compile(ranges, GROUPS_V4);
+    this.#v4 = Int32Array.from({ length: v4.length / 2 }, (_, i) => joined(v4, 2 * i));
     this.#v6 = compile(ranges, GROUPS_V6);
   }
 
@@ -71,16 +73,32 @@ export class Cidrs {
   has(bytes: Uint8Array, from: number, to: number): boolean {
     const count = read(bytes, from, to);
     if (count === 0) return false;
-    const ranges = count === GROUPS_V4 ? this.#v4 : this.#v6;
-    for (let at = 0; at < ranges.length; at += 2 * count)
-      if (covers(ranges, at, count)) return true;
+    return count === GROUPS_V4 ? this.#hasV4(joined(groups, 0)) : this.#hasV6();
+  }
+
+  #hasV4(address: number): boolean {
+    const ranges = this.#v4;
+    for (let i = 0; i < ranges.length; i += 2) {
+      if ((address & ranges[i + 1]!) === ranges[i]) return true;
+    }
+    return false;
+  }
+
+  #hasV6(): boolean {
+    const ranges = this.#v6;
+    for (let i = 0; i < ranges.length; i += 2 * GROUPS_V6) if (coversV6(ranges, i)) return true;
     return false;
   }
 }
 
-function covers(ranges: Uint16Array, at: number, count: number): boolean {
-  for (let i = 0; i < count; i++) {
-    if ((groups[i]! & ranges[at + count + i]!) !== ranges[at + i]!) return false;
+/** Two groups as one number of 32 bits. */
+function joined(from: Uint16Array, at: number): number {
+  return (from[at]! << 16) | from[at + 1]!;
+}
+
+function coversV6(ranges: Uint16Array, at: number): boolean {
+  for (let i = 0; i < GROUPS_V6; i++) {
+    if ((groups[i]! & ranges[at + GROUPS_V6 + i]!) !== ranges[at + i]!) return false;
   }
   return true;
 }

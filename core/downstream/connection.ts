@@ -35,9 +35,9 @@ import {
 } from "../head.ts";
 import { BY_CHUNKS, BY_CLOSE, BY_LENGTH, Body, NO_BODY } from "../http1/body.ts";
 import { BROKEN, DATA, ENDED } from "../http1/found.ts";
-import { forwardedLines, relayedLines } from "../http1/forwarded.ts";
-import type { Arrival } from "../http1/forwarded.ts";
+import { forwardedLines } from "../http1/forwarded.ts";
 import { Partial } from "../http1/partial.ts";
+import { Relay } from "../http1/relay.ts";
 import { parseRequest, requestLineMax } from "../http1/request.ts";
 import { faultBody, faultLines } from "../refusal.ts";
 import { canonicalPath } from "../route/path.ts";
@@ -88,7 +88,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   readonly #address: string | null;
   readonly #site: Site;
   /** Of a trusted proxy, which speaks for other clients with every request; null for others. */
-  #arrival: Arrival | null = null;
+  #relay: Relay | null = null;
   readonly #exchange: Exchange;
   readonly #body = new Body();
   readonly #reply: Reply;
@@ -201,9 +201,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     const exchange = this.#exchange;
     const flags = head.flags;
     if (this.forwarded === NO_BYTES) this.#introduce();
-    if (this.#arrival !== null) {
-      this.forwarded = relayedLines(head, this.#arrival, this.#site.trusted);
-    }
+    if (this.#relay !== null) this.forwarded = this.#relay.lines(head);
     const keep = head.minor === 1 ? (flags & CLOSE) === 0 : (flags & KEEP_ALIVE) !== 0;
     // A handshake that is refused leaves bytes behind that are no request (RFC 6455 §4.2.2).
     this.#reply.keep = keep && this.#mayKeep() && !exchange.switches;
@@ -406,7 +404,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     const arrival = { address, port: socket.localPort, scheme: "http" } as const;
     this.forwarded = forwardedLines(arrival);
     if (!this.#site.trusted.hasAddress(address)) return;
-    this.#arrival = arrival;
+    this.#relay = new Relay(arrival, this.#site.trusted);
     this.forwardedHost = true;
   }
 

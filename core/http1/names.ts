@@ -25,6 +25,11 @@ export const H_AUTH = 15;
 export const H_MAX_FORWARDS = 16;
 export const H_KEEP_ALIVE = 17;
 export const H_TE = 18;
+// Managed as well, but a trusted proxy's word counts.
+export const H_FORWARDED_FOR = 19;
+export const H_FORWARDED_HOST = 20;
+export const H_FORWARDED_PROTO = 21;
+export const H_FORWARDED_PORT = 22;
 
 const NAMES: readonly (readonly [string, number])[] = [
   ["host", H_HOST],
@@ -48,10 +53,10 @@ const NAMES: readonly (readonly [string, number])[] = [
   ["max-forwards", H_MAX_FORWARDS],
   ["forwarded", H_MANAGED],
   ["x-real-ip", H_MANAGED],
-  ["x-forwarded-for", H_MANAGED],
-  ["x-forwarded-host", H_MANAGED],
-  ["x-forwarded-proto", H_MANAGED],
-  ["x-forwarded-port", H_MANAGED],
+  ["x-forwarded-for", H_FORWARDED_FOR],
+  ["x-forwarded-host", H_FORWARDED_HOST],
+  ["x-forwarded-proto", H_FORWARDED_PROTO],
+  ["x-forwarded-port", H_FORWARDED_PORT],
   ["x-forwarded-prefix", H_MANAGED],
   ["x-forwarded-scheme", H_MANAGED],
   ["x-forwarded-server", H_MANAGED],
@@ -113,6 +118,11 @@ function sameName(bytes: Uint8Array, from: number, name: Uint8Array): boolean {
 }
 
 // === cold ===
+
+/** Whether an id is one of the names that this proxy writes in requests. */
+export function isManaged(known: number): boolean {
+  return known === H_MANAGED || (known >= H_FORWARDED_FOR && known <= H_FORWARDED_PORT);
+}
 
 /**
  * Whether a name that is not made of letters, digits and `-` alone would, to a backend that folds

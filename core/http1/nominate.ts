@@ -12,7 +12,7 @@ import {
 } from "../head.ts";
 import type { Head } from "../head.ts";
 import { readTokens } from "./lists.ts";
-import { H_CONNECTION, H_DROPPED, H_MANAGED, foldedName } from "./names.ts";
+import { H_CONNECTION, H_DROPPED, foldedName, isManaged } from "./names.ts";
 
 const NOMINATIONS_MAX = 64;
 
@@ -35,10 +35,10 @@ function dropNamed(head: Head, from: number, to: number): void {
   const name = head.bytes.subarray(from, to).toString("latin1").toLowerCase();
   const wanted = ascii(name);
   for (let line = 0; line < head.count * FIELD; line += FIELD) {
-    const known = head.fields[line + KNOWN];
+    const known = head.fields[line + KNOWN]!;
     // The lines that nominate are still being read, and no writer copies them. What a client sent
     // under our names is not copied either; a trusted proxy is believed, whatever it passed on.
-    if (known === H_CONNECTION || (known === H_MANAGED && head.status === 0)) continue;
+    if (known === H_CONNECTION || (isManaged(known) && head.status === 0)) continue;
     const start = head.fields[line + NAME_START]!;
     if (equalsFolded(head.bytes, start, head.fields[line + NAME_END]!, wanted)) {
       head.fields[line + KNOWN] = H_DROPPED;

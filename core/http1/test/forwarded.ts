@@ -4,7 +4,8 @@ import * as assert from "uvu/assert";
 import { cidrsOf } from "../../cidr.ts";
 import { OK } from "../../fault.ts";
 import { Head } from "../../head.ts";
-import { forwardedLines, relayedLines, type Arrival } from "../forwarded.ts";
+import { forwardedLines, type Arrival } from "../forwarded.ts";
+import { Relay } from "../relay.ts";
 import { parseRequest } from "../request.ts";
 
 const TRUSTED = cidrsOf(["10.0.0.0/8", "2001:db8::/32"]);
@@ -17,7 +18,7 @@ const relayed = (lines: string, arrival = PEER): Record<string, string> => {
   head.reset(bytes, 0);
   assert.is(parseRequest(head, bytes.length), OK, lines);
   const seen: Record<string, string> = {};
-  for (const line of relayedLines(head, arrival, TRUSTED).toString("latin1").split("\r\n")) {
+  for (const line of new Relay(arrival, TRUSTED).lines(head).toString("latin1").split("\r\n")) {
     const [name = "", value = ""] = line.split(/: (.*)/s);
     if (line !== "") seen[name.toLowerCase()] = value;
   }
