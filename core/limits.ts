@@ -57,7 +57,7 @@ export const LIMITS = {
     ...count("retry-budget", 20, "retries in percent of the requests in flight"),
     unit: "percent",
   },
-  retriesMin: count("retries-min", 10, "retries in flight that are always allowed"),
+  retriesMin: count("retries-min", 100, "retries in flight that are always allowed"),
   replayBytes: bytes("replay", 65_536, "of a request body, kept to send it again"),
   ejectAfter: count("eject-after", 3, "failures in a row until an endpoint is ejected; 0 is never"),
   ejectWindowMs: time("eject-window", 10_000, "in which these failures must be; also for a probe"),
