@@ -35,17 +35,22 @@ export function attackOf(found: Case, toHead: boolean): Attack {
   return { found, leaving, reading, ends: [...ends, text.length] };
 }
 
-type Line = { unread: Buffer; tainted: Case | null; busy: boolean };
+/** `tainted`: what makes it a failure that another request comes here, or "". */
+type Line = { unread: Buffer; tainted: string; about: Case | null; busy: boolean };
+
+const UNASKED = "HTTP/1.1 200 OK\r\nX-Address: unasked\r\nContent-Length: 7\r\n\r\nunasked";
 
 /** Listens on a free port of loopback from its beginning. */
 export class Hostile {
   /** Attacks by the number in `/bad/N`; whoever runs them puts them in and takes them out. */
   readonly attacks = new Map<number, Attack>();
   readonly #listener: Bun.TCPSocketListener<Line>;
+  readonly #sockets = new Set<Bun.Socket<Line>>();
   #wrongs: Wrong[] = [];
 
   constructor() {
     const serve = (socket: Bun.Socket<Line>): void => void this.#serve(socket);
+    const sockets = this.#sockets;
     this.#listener = Bun.listen<Line>({
       hostname: "127.0.0.1",
       port: 0,
@@ -54,7 +59,8 @@ export class Hostile {
         binaryType: "buffer",
         open(socket) {
           socket.setNoDelay(true);
-          socket.data = { unread: Buffer.alloc(0), tainted: null, busy: false };
+          socket.data = { unread: Buffer.alloc(0), tainted: "", about: null, busy: false };
+          sockets.add(socket);
         },
         data(socket, bytes) {
           socket.data.unread = Buffer.concat([socket.data.unread, bytes]);
@@ -62,6 +68,9 @@ export class Hostile {
         },
         end(socket) {
           socket.end();
+        },
+        close(socket) {
+          sockets.delete(socket);
         },
         error() {
           // A reset while writing: the connection is gone.
@@ -81,6 +90,19 @@ export class Hostile {
     return taken;
   }
 
+  /** Connections that are open. */
+  get open(): number {
+    return this.#sockets.size;
+  }
+
+  /** Speaks unasked on every open connection; nobody may use one of them again. */
+  speakUnasked(): void {
+    for (const socket of this.#sockets) {
+      socket.data.tainted ||= "it spoke while it was idle";
+      socket.write(UNASKED);
+    }
+  }
+
   stop(): void {
     this.#listener.stop(true);
   }
@@ -90,9 +112,9 @@ export class Hostile {
     if (line.busy) return;
     line.busy = true;
     for (let request = this.#next(line); request !== null; request = this.#next(line)) {
-      if (line.tainted !== null) {
-        const text = "I4: a connection is used again behind something else than one response";
-        this.#wrongs.push({ text, found: line.tainted });
+      if (line.tainted !== "") {
+        const text = `I4: a connection is used again although ${line.tainted}`;
+        this.#wrongs.push({ text, found: line.about });
       }
       const number = / \/bad\/(\d+) /.exec(request.first)?.[1] ?? "-1";
       const attack = this.attacks.get(Number(number));
@@ -130,7 +152,10 @@ async function strike(socket: Bun.Socket<Line>, attack: Attack): Promise<boolean
   const { found, leaving, reading, ends } = attack;
   const { bytes } = found;
   const clean = reading.kind === "whole" && reading.keeps && reading.size === bytes.length;
-  if (!clean || leaving !== "stay") socket.data.tainted = found;
+  if (!clean || leaving !== "stay") {
+    socket.data.tainted = "it sent something else than one response";
+    socket.data.about = found;
+  }
   let from = 0;
   for (const end of ends) {
     while (from < end && socket.readyState > 0) {

@@ -9,8 +9,7 @@ export type Trial = Readonly<{ address: string; prediction: Prediction; outcome:
 
 /** I1 and I4 at the client's end: the first thing that is wrong, or "". */
 export function judgeClient({ address, prediction, outcome }: Trial): string {
-  const { answers, certain, closes } = prediction;
-  const loose = certain < answers.length;
+  const { answers, certain, closes, loose } = prediction;
   if (prediction.unequal !== "") return `I5: reads back differently: ${prediction.unequal}`;
   if (outcome.problem !== "" && !loose) return `I4: ${outcome.problem}`;
   if (outcome.answers.length < certain) {
@@ -53,8 +52,8 @@ function judgeOwners(answers: readonly Message[], address: string): string {
 /** I2 and I3 at the origin: the first thing that is wrong, or "". `seen` is of this client. */
 export function judgeOrigin(trial: Trial, seen: readonly Seen[], cuts: number): string {
   const { prediction, outcome } = trial;
+  const { loose } = prediction;
   const accepted = prediction.answers.flatMap((answer) => answer.accepted ?? []);
-  const loose = prediction.certain < prediction.answers.length;
   const ids = outcome.answers.flatMap(({ fields }) => valuesOf(fields, "x-served"));
   if (seen.length > accepted.length || (!loose && seen.length < accepted.length)) {
     return `I2: ${seen.length} requests at the origin, ${accepted.length} accepted: ${told(seen)}`;

@@ -26,8 +26,10 @@ export type Answer = Readonly<{ status: number; bodiless: boolean; accepted: Acc
 
 export type Prediction = Readonly<{
   answers: readonly Answer[];
-  /** So many of `answers` must come; what is behind them depends on who was faster. */
+  /** So many of `answers` must come. */
   certain: number;
+  /** What is behind those depends on who was faster. */
+  loose: boolean;
   /** Requests whose head may be upstream and whose body never ends. */
   broken: number;
   /** Nothing more is read from the client, and it is told so by FIN. */
@@ -93,6 +95,7 @@ class Reader {
     return {
       answers: this.#answers,
       certain: this.#certain < 0 ? this.#answers.length : this.#certain,
+      loose: this.#certain >= 0,
       broken: this.#broken,
       closes: !open,
       foreign: this.#foreign,

@@ -86,12 +86,12 @@ export class RequestRun {
     const prediction = predict(bytes, [bytes.length], setting);
     const cut = JSON.stringify(predict(bytes, ends.length > 1 ? ends : otherEnds(found), setting));
     if (cut !== JSON.stringify(prediction)) this.#fail(found, `I1: read in pieces it is ${cut}`);
-    const { answers, certain, closes } = prediction;
+    const { answers, certain, closes, loose } = prediction;
     const outcome = await visit(
       { port: this.#rig.port, address, bytes, ends },
       {
         answers: certain,
-        closes: closes && certain === answers.length,
+        closes: closes && !loose,
         bodiless: (index) => answers[index]?.bodiless ?? false,
       },
     );

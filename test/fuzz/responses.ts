@@ -84,12 +84,15 @@ export class ResponseRun {
     if (text !== "") this.#failures.push({ text, found });
   }
 
+  /** Everybody is done: nobody is left, and no idle connection survives what it says unasked. */
   async #judge(): Promise<readonly Failure[]> {
-    let look = 0;
-    while (this.#rig.plane.counts().connections > 0 && look++ < SETTLE_LOOKS)
-      await Bun.sleep(look < SETTLE_LOOKS / 2 ? 0 : 10);
-    const { connections } = this.#rig.plane.counts();
-    if (connections > 0) this.#failures.push({ text: `I7: ${connections} stuck`, found: null });
+    const clients = await countDown(() => this.#rig.plane.counts().connections);
+    if (clients > 0) this.#failures.push({ text: `I7: ${clients} clients left`, found: null });
+    this.#hostile.speakUnasked();
+    const idle = await countDown(() => this.#hostile.open);
+    if (idle > 0) {
+      this.#failures.push({ text: `I4: ${idle} connections live that spoke unasked`, found: null });
+    }
     const bugs = tallied(BUG) - this.#bugs;
     if (bugs > 0) this.#failures.push({ text: `I7: ${bugs} faults \`bug\``, found: null });
     this.#bugs += bugs;
@@ -97,6 +100,14 @@ export class ResponseRun {
     this.#failures = [];
     return failures;
   }
+}
+
+/** Waits until a count is 0, for a few seconds at most; what it is then. */
+async function countDown(count: () => number): Promise<number> {
+  for (let look = 0; count() > 0 && look < SETTLE_LOOKS; look++) {
+    await Bun.sleep(look < SETTLE_LOOKS / 2 ? 0 : 10);
+  }
+  return count();
 }
 
 /** HEAD, HTTP/1.0, handshakes and clients that take trailers, in turn with plain GETs. */
