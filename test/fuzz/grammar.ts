@@ -47,7 +47,8 @@ const FIELDS = ["Accept: */*", "X-A:", "X-A: \t b \t", "x-high: \x80\xe9\xff", "
   .concat("Content_Length: 7", "Accept-Encoding: gzip;q=0.5", "X-Original-URL: /admin");
 const EXTENSIONS = ["", "", "", ";a", ";a=b", ' ; a = "b;\\"c"', ";a;b=c"];
 const TRAILERS = ["X-T: u\r\n", "x-sum: 1\r\nX-Two:\r\n", "X-H: \x80\r\n", "Content-Length: 3\r\n"];
-const HANDSHAKE =
+/** Fields of a WebSocket handshake. */
+export const HANDSHAKE =
   "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
@@ -120,9 +121,15 @@ const ANSWER_FIELDS = ["Set-Cookie: a", "Set-Cookie: b", "Server: x", "X-A: \t b
   .concat("WWW-Authenticate: NTLM", "Location: http://z/", "Date: Thu, 01 Jan 1970 00:00:00 GMT");
 const STOLEN = "HTTP/1.1 200 OK\r\nX-Address: stolen\r\nContent-Length: 6\r\n\r\nstolen";
 
+/** The right answer to the handshake above, and what a tunnel might carry. */
+const SWITCH =
+  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+  `Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n${STOLEN}`;
+
 /** One response as a backend might mean it, and perhaps what a hostile one puts behind it. */
 export function responseSeed(pick: Random): string {
   if (pick(4) === 0) return oneOf(RESPONSES, pick);
+  if (pick(20) === 0) return SWITCH;
   const status = oneOf(STATUSES, pick);
   const lines: string[] = [];
   for (let left = pick(5); left > 0; left--) lines.push(oneOf(ANSWER_FIELDS, pick));

@@ -170,9 +170,6 @@ class Reader {
   /** What goes upstream as an independent reader reads it; also I5. */
   #serialised(head: Head): Accepted {
     const written = rewrite(head, this.#setting);
-    const message = readMessage(written, { response: false, bodiless: true, ended: true });
-    if (message === null) throw new Error("a head without its end was written");
-    const [method = "", target = ""] = message.first.split(" ");
     const again = new Head();
     again.reset(written, 0);
     // An empty Host is written where 1.0 had none; our own lines are too many for a full head.
@@ -180,8 +177,15 @@ class Reader {
     if (whole && (parseRequest(again, written.length) !== OK || meaning(again) !== meaning(head))) {
       this.#unequal = written.toString("latin1");
     }
-    const fields = message.fields.map(([name, value]) => `${name}: ${value}`);
-    return { method, target, fields, body: "" };
+    try {
+      const message = readMessage(written, { response: false, bodiless: true, ended: true })!;
+      const [method = "", target = ""] = message.first.split(" ");
+      const fields = message.fields.map(([name, value]) => `${name}: ${value}`);
+      return { method, target, fields, body: "" };
+    } catch (error) {
+      this.#unequal = `${(error as Error).message}: ${written.toString("latin1")}`;
+      return { method: "", target: "", fields: [], body: "" };
+    }
   }
 
   #text(from: number, to: number): string {

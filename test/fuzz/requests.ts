@@ -12,7 +12,7 @@ import { requestCase, type Case } from "./cases.ts";
 import { judgeClient, judgeOrigin, type Trial } from "./judge.ts";
 import { predict } from "./predict.ts";
 import { Strict, type Cut, type ParseError, type Seen } from "./strict.ts";
-import { addressOf, visit } from "./visit.ts";
+import { PATIENT, addressOf, visit } from "./visit.ts";
 
 /** Clients at once. */
 const LANES = 64;
@@ -48,8 +48,7 @@ export class RequestRun {
     this.#strict = strict;
     this.#rig = openRig(echo, {
       endpoints: () => [{ address: "127.0.0.1", port, uid: "" }],
-      // Cases make their backend fail on purpose: with a method it does not know.
-      limits: { ejectAfter: 0, retryBudget: 100 },
+      limits: PATIENT,
     });
   }
 

@@ -8,21 +8,25 @@ import { statusOf, valuesOf, type Message } from "../message.ts";
 import { echo } from "../origin.ts";
 import { openRig, type Rig } from "../rig.ts";
 import { responseCase, type Case } from "./cases.ts";
+import { HANDSHAKE } from "./grammar.ts";
 import { Hostile, attackOf, type Attack } from "./hostile.ts";
 import { pieces } from "./pieces.ts";
 import type { Failure } from "./requests.ts";
-import { addressOf, visit, type Outcome } from "./visit.ts";
+import { PATIENT, addressOf, visit, type Outcome } from "./visit.ts";
 
 const LANES = 64;
 const SETTLE_LOOKS = 400;
 /** Answers of rind itself about its backend. */
 const OWN = [502, 503, 504];
-const HANDSHAKE =
-  "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /** How the client asks. */
-type Asking = Readonly<{ method: string; minor: number; requests: number; bytes: Buffer }>;
+type Asking = Readonly<{
+  method: string;
+  minor: number;
+  switches: boolean;
+  requests: number;
+  bytes: Buffer;
+}>;
 
 /** A plane and its hostile backend. `relayed` of `cases` were answered with what that sent. */
 export class ResponseRun {
@@ -40,7 +44,7 @@ export class ResponseRun {
     const port = relay === undefined ? this.#hostile.port : relay(this.#hostile.port);
     this.#rig = openRig(echo, {
       endpoints: () => [{ address: "127.0.0.1", port, uid: "" }],
-      limits: { ejectAfter: 0, retryBudget: 100 },
+      limits: PATIENT,
     });
   }
 
@@ -119,7 +123,13 @@ function askingOf(index: number): Asking {
   const lines = switches ? HANDSHAKE : index % 6 === 4 ? "TE: trailers\r\n" : "";
   const bad = `${method} /bad/${index} HTTP/1.${minor}\r\nHost: a\r\n${lines}\r\n`;
   const good = "GET /good HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-  return { method, minor, requests, bytes: Buffer.from(requests === 2 ? bad + good : bad) };
+  return {
+    method,
+    minor,
+    switches,
+    requests,
+    bytes: Buffer.from(requests === 2 ? bad + good : bad),
+  };
 }
 
 type Trial = Readonly<{ address: string; asking: Asking; attack: Attack; outcome: Outcome }>;
@@ -127,10 +137,11 @@ type Trial = Readonly<{ address: string; asking: Asking; attack: Attack; outcome
 /** I4 from the client's end: the first thing that is wrong, or "". */
 function judge(trial: Trial): string {
   const { address, asking, outcome } = trial;
-  const { answers, interims, problem } = outcome;
+  const { answers, interims, switched, problem } = outcome;
   if (problem !== "") return `I4: ${problem}`;
   if (answers.length > asking.requests) return `I4: ${answers.length} answers`;
   if (asking.minor === 0 && interims > 0) return "I4: an interim answer to HTTP/1.0";
+  if (switched) return asking.switches ? "" : "I4: switched without being asked";
   const [first, second] = answers;
   if (first === undefined) return outcome.ending === "open" ? "I4: no answer and no end" : "";
   const wrong = judgeFirst(trial, first);

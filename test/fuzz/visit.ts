@@ -1,8 +1,22 @@
 /** One client connection of a run: sends a case in its pieces and reads every answer strictly. */
 import { readMessage, statusOf, type Message } from "../message.ts";
 
-/** Longer than this nothing takes here: a case that is not over by then hangs. */
-const HANG_MS = 10_000;
+/** A case that is not over by then hangs, on however busy a machine. */
+const HANG_MS = 60_000;
+/**
+ * Limits of the plane of a run. Deadlines are not what is tried here, and must not end a case that
+ * comes byte by byte on a busy machine; and cases make their backend fail on purpose.
+ */
+export const PATIENT = {
+  firstByteMs: 10 * HANG_MS,
+  headMs: 10 * HANG_MS,
+  bodyIdleMs: 10 * HANG_MS,
+  bodyRateMin: 0,
+  clientStallMs: 10 * HANG_MS,
+  lingerMs: 10 * HANG_MS,
+  pendingMs: 10 * HANG_MS,
+  ejectAfter: 0,
+};
 /** `drain` of this side is not waited for: a case fits any send buffer, but for a moment. */
 const WRITE_TURNS_MAX = 10_000;
 
@@ -21,10 +35,14 @@ export type Expected = Readonly<{
   bodiless: (index: number) => boolean;
 }>;
 
-/** `rest` is what was left when the connection ended; `problem` says what no client could read. */
+/**
+ * `rest` is what was left when the connection ended, or what came behind a 101 when it `switched`;
+ * `problem` says what no client could read.
+ */
 export type Outcome = Readonly<{
   answers: readonly Message[];
   interims: number;
+  switched: boolean;
   rest: Buffer;
   ending: "open" | "fin" | "reset";
   problem: string;
@@ -61,6 +79,7 @@ class Visitor {
   readonly #bodiless: (index: number) => boolean;
   readonly #answers: Message[] = [];
   #interims = 0;
+  #switched = false;
   #unread: Buffer = Buffer.alloc(0);
   #ending: Outcome["ending"] = "open";
   #wanted = 0;
@@ -111,14 +130,8 @@ class Visitor {
 
   outcome(): Outcome {
     const { problem } = this;
-    const interims = this.#interims;
-    return {
-      answers: this.#answers,
-      interims,
-      rest: this.#unread,
-      ending: this.#ending,
-      problem,
-    };
+    const [interims, switched, ending] = [this.#interims, this.#switched, this.#ending];
+    return { answers: this.#answers, interims, switched, rest: this.#unread, ending, problem };
   }
 
   // --- called by the socket's events ---
@@ -137,7 +150,7 @@ class Visitor {
   }
 
   #read(): void {
-    while (this.#unread.length > 0 && this.problem === "") {
+    while (this.#unread.length > 0 && this.problem === "" && !this.#switched) {
       const reading = {
         response: true,
         bodiless: this.#bodiless(this.#answers.length),
@@ -153,6 +166,7 @@ class Visitor {
       this.#unread = this.#unread.subarray(message.size);
       if (statusOf(message) >= 200) this.#answers.push(message);
       else this.#interims++;
+      this.#switched = statusOf(message) === 101;
     }
   }
 }
