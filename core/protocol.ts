@@ -10,7 +10,8 @@ export type Address = Readonly<{ host: string; port: number }>;
  * applied, never before: without a table it could only answer 404. `inherited`: the sockets for it
  * are descriptors of the worker (core/launch.ts) already; otherwise it binds them itself. At most
  * one `delta` is in flight to a worker; it is answered by `applied` or `refused`. A worker whose
- * event loop turns answers `ping` by `pong`. `drain` ends the worker, which still applies deltas until then.
+ * event loop turns answers `ping` by `pong`. `drain` ends the worker, which applies deltas until
+ * then.
  */
 export type ToWorker =
   | Readonly<{

@@ -38,24 +38,24 @@ export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delt
     if (!serving && !draining) listen();
   };
 
+  const end = (): void => {
+    serving = false;
+    draining = true;
+  };
+
   return {
     started,
     publish: (model) => Promise.resolve(publish(model)),
     addresses: () => (serving ? plane.addresses() : []),
     states: () => [{ pid: process.pid, serving, version: served.version }],
     stormy: () => false,
-    replace: () => {
-      log("warn", "one process serves: start it anew to replace it");
-      return Promise.resolve();
-    },
+    replace: () => Promise.resolve(log("warn", "one process serves: start it anew to replace it")),
     drain: (deadlineMs) => {
-      serving = false;
-      draining = true;
+      end();
       return plane.drain(deadlineMs);
     },
     stop: () => {
-      serving = false;
-      draining = true;
+      end();
       plane.stop();
     },
   };
