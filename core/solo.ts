@@ -38,9 +38,10 @@ export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delt
     if (!serving && !draining) listen();
   };
 
-  const end = (): void => {
+  const end = <T>(how: () => T): T => {
     serving = false;
     draining = true;
+    return how();
   };
 
   return {
@@ -50,13 +51,7 @@ export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delt
     states: () => [{ pid: process.pid, serving, version: served.version }],
     stormy: () => false,
     replace: () => Promise.resolve(log("warn", "one process serves: start it anew to replace it")),
-    drain: (deadlineMs) => {
-      end();
-      return plane.drain(deadlineMs);
-    },
-    stop: () => {
-      end();
-      plane.stop();
-    },
+    drain: (deadlineMs) => end(() => plane.drain(deadlineMs)),
+    stop: () => end(() => plane.stop()),
   };
 }
