@@ -31,14 +31,10 @@ export class Cluster {
   // === what there is ===
 
   /** A pod that listens and is not in any slice yet. */
-  open(service: string): Pod {
-    const pod = new Pod(
-      `${service}-${++this.#born}`,
-      service,
-      this.#freePorts.shift() ?? 0,
-      (id, m) => this.#witness(id, m),
-    );
-    return pod;
+  open(service: string, idleMs = Infinity): Pod {
+    const name = `${service}-${++this.#born}`;
+    const port = this.#freePorts.shift() ?? 0;
+    return new Pod({ name, service, port, idleMs, witness: this.#witness });
   }
 
   /** Lists a pod as ready. */

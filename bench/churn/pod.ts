@@ -11,6 +11,15 @@ export type Abort = "reset" | "cut" | "junk";
 /** What a pod needs to know of the world: who else may have run the same request. */
 export type Witness = (id: string, method: string) => void;
 
+/** `idleMs`: a kept connection is closed at some time within so long, as hasty backends do. */
+export type Birth = Readonly<{
+  name: string;
+  service: string;
+  port: number;
+  idleMs: number;
+  witness: Witness;
+}>;
+
 const WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const CHUNK_BYTES = 1_000;
 
@@ -20,15 +29,18 @@ export class Pod {
   readonly port: number;
   readonly #listener: Bun.TCPSocketListener<Wire>;
   readonly #witness: Witness;
+  readonly #idleMs: number;
   /** Connections, and whether each is in the middle of something. */
   readonly #wires = new Map<Wire, boolean>();
   #ending = false;
 
   /** Listens on `port`, or on any when that one is taken or 0. */
-  constructor(name: string, service: string, port: number, witness: Witness) {
+  constructor(of: Birth) {
+    const { name, service, port, witness } = of;
     this.name = name;
     this.service = service;
     this.#witness = witness;
+    this.#idleMs = of.idleMs;
     this.#listener = listen(port, (wire) => void this.#converse(wire));
     this.port = this.#listener.port;
   }
@@ -52,8 +64,12 @@ export class Pod {
 
   async #converse(wire: Wire): Promise<void> {
     this.#wires.set(wire, false);
-    for (;;) {
+    // A connection without a first request is not idle yet, only young.
+    for (let idleMs = Infinity; ; idleMs = this.#idleMs) {
+      const hangUp =
+        idleMs === Infinity ? undefined : setTimeout(() => wire.shut(), Math.random() * idleMs);
       const request = await wire.message("request");
+      clearTimeout(hangUp);
       if (request === null || request instanceof Broken) break;
       this.#wires.set(wire, true);
       const keeps = await this.#answer(wire, request);

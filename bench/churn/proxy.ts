@@ -1,5 +1,6 @@
 /** rind as a child process: its doors, its state, its log, and what it is made to go through. */
 import { join } from "node:path";
+import { mortal } from "../load/namespace.ts";
 
 const RIND = join(import.meta.dir, "../../rind.ts");
 const WAIT_MS_MAX = 60_000;
@@ -45,7 +46,7 @@ export class Proxy {
   constructor(args: readonly string[]) {
     const doors = ["--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith("RIND_"));
-    this.child = Bun.spawn([process.execPath, RIND, "run", ...doors, ...args], {
+    this.child = Bun.spawn([...mortal(), process.execPath, RIND, "run", ...doors, ...args], {
       env: Object.fromEntries(own),
       stdio: ["ignore", "pipe", "pipe"],
     });

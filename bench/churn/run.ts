@@ -60,6 +60,7 @@ const CLIENTS: readonly (readonly [number, Kind])[] = [
   [2, { ...BASE, name: "GET, large", down: 600_000 }],
   [2, { ...BASE, name: "POST, large", method: "POST", up: 600_000, chunked: true }],
   [3, { ...BASE, name: "GET, fragile", hosts: ["fragile.test"] }],
+  [3, { ...BASE, name: "GET, hasty", hosts: ["hasty.test"] }],
 ];
 const TUNNELS = 4;
 const TUNNEL_MS = 3_000;

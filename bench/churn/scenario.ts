@@ -9,6 +9,9 @@ export const CHURNED = ["web", "api", "blue", "green"] as const;
 export const FLIPPED = ["flip1.test", "flip2.test"] as const;
 /** GETs only: its pods are killed without warning. */
 export const FRAGILE = "fragile";
+/** GETs only: its one pod closes idle connections about when they are used again. */
+const HASTY = "hasty";
+const HASTY_MS = 120;
 /** Its one pod stays. */
 const STEADY = "steady";
 
@@ -22,13 +25,14 @@ const CONFIRM_MS = 10;
 
 /** Gives every service its pods and every host its service, and writes it all. */
 export function populate({ cluster }: Site): void {
-  for (const service of [...CHURNED, FRAGILE, STEADY]) {
-    const count = service === STEADY ? 1 : PODS;
-    for (let i = 0; i < count; i++) cluster.list(cluster.open(service));
+  for (const service of [...CHURNED, FRAGILE, HASTY, STEADY]) {
+    const count = service === STEADY || service === HASTY ? 1 : PODS;
+    const idleMs = service === HASTY ? HASTY_MS : Infinity;
+    for (let i = 0; i < count; i++) cluster.list(cluster.open(service, idleMs));
     cluster.writeService(service);
   }
   // Each service has a host that stays: what no route names is not in the model.
-  const hosts = [...CHURNED, FRAGILE, STEADY].map((service) => [`${service}.test`, service]);
+  const hosts = [...CHURNED, FRAGILE, HASTY, STEADY].map((service) => [`${service}.test`, service]);
   hosts.push(...FLIPPED.map((host) => [host, "blue"]));
   for (const [host, service] of hosts as [string, string][]) {
     cluster.lead(host, service);
