@@ -106,13 +106,22 @@ function expectOwn(client: Peer, name: number, round: number): void {
   assert.not.ok(text.includes("stale"), `client ${name}-${round} read a stale answer`);
 }
 
-test("tokens never cross, whatever upstreams and other clients do", () =>
-  withRig(unkind(seeded(seed)), async (rig) => {
-    const visits = Array.from({ length: CLIENTS }, (_, name) =>
-      visit(rig, name, seeded(seed * 1_000 + name)),
-    );
-    const answered = (await Promise.all(visits)).reduce((sum, count) => sum + count, 0);
-    assert.ok(answered > CLIENTS, `only ${answered} answers`);
-  }));
+/** Connections to the backend: as many as it takes, and so few that requests wait for them. */
+for (const upstreamConnections of [1_024, 3]) {
+  test(`tokens never cross over ${upstreamConnections} connections, whatever others do`, () =>
+    withRig(
+      unkind(seeded(seed)),
+      async (rig) => {
+        const visits = Array.from({ length: CLIENTS }, (_, name) =>
+          visit(rig, name, seeded(seed * 1_000 + name)),
+        );
+        const answered = (await Promise.all(visits)).reduce((sum, count) => sum + count, 0);
+        assert.ok(answered > CLIENTS, `only ${answered} answers`);
+        const open = rig.origin.peers.filter((peer) => !peer.closed).length;
+        assert.ok(open <= upstreamConnections, `${open} connections`);
+      },
+      { limits: { upstreamConnections } },
+    ));
+}
 
 test.run();
