@@ -120,7 +120,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     this.#address = address;
     this.#reply = new Reply(socket);
     this.#exchange = new Exchange(this, site.router);
-    this.#patience = new Patience(this, timers, limits);
+    this.#patience = new Patience(this, timers, site.spans);
     this.#requestsLeft = limits.keepAliveRequests === 0 ? ENDLESS : limits.keepAliveRequests;
     this.#oldAt = timers.after(jittered(limits.connectionAgeMs, site.random));
     admission.enter(address);

@@ -14,7 +14,7 @@ import {
   REQUEST_TIMEOUT,
 } from "../fault.ts";
 import type { Limits } from "../limits.ts";
-import { TICK_MS } from "../timers.ts";
+import { TICK_MS, ticksOf } from "../timers.ts";
 import type { Timed, Timers } from "../timers.ts";
 
 // --- what is awaited ---
@@ -35,7 +35,36 @@ export const NOTHING = 6;
 /** Nothing until it is told to go on; but it may send its body without. */
 export const PROCEED = 7;
 
-const SECOND_TICKS = 1_000 / TICK_MS;
+/** More ticks than a process lives. */
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** The limits in ticks: what is looked at for every piece that comes is worked out once. */
+export type Spans = Readonly<{
+  firstByte: number;
+  head: number;
+  bodyIdle: number;
+  /** The time that a byte buys, and how much of it there is at first. */
+  byte: number;
+  grace: number;
+  stall: number;
+  keepAlive: number;
+  linger: number;
+}>;
+
+/** `limits` in ticks. */
+export function spansOf(limits: Limits): Spans {
+  const { bodyRateMin } = limits;
+  return {
+    firstByte: ticksOf(limits.firstByteMs),
+    head: ticksOf(limits.headMs),
+    bodyIdle: ticksOf(limits.bodyIdleMs),
+    byte: bodyRateMin === 0 ? 0 : 1_000 / TICK_MS / bodyRateMin,
+    grace: bodyRateMin === 0 ? NEVER : ticksOf(limits.bodyGraceMs),
+    stall: ticksOf(limits.clientStallMs),
+    keepAlive: ticksOf(limits.keepAliveMs),
+    linger: ticksOf(limits.lingerMs),
+  };
+}
 
 /** Whose client it is. */
 export type Patient = {
@@ -53,7 +82,7 @@ export class Patience implements Timed {
   next: Timed | null = null;
   readonly #owner: Patient;
   readonly #timers: Timers;
-  readonly #limits: Limits;
+  readonly #spans: Spans;
   #what = FIRST_BYTE;
   /** We do not read from the client. */
   #held = false;
@@ -72,10 +101,10 @@ export class Patience implements Timed {
   #taken = 0;
 
   /** Waits for the first byte from now on, until `end`. */
-  constructor(owner: Patient, timers: Timers, limits: Limits) {
+  constructor(owner: Patient, timers: Timers, spans: Spans) {
     this.#owner = owner;
     this.#timers = timers;
-    this.#limits = limits;
+    this.#spans = spans;
     this.expect(FIRST_BYTE);
     timers.add(this);
   }
@@ -103,13 +132,13 @@ export class Patience implements Timed {
   #due(total: number): number {
     const what = this.#what;
     if (what >= NOTHING) return 0;
-    if (what === NEXT_HEAD) return this.#timers.after(this.#limits.keepAliveMs);
+    if (what === NEXT_HEAD) return this.#timers.now + this.#spans.keepAlive;
     return what === BODY ? this.#bodyDue(total) : this.#onceDue(what);
   }
 
   #bodyDue(total: number): number {
     if (this.#held) return 0;
-    const idle = this.#timers.after(this.#limits.bodyIdleMs);
+    const idle = this.#timers.now + this.#spans.bodyIdle;
     const rate = this.#rateDue(this.#bodyFrom, total);
     this.#slow = rate < idle;
     return this.#slow ? rate : idle;
@@ -117,19 +146,15 @@ export class Patience implements Timed {
 
   /** When `bytes` since the tick `from` are too few. */
   #rateDue(from: number, bytes: number): number {
-    const { bodyRateMin, bodyGraceMs } = this.#limits;
-    if (bodyRateMin === 0) return Number.MAX_SAFE_INTEGER;
-    const grace = this.#timers.after(bodyGraceMs) - this.#timers.now;
-    return from + grace + Math.floor((bytes / bodyRateMin) * SECOND_TICKS);
+    return from + this.#spans.grace + Math.floor(bytes * this.#spans.byte);
   }
 
   // === cold ===
 
   #onceDue(what: number): number {
-    const limits = this.#limits;
-    if (what === FIRST_BYTE) return this.#timers.after(limits.firstByteMs);
-    if (what === REST_OF_HEAD) return this.#timers.after(limits.headMs);
-    return this.#timers.after(limits.lingerMs);
+    const { now } = this.#timers;
+    if (what === FIRST_BYTE) return now + this.#spans.firstByte;
+    return now + (what === REST_OF_HEAD ? this.#spans.head : this.#spans.linger);
   }
 
   /** We stop reading the body: until `resume` its time stands still. */
@@ -160,7 +185,7 @@ export class Patience implements Timed {
       } else this.#stallFrom += now - this.#flowedAt;
     } else if (taken === this.#taken) return;
     this.#taken = taken;
-    const idle = this.#timers.after(this.#limits.clientStallMs);
+    const idle = this.#timers.now + this.#spans.stall;
     this.deadline = Math.min(idle, this.#rateDue(this.#stallFrom, taken - this.#takenThen));
   }
 
@@ -184,9 +209,8 @@ export class Patience implements Timed {
 
   /** How long nothing has come, of a client whose next or first request is awaited; ms. */
   idleMs(): number {
-    const limit = this.#what === FIRST_BYTE ? this.#limits.firstByteMs : this.#limits.keepAliveMs;
-    const left = this.deadline - this.#timers.now;
-    return Math.max(0, limit - left * TICK_MS);
+    const span = this.#what === FIRST_BYTE ? this.#spans.firstByte : this.#spans.keepAlive;
+    return (this.#timers.now + span - this.deadline) * TICK_MS;
   }
 
   /** Nothing is awaited any more, for good. */

@@ -6,6 +6,8 @@ import type { Random } from "../random.ts";
 import type { Timers } from "../timers.ts";
 import { Admission } from "./admission.ts";
 import type { DownstreamConnection } from "./connection.ts";
+import { spansOf } from "./patience.ts";
+import type { Spans } from "./patience.ts";
 
 /** What a site is made of. */
 export type SiteParts = Readonly<{
@@ -19,6 +21,7 @@ export type Site = SiteParts & {
   /** Addresses of proxies whose forwarded headers are believed. */
   readonly trusted: Cidrs;
   readonly admission: Admission;
+  readonly spans: Spans;
   readonly connections: Set<DownstreamConnection>;
   /** Every answer is the last one of its connection. */
   draining: boolean;
@@ -32,5 +35,6 @@ const NOBODY = new Cidrs([]);
  */
 export function openSite(parts: SiteParts, trusted = NOBODY): Site {
   const admission = new Admission(parts.limits, parts.timers);
-  return { ...parts, trusted, admission, connections: new Set(), draining: false };
+  const spans = spansOf(parts.limits);
+  return { ...parts, trusted, admission, spans, connections: new Set(), draining: false };
 }
