@@ -557,16 +557,14 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   }
 
   /**
-   * The worker is draining: a busy connection closes after its answer, an idle one soon; not all at
-   * the same time, and none whose next request may be on its way already.
+   * The worker is draining: an answer that begins from now on is the last one and says so. A client
+   * whose last answer did not may have its next request on the way: it has a second at least. What
+   * is idle for longer closes soon, but not all at the same time.
    */
   drain(): void {
-    this.#reply.keep = false;
-    if (this.#state !== HEAD_STATE || this.#partial !== null || this.#backlog !== null) return;
-    if (this.#reply.out.waiting > 0) return this.#shut();
-    const fresh = this.#patience.idleMs() < DRAIN_IDLE_MS;
+    const resting = this.idleSince > 0 && this.#patience.idleMs() >= DRAIN_IDLE_MS;
     const spread = this.#site.random.below(DRAIN_SPREAD_MS);
-    this.#patience.hurry(fresh ? Math.max(spread, DRAIN_IDLE_MS) : spread);
+    this.#patience.hurry(resting ? spread : Math.max(spread, DRAIN_IDLE_MS));
   }
 
   /**

@@ -84,6 +84,8 @@ export class Patience implements Timed {
   readonly #timers: Timers;
   readonly #spans: Spans;
   #what = FIRST_BYTE;
+  /** How long the next request is awaited, in ticks. */
+  #keepAlive: number;
   /** We do not read from the client. */
   #held = false;
   #heldAt = 0;
@@ -105,6 +107,7 @@ export class Patience implements Timed {
     this.#owner = owner;
     this.#timers = timers;
     this.#spans = spans;
+    this.#keepAlive = spans.keepAlive;
     this.expect(FIRST_BYTE);
     timers.add(this);
   }
@@ -132,7 +135,7 @@ export class Patience implements Timed {
   #due(total: number): number {
     const what = this.#what;
     if (what >= NOTHING) return 0;
-    if (what === NEXT_HEAD) return this.#timers.now + this.#spans.keepAlive;
+    if (what === NEXT_HEAD) return this.#timers.now + this.#keepAlive;
     return what === BODY ? this.#bodyDue(total) : this.#onceDue(what);
   }
 
@@ -197,11 +200,11 @@ export class Patience implements Timed {
     this.deadline = this.#due(total);
   }
 
-  /** `ms` from now is the end, if that is sooner. */
+  /** From now on the next request is awaited for `ms`, and the first one no longer than that. */
   hurry(ms: number): void {
-    const due = this.#timers.after(ms);
-    if (this.deadline !== 0 && this.deadline <= due) return;
-    this.deadline = due;
+    this.#keepAlive = ticksOf(ms);
+    if (this.#stalled || this.#what > NEXT_HEAD) return;
+    this.deadline = Math.min(this.deadline, this.#timers.now + this.#keepAlive);
     // Filed anew, since the wheel would look at it up to a second late.
     this.#timers.remove(this);
     this.#timers.add(this);
@@ -209,7 +212,7 @@ export class Patience implements Timed {
 
   /** How long nothing has come, of a client whose next or first request is awaited; ms. */
   idleMs(): number {
-    const span = this.#what === FIRST_BYTE ? this.#spans.firstByte : this.#spans.keepAlive;
+    const span = this.#what === FIRST_BYTE ? this.#spans.firstByte : this.#keepAlive;
     return (this.#timers.now + span - this.deadline) * TICK_MS;
   }
 

@@ -601,8 +601,30 @@ test("draining: an answer that is still on its way is finished", () => {
   assert.not.ok(it.isOver());
   it.socket.room = Number.POSITIVE_INFINITY;
   it.connection.drained();
-  assert.equal(it.socket.done, ["fin"]);
   assert.match(it.socket.written, /\r\n\r\n\0{10000}$/);
+  assert.not.match(it.socket.written, /Connection: close/);
+  assert.not.ok(it.isOver(), "the client was told that it may go on");
+  it.pass(SECOND - TICK_MS);
+  assert.not.ok(it.isOver());
+  it.pass(SECOND + LATE_MS);
+  assert.equal(it.socket.done, ["fin", "closed"]);
+});
+
+test("draining: who was told to keep the connection may send one request more", () => {
+  const it = setup();
+  it.receive(GET);
+  const exchange = answering(it, "Content-Length: 8\r\n");
+  it.site.draining = true;
+  it.connection.drain();
+  exchange.responseBody(Buffer.from("more"), 0, 4);
+  exchange.up = null;
+  exchange.responseEnd(null);
+  assert.not.match(it.socket.written, /Connection: close/);
+  assert.not.ok(it.isOver());
+  it.receive(GET);
+  answered(it.exchanges[1]!);
+  assert.match(it.socket.written, /Connection: close\r\n/);
+  assert.ok(it.isOver());
 });
 
 test.run();
