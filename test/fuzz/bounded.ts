@@ -2,6 +2,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { seedOfRun } from "../../core/http1/test/cuts.cases.ts";
+import { tableCases } from "./cases.ts";
+import { RequestRun } from "./requests.ts";
 import { fuzz, type Direction } from "./run.ts";
 
 const CASES = 6_000;
@@ -28,6 +30,19 @@ const run = async (direction: Direction): Promise<void> => {
   console.log(said.join("\n"));
   assert.equal(failures, []);
 };
+
+judged("Node's parser reads exactly what is accepted of the case tables", async () => {
+  const cases = tableCases(seed);
+  const run = await RequestRun.open({ seed });
+  try {
+    const failures = await run.all(cases.length, (index) => cases[index]!);
+    const told = failures.map(({ text, found }) => `${found?.mutators.join()}: ${text}`);
+    assert.equal(told, []);
+    assert.ok(run.accepted > 100 && run.rejected > 100, `${run.accepted}, ${run.rejected}`);
+  } finally {
+    run.stop();
+  }
+});
 
 judged("Node's parser reads exactly the requests that were accepted", () => run("requests"));
 

@@ -1,6 +1,6 @@
 /** One case of a run: made from the seed and its number alone, so that it can be made again. */
 import { seeded, type Random } from "../../core/http1/test/cuts.cases.ts";
-import { requestSeed, responseSeed } from "./grammar.ts";
+import { TABLES, requestSeed, responseSeed } from "./grammar.ts";
 import { mutate } from "./mutators.ts";
 
 /** Messages a case starts with, and how often it is changed. */
@@ -26,6 +26,23 @@ export function requestCase(seed: number, index: number): Case {
   const { stream, mutators } = streamOf(pick, requestSeed, 1 + pick(MESSAGES_MAX));
   if (pick(8) !== 0) stream.push(BEHIND);
   return caseOf(index, { stream, mutators, pick });
+}
+
+/**
+ * Every request and every chunked body of the case tables, unchanged, with another request behind
+ * it: whole, cut at random, and byte by byte where that does not take too long. `mutators` is the
+ * name of the table's case.
+ */
+export function tableCases(seed: number): readonly Case[] {
+  const pick = seeded(seed);
+  return TABLES.flatMap(([name, text]) => {
+    const bytes = Buffer.from(text + BEHIND, "latin1");
+    const { length } = bytes;
+    const cut = Array.from({ length: 3 }, () => 1 + pick(length)).sort((a, b) => a - b);
+    const ways = [[length], [...new Set([...cut, length])]];
+    if (length <= SINGLE_BYTES_MAX) ways.push(Array.from({ length }, (_, i) => i + 1));
+    return ways.map((ends, index) => ({ index, bytes, ends, mutators: [name] }));
+  });
 }
 
 /** What a hostile backend answers one request with. */

@@ -14,14 +14,16 @@ const INNER = "GET /inner HTTP/1.1\r\nHost: inner\r\nX-Real-IP: 192.0.2.7\r\n\r\
 
 const CHUNKED_HEAD = "POST /corpus HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 const CHUNKED_ANSWER = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-const REQUESTS = [
-  ...REQUEST_CASES.map(([, bytes]) => bytes),
-  ...CHUNKED_CASES.map(([, bytes]) => CHUNKED_HEAD + bytes),
-].filter((bytes) => bytes.length <= SEED_CHARS_MAX);
+/** The requests of the case tables by name, and their chunked bodies with a head. */
+export const TABLES: readonly (readonly [name: string, bytes: string])[] = [
+  ...REQUEST_CASES.map(([name, bytes]) => [name, bytes] as const),
+  ...CHUNKED_CASES.map(([name, bytes]) => [name, CHUNKED_HEAD + bytes] as const),
+];
+const REQUESTS = TABLES.map(([, bytes]) => bytes).filter(isShort);
 const RESPONSES = [
   ...RESPONSE_CASES.map(([, bytes]) => bytes),
   ...CHUNKED_CASES.map(([, bytes]) => CHUNKED_ANSWER + bytes),
-].filter((bytes) => bytes.length <= SEED_CHARS_MAX);
+].filter(isShort);
 
 export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"];
 const BODIED = ["POST", "PUT", "PATCH", "DELETE", "GET", "OPTIONS", "REPORT"];
@@ -52,6 +54,10 @@ export const HANDSHAKE =
   "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
+function isShort(bytes: string): boolean {
+  return bytes.length <= SEED_CHARS_MAX;
+}
+
 /** One of `from`. */
 export function oneOf<T>(from: readonly T[], pick: Random): T {
   return from[pick(from.length)]!;
@@ -67,6 +73,7 @@ function grammarRequest(pick: Random): string {
   const version = pick(8) === 0 ? "1.0" : "1.1";
   const host = oneOf(HOSTS, pick);
   const lines = version === "1.0" && pick(3) === 0 ? [] : [`Host: ${host}`];
+  if (pick(40) === 0) lines.push(`X-Longer: ${"w".repeat(pick(9_000))}`);
   for (let left = pick(6); left > 0; left--) {
     lines.splice(pick(lines.length + 1), 0, oneOf(FIELDS, pick));
   }
@@ -92,6 +99,11 @@ function target(method: string, host: string, pick: Random): string {
 }
 
 function bodyData(pick: Random): string {
+  // More than the buffers in which pieces are collected hold at first.
+  if (pick(12) === 0)
+    return oneOf(["z", "\r\n", INNER], pick)
+      .repeat(1 + pick(300))
+      .slice(-12_000);
   const kind = pick(5);
   if (kind === 0) return "";
   if (kind === 1) return INNER;

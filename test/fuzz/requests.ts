@@ -63,18 +63,22 @@ export class RequestRun {
   }
 
   /** Runs the cases `[from, from + count)` side by side; resolves with what failed. */
-  async epoch(from: number, count: number): Promise<readonly Failure[]> {
-    let next = from;
-    const lane = async (): Promise<void> => {
-      while (next < from + count) await this.#run(requestCase(this.#seed, next++));
-    };
-    await Promise.all(Array.from({ length: Math.min(LANES, count) }, lane));
-    return this.#judge();
+  epoch(from: number, count: number): Promise<readonly Failure[]> {
+    return this.all(count, (index) => requestCase(this.#seed, from + index));
   }
 
   /** Runs one case alone; resolves with what failed. */
-  async solo(found: Case): Promise<readonly Failure[]> {
-    await this.#run(found);
+  solo(found: Case): Promise<readonly Failure[]> {
+    return this.all(1, () => found);
+  }
+
+  /** Runs `count` cases side by side, made as they are needed. */
+  async all(count: number, make: (index: number) => Case): Promise<readonly Failure[]> {
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      while (next < count) await this.#run(make(next++));
+    };
+    await Promise.all(Array.from({ length: Math.min(LANES, count) }, lane));
     return this.#judge();
   }
 
