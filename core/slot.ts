@@ -59,8 +59,8 @@ export class Slot {
   /** How the replacement ends that is under way. */
   #settleNext: (served: boolean) => void = NOTHING;
   #draining = false;
-  /** Connections come to the sockets. */
-  #open = false;
+  /** The process the sockets are open for; null when others get their connections. */
+  #server: WorkerProcess | null = null;
   #crashes = 0;
   /** Takes back the next start, or the end of the wait for it. */
   #cancel = NOTHING;
@@ -102,7 +102,7 @@ export class Slot {
     const old = this.current as WorkerProcess | null;
     this.#next = null;
     this.current = next;
-    this.#opened();
+    this.#open(next);
     this.#owner.moved();
     if (old === null) return true;
     log("info", "worker is replaced", { worker: this.index, pid: old.pid, by: next.pid });
@@ -159,7 +159,9 @@ export class Slot {
 
   #moved(process: WorkerProcess): void {
     if (process.serving && process === this.#next) this.#settleNext(true);
-    if (process.serving && process === this.current && !this.#open) this.#opened();
+    if (process.serving && process === this.current && process !== this.#server) {
+      this.#open(process);
+    }
     this.#owner.moved();
   }
 
@@ -193,15 +195,15 @@ export class Slot {
     this.#cancel = this.#config.clock.after(START_MS_MAX, () => this.#shut());
   }
 
-  #opened(): void {
+  #open(process: WorkerProcess): void {
     this.#cancel();
-    this.#open = true;
+    this.#server = process;
     this.#config.sockets?.open(this.index);
   }
 
   #shut(): void {
-    if (this.#open) log("warn", "others get the connections of a worker", { worker: this.index });
-    this.#open = false;
+    if (this.#server !== null) log("warn", "others get its connections", { worker: this.index });
+    this.#server = null;
     this.#config.sockets?.shut(this.index);
   }
 }
