@@ -148,7 +148,7 @@ async function openSolo(
 ): Promise<OpenedWorkers> {
   const reserved = await reserve(http);
   if (!reserved.ok) return reserved;
-  const own = { sockets: [], reusePort: true, worker: 0, cursors: null };
+  const own = { sockets: [], reusePort: true, worker: 0, workers: 1, cursors: null };
   const plane = await openPlane({ ...own, http: reserved.addresses, limits, trusted });
   return { ok: true, workers: solo(plane, diff), release: reserved.release };
 }

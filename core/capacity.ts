@@ -14,12 +14,13 @@ const CONNECTION_BYTES = 65_536;
 /**
  * The limits with fewer connections, where files or memory do not suffice: never so many clients
  * that their requests cannot be carried on, because each may need a connection to a backend too.
- * One client and one connection to an endpoint are always left.
+ * One client and one connection to an endpoint are always left. Files are this process's own, memory
+ * is that of all `workers`.
  */
-export function fittedLimits(limits: Limits, given: Surroundings): Limits {
+export function fittedLimits(limits: Limits, given: Surroundings, workers: number): Limits {
   const reserve = Math.min(RESERVE_FILES_MAX, Math.ceil(given.files / 4));
   const files = given.files === Infinity ? Infinity : given.files - reserve;
-  const byMemory = Math.floor(given.memoryBytes / CONNECTION_BYTES);
+  const byMemory = Math.floor(given.memoryBytes / workers / CONNECTION_BYTES);
   const connections = Math.max(1, Math.min(limits.connections, Math.floor(files / 2), byMemory));
   const left = Math.max(1, files - connections);
   const upstreamConnections = Math.min(limits.upstreamConnections, left);

@@ -26,6 +26,8 @@ export type PlaneConfig = Readonly<{
   reusePort: boolean;
   /** Number of this worker: workers start their splits at different places. */
   worker: number;
+  /** How many there are: they share the memory. */
+  workers: number;
   /** Counters that all workers share, so that splits are exact over all of them; null: own ones. */
   cursors: Int32Array | null;
   limits: Limits;
@@ -63,7 +65,7 @@ export class Plane {
     const seed = crypto.getRandomValues(new Int32Array(1))[0]!;
     const random = new Random(seed);
     const timers = this.#timers;
-    const limits = fittedLimits(config.limits, surroundingsOf());
+    const limits = fittedLimits(config.limits, surroundingsOf(), config.workers);
     const upstream = { timers, limits, random, connect, knock };
     this.#endpoints = new Endpoints(upstream);
     const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf);

@@ -19,6 +19,8 @@ export type ToWorker =
       http: readonly Address[];
       inherited: boolean;
       cursors: boolean;
+      /** How many workers there are. */
+      workers: number;
       limits: Limits;
       trusted: readonly string[];
     }>

@@ -80,10 +80,10 @@ export class Supervisor implements Workers {
     const { promise, resolve } = Promise.withResolvers<Started>();
     this.started = promise;
     this.#settleStart = resolve;
-    const { http, cursors, limits, trusted } = config;
+    const { http, cursors, count: workers, limits, trusted } = config;
     const inherited = config.sockets !== null;
     const owner = {
-      start: { kind: "start", http, inherited, cursors, limits, trusted } as const,
+      start: { kind: "start", http, inherited, cursors, workers, limits, trusted } as const,
       delta: (from: Model, to: Model) => this.#delta(from, to),
       newest: () => this.#newest,
       moved: () => this.#moved(),

@@ -137,7 +137,8 @@ function planeConfig(start: Start, index: number): PlaneConfig {
     if (mapped.ok) cursors = mapped.cursors;
     else log("warn", "worker counts alone", { worker: index, reason: mapped.reason });
   }
-  const { http, inherited, limits, trusted } = start;
+  const { http, inherited, workers, limits, trusted } = start;
   const sockets = inherited ? http.map((_address, i) => SOCKETS_FD + i) : [];
-  return { http, sockets, reusePort: true, worker: index, cursors, limits, trusted };
+  const own = { sockets, reusePort: true, worker: index, cursors };
+  return { ...own, http, workers, limits, trusted };
 }

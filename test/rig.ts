@@ -42,6 +42,7 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
     sockets: [],
     reusePort: false,
     worker: 0,
+    workers: 1,
     cursors: null,
     limits,
     trusted: options.trusted ?? [],

@@ -72,11 +72,17 @@ const FITTED: readonly [number, number, number, number, number][] = [
 
 for (const [files, memoryBytes, wanted, clients, upstreams] of FITTED) {
   test(`${files} files and ${memoryBytes} bytes for ${wanted} clients`, () => {
-    const limits = fittedLimits(limitsOf({ connections: wanted }), { files, memoryBytes });
+    const limits = fittedLimits(limitsOf({ connections: wanted }), { files, memoryBytes }, 1);
     assert.is(limits.connections, clients);
     assert.is(limits.upstreamConnections, upstreams);
     if (files > 8) assert.ok(clients + upstreams < files, "some files are left");
   });
 }
+
+test("workers share the memory, and each has files of its own", () => {
+  const given = { files: 4_096, memoryBytes: 128 * MIB };
+  assert.is(fittedLimits(limitsOf({}), given, 1).connections, 1_536);
+  assert.is(fittedLimits(limitsOf({}), given, 4).connections, 512);
+});
 
 test.run();

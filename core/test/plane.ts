@@ -36,6 +36,7 @@ function withPlane(body: (plane: Plane) => void): void {
     sockets: [],
     reusePort: false,
     worker: 0,
+    workers: 1,
     cursors: null,
     limits: DEFAULT_LIMITS,
     trusted: [],

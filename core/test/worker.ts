@@ -12,6 +12,7 @@ const START = {
   http: HTTP,
   inherited: false,
   cursors: false,
+  workers: 1,
   limits: DEFAULT_LIMITS,
   trusted: [],
 } as const;

@@ -26,6 +26,7 @@ if (import.meta.main) {
     sockets: [],
     reusePort: false,
     worker: 0,
+    workers: 1,
     cursors: null,
     limits: limitsOf({ connectionsPerClient: 100_000 }),
     trusted: [],
