@@ -14,8 +14,8 @@ const CONNECTION_BYTES = 65_536;
 /**
  * The limits with fewer connections, where files or memory do not suffice: never so many clients
  * that their requests cannot be carried on, because each may need a connection to a backend too.
- * One client and one connection to an endpoint are always left. Files are this process's own, memory
- * is that of all `workers`.
+ * One client and one connection to an endpoint are always left. Files are this process's own, and
+ * memory is that of all `workers`.
  */
 export function fittedLimits(limits: Limits, given: Surroundings, workers: number): Limits {
   const reserve = Math.min(RESERVE_FILES_MAX, Math.ceil(given.files / 4));

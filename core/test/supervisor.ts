@@ -144,6 +144,7 @@ test("a worker gets its addresses first, and its model only when it is ready", (
     http: HTTP,
     inherited: true,
     cursors: true,
+    workers: 1,
     limits: DEFAULT_LIMITS,
     trusted: [],
   });
