@@ -183,15 +183,20 @@ export class Slot {
     this.#owner.crashed();
     const restartMs = RESTART_MS[Math.min(crashes, RESTART_MS.length - 1)]!;
     log("error", "worker is gone", { worker: this.index, pid: process.pid, why, restartMs });
-    // One that serves, or a successor on its way.
-    if (this.current !== null || this.#next !== null) return;
+    if (this.current !== null) return;
+    // Its successor may be on the way.
+    if (this.#next !== null) return this.#await();
     if (restartMs > WAIT_MS_MAX) this.#shut();
     this.#cancel();
-    this.#cancel = clock.after(restartMs, () => this.#restart());
+    this.#cancel = clock.after(restartMs, () => {
+      this.current = this.#launch();
+      this.#await();
+    });
   }
 
-  #restart(): void {
-    this.current = this.#launch();
+  /** Connections wait for the process that is starting; but not for long. */
+  #await(): void {
+    this.#cancel();
     this.#cancel = this.#config.clock.after(START_MS_MAX, () => this.#shut());
   }
 

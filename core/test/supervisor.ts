@@ -425,7 +425,7 @@ test("a new worker that does not come up ends the round, and the old ones serve 
 });
 
 test("when the old worker dies meanwhile, the new one takes over", async () => {
-  const { clock, launched, supervisor } = stage(1);
+  const { clock, launched, supervisor, touched } = stage(1);
   void supervisor.publish(model(1));
   serve(launched[0]!, 1);
   const replaced = supervisor.replace(500);
@@ -433,9 +433,12 @@ test("when the old worker dies meanwhile, the new one takes over", async () => {
   launched[0]!.events.gone("signal SIGSEGV");
   clock.advance(10_000);
   assert.is(launched.length, 2);
+  assert.is(touched.at(-1), "shut 0");
   serve(launched[1]!, 1);
   assert.ok(await settled(replaced));
+  clock.advance(10_000);
   assert.ok(supervisor.states()[0]!.serving);
+  assert.is(touched.at(-1), "open 0");
 });
 
 test("when both die, the slot starts again", async () => {
