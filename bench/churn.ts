@@ -1,7 +1,7 @@
 /**
  * `bun bench/churn.ts [--small] [--seed N] [--rps N] [--workers N] [--without CHANGE]`: everything
- * that may change does, under load, and no request may fail. Ends by itself, within three minutes; exit 1
- * when a request failed or a change did not come about.
+ * that may change does, under load, and no request may fail. Ends by itself, within three minutes;
+ * exit 1 when a request failed or a change did not come about.
  */
 import { parseArgs } from "node:util";
 import { type Plan, runChurn } from "./churn/run.ts";

@@ -17,7 +17,10 @@ export type Ask = Readonly<{
   chunked: boolean;
 }>;
 
-/** One kind of client. `fresh`: a connection for each request. `bytes` go up and come down. */
+/**
+ * One kind of client. `fresh`: a connection for each request. `burst`: so many requests at a turn,
+ * each as soon as the one before is answered. `up` and `down`: bytes at most each way.
+ */
 export type Kind = Readonly<{
   name: string;
   hosts: readonly string[];
@@ -26,9 +29,10 @@ export type Kind = Readonly<{
   up: number;
   down: number;
   chunked: boolean;
+  burst?: number;
 }>;
 
-/** A worker that drains learns of a change like the others, but nobody can ask it whether it has. */
+/** A worker that drains learns of a change too, but nobody can ask it whether it has. */
 const UNTOLD_MS = 1_000;
 
 let asked = 0;
@@ -37,8 +41,8 @@ let asked = 0;
 export async function runClient(site: Site, kind: Kind): Promise<void> {
   let wire: Wire | null = null;
   let proxy = site.front.pick();
-  while (site.running) {
-    await site.pace.turn();
+  for (let request = 0; site.running; request++) {
+    if (request % (kind.burst ?? 1) === 0) await site.pace.turn();
     if (wire !== null && wire.ending !== "open") wire = leave(wire);
     const host = kind.hosts[site.random.below(kind.hosts.length)]!;
     const ask = newAsk(site, kind, host);

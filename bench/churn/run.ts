@@ -53,6 +53,7 @@ const BASE = {
 /** Clients by kind, and how many of each. */
 const CLIENTS: readonly (readonly [number, Kind])[] = [
   [8, { ...BASE, name: "GET, kept" }],
+  [2, { ...BASE, name: "GET, in bursts", burst: 5 }],
   [6, { ...BASE, name: "GET, new", fresh: true }],
   [6, { ...BASE, name: "POST, kept", method: "POST", up: 4_000 }],
   [4, { ...BASE, name: "POST, new", method: "POST", up: 4_000, fresh: true }],
