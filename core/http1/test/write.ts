@@ -174,6 +174,41 @@ test("answers of our own are framed", () => {
   assert.equal(valuesOf(readMessage(last, RESPONSE)!.fields, "connection"), ["close"]);
 });
 
+/** Lines of our own, and whether they may leave: nobody may end one early or start another. */
+const OWN_LINES: readonly (readonly [string, boolean])[] = [
+  ["Location: https://a.example/b?c", true],
+  ["Location: /caf\xe9", true],
+  ["Allow: GET, HEAD", true],
+  // Bytes keep the low half of a code point: these would be CR and LF.
+  ["Location: /\u010d\u010aSet-Cookie: a=1", false],
+  ["Location: /\u0161", false],
+  ["Location: /\rSet-Cookie: a=1", false],
+  ["Location: /\nSet-Cookie: a=1", false],
+  ["Location: /\0", false],
+  ["Location: /\x7f", false],
+  ["Location : /", false],
+  ["Loc ation: /", false],
+  ["\u010dLocation: /", false],
+  [": /", false],
+  ["no colon", false],
+];
+
+for (const [line, leaves] of OWN_LINES) {
+  test(`2.6 a line of our own: ${JSON.stringify(line)}`, () => {
+    const extra = `${line}\r\nA: b\r\n`;
+    const out = written((slab) =>
+      writeAnswer(slab, { status: 308, length: 0, extra, close: false }),
+    );
+    const text = out.toString("latin1");
+    assert.is(text.includes(`${line}\r\n`), leaves);
+    assert.not.match(text, /Set-Cookie|\0/);
+    const lines = text.split("\r\n");
+    assert.ok(lines.every((other) => !/[\r\n]/.test(other)));
+    assert.is(lines.length, leaves ? 7 : 6, text);
+    assert.ok(lines.includes("A: b"), "one bad line takes no other along");
+  });
+}
+
 /** Request line, host and query of a head. */
 function meaning(head: Head): unknown {
   const text = (from: number, to: number): string => head.bytes.toString("latin1", from, to);
