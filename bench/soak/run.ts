@@ -1,4 +1,6 @@
 /** One soak: steady load and steady churn, clients and backends that misbehave, for a while. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Random } from "../../core/random.ts";
 import type { Proxy } from "../churn/proxy.ts";
 import { openSite, proxyArgs, startLoad } from "../churn/run.ts";
@@ -14,9 +16,10 @@ import {
   reportErrors,
 } from "../churn/scenario.ts";
 import { Pace, type Site } from "../churn/site.ts";
+import { OUT } from "../load/products.ts";
 import { runHostile } from "./hostile.ts";
 import { report } from "./report.ts";
-import { Sampler } from "./samples.ts";
+import { Sampler, type Series } from "./samples.ts";
 
 export type Soak = Readonly<{ minutes: number; perSecond: number; workers: number; seed: number }>;
 
@@ -55,6 +58,7 @@ export async function soak(plan: Soak, say: (line: string) => void): Promise<boo
     await proxy.look();
     if (proxy.pids.join() !== pids) wrong.push(`workers were ${pids} and are ${proxy.pids.join()}`);
     wrong.push(...(await ended(site, proxy)));
+    say(`raw samples: ${keep([...sampler.series.values()])}`);
     const trends = report([...sampler.series.values()], plan.workers);
     for (const line of [...site.score.lines(), ...trends.lines]) say(line);
     wrong.push(...trends.wrong);
@@ -127,6 +131,14 @@ async function fallen(site: Site, sampler: Sampler, before: number): Promise<str
   for (const pod of pods) pod.kill();
   site.score.note(`descriptors: ${before} before the load, ${after} after it`);
   return after > before + FDS_KEPT ? [`${after} descriptors are left of ${before}`] : [];
+}
+
+/** Writes the samples to a file, for whoever wants to draw them, and returns its path. */
+function keep(series: readonly Series[]): string {
+  mkdirSync(OUT, { recursive: true });
+  const path = join(OUT, "soak.json");
+  writeFileSync(path, JSON.stringify(series));
+  return path;
 }
 
 async function ended(site: Site, proxy: Proxy): Promise<string[]> {

@@ -1,10 +1,15 @@
-/** Whether a row of numbers grows: a least-squares line through what follows the warm-up. */
+/**
+ * Whether a row of numbers grows: a least-squares line through what follows the warm-up. It goes
+ * through the lowest of each half minute: a heap grows until it is collected, and what a collection
+ * leaves is what is kept.
+ */
 
 /** Part of the time that a process needs to reach its working size. */
 const WARM_UP = 1 / 5;
 /** Growth over the judged time that is still called none, as part of the mean. */
 const GROWTH_MAX = 0.05;
-/** A heap is collected in waves of a minute or so: shorter runs show the wave, not the tide. */
+const WINDOW_MINUTES = 0.5;
+/** Shorter runs show the waves of the heap, not the tide. */
 const JUDGED_MINUTES_MIN = 4;
 
 export type Point = Readonly<{ minute: number; value: number }>;
@@ -26,7 +31,7 @@ export function trendOf(points: readonly Point[]): Trend {
   const first = points[0]!;
   const last = points.at(-1)!;
   const warm = first.minute + (last.minute - first.minute) * WARM_UP;
-  const judged = points.filter(({ minute }) => minute >= warm);
+  const judged = lowest(points.filter(({ minute }) => minute >= warm));
   const mean = meanOf(judged.map(({ value }) => value));
   const minutes = last.minute - warm;
   const slope = slopeOf(judged, mean);
@@ -41,6 +46,17 @@ export function trendOf(points: readonly Point[]): Trend {
     growth,
     verdict: short ? "too short to judge" : growth > GROWTH_MAX ? "grows" : "flat",
   };
+}
+
+/** The lowest point of each window, in the order of time. */
+function lowest(points: readonly Point[]): Point[] {
+  const windows = new Map<number, Point>();
+  for (const point of points) {
+    const window = Math.floor(point.minute / WINDOW_MINUTES);
+    const known = windows.get(window);
+    if (known === undefined || point.value < known.value) windows.set(window, point);
+  }
+  return [...windows.values()];
 }
 
 function slopeOf(points: readonly Point[], mean: number): number {
