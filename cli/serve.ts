@@ -100,13 +100,13 @@ async function beLame(config: Config, board: Board, signal: Ending): Promise<voi
 
 async function replaceWorkers(workers: Workers, drainMs: number): Promise<void> {
   log("info", "workers are being replaced", { drainMs });
-  await workers.replace(drainMs);
-  log("info", "workers are replaced", {
-    pids: workers
-      .states()
-      .map(({ pid }) => pid)
-      .join(","),
-  });
+  const replaced = await workers.replace(drainMs);
+  const pids = workers
+    .states()
+    .map(({ pid }) => pid)
+    .join(",");
+  if (replaced) log("info", "workers are replaced", { pids });
+  else log("error", "workers are not all replaced: those that were not serve on", { pids });
 }
 
 /** `release` gives up what held the addresses; call it when workers listen. */

@@ -50,7 +50,8 @@ export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delt
     addresses: () => (serving ? plane.addresses() : []),
     states: () => [{ pid: process.pid, serving, version: served.version }],
     stormy: () => false,
-    replace: () => Promise.resolve(log("warn", "one process serves: start it anew to replace it")),
+    // One process cannot stand beside itself.
+    replace: () => Promise.resolve(false),
     drain: (deadlineMs) => end(() => plane.drain(deadlineMs)),
     stop: () => end(() => plane.stop()),
   };

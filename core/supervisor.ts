@@ -45,9 +45,10 @@ export type Workers = Readonly<{
   /**
    * Replaces the worker processes one after another, without a refused or broken connection: the
    * new one serves before the old one drains, for `deadlineMs` at most. Resolves when all serve. A
-   * new one that does not come up ends it; those that were not replaced yet stay. Never rejects.
+   * new one that does not come up ends it, with false; those that were not replaced yet stay. Never
+   * rejects.
    */
-  replace: (deadlineMs: number) => Promise<void>;
+  replace: (deadlineMs: number) => Promise<boolean>;
   /** Accepts nothing new and lets running exchanges finish, for `deadlineMs` at most. */
   drain: (deadlineMs: number) => Promise<void>;
   /** Ends everything now. */
@@ -69,8 +70,8 @@ export class Supervisor implements Workers {
   #settleStart: (started: Started) => void;
   #settleDrain: () => void = NOTHING;
   /** Rounds of replacement follow each other; one waits at most. */
-  #round: Promise<void> = Promise.resolve();
-  #nextRound: Promise<void> | null = null;
+  #round: Promise<boolean> = Promise.resolve(true);
+  #nextRound: Promise<boolean> | null = null;
   /** One delta serves every worker that stands at the same model. */
   #last: Readonly<{ from: Model; to: Model; delta: Delta }> | null = null;
 
@@ -123,7 +124,7 @@ export class Supervisor implements Workers {
     return this.#crashedAt.filter((at) => at > since).length >= STORM_CRASHES;
   }
 
-  replace(deadlineMs: number): Promise<void> {
+  replace(deadlineMs: number): Promise<boolean> {
     this.#nextRound ??= this.#round.then(() => {
       this.#nextRound = null;
       return this.#replaceAll(deadlineMs);
@@ -149,10 +150,11 @@ export class Supervisor implements Workers {
     for (const slot of this.#slots) slot.stop();
   }
 
-  async #replaceAll(deadlineMs: number): Promise<void> {
+  async #replaceAll(deadlineMs: number): Promise<boolean> {
     for (const slot of this.#slots) {
-      if (this.#draining || !(await slot.replace(deadlineMs))) return;
+      if (this.#draining || !(await slot.replace(deadlineMs))) return false;
     }
+    return true;
   }
 
   #moved(): void {

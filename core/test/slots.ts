@@ -195,7 +195,7 @@ for (const seed of SEEDS) {
     const before = new Set(on.supervisor.states().map(({ pid }) => pid));
     const replaced = on.supervisor.replace(1_000);
     await calm(on, 10_000);
-    await replaced;
+    assert.ok(await replaced);
     assert.not.ok(on.supervisor.states().some(({ pid, serving }) => before.has(pid) || !serving));
     const drained = on.supervisor.drain(1_000);
     await calm(on, 10_000);

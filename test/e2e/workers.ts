@@ -172,6 +172,23 @@ workers("SIGINT does not wait for load balancers", () =>
   }),
 );
 
+workers("a second SIGTERM does not wait for the lame duck", () =>
+  withRind(run(1, "--lame-duck", "1h"), async (rind) => {
+    process.kill(rind.pid, "SIGTERM");
+    await until("it is not ready", async () => !(await rind.readiness()).ready);
+    let code = -1;
+    void rind.exited.then((exit) => {
+      code = exit;
+    });
+    // Signals close together count as one: only those that follow later are a second one.
+    await until("it is gone", () => {
+      if (code < 0) process.kill(rind.pid, "SIGTERM");
+      return code >= 0;
+    });
+    assert.is(code, 130);
+  }),
+);
+
 /** Connections that wait to be accepted on a port of this machine, over all sockets. */
 function queued(port: number): number {
   return queuesOf(port).reduce((sum, queue) => sum + queue, 0);
