@@ -22,6 +22,11 @@ const RARER_MAX = 20;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class Health implements Timed {
+  // First, and so in one line of the cache: what each pick looks at.
+  /** The tick from which on it gets requests, or another probe; 0 while it is well. */
+  #until = 0;
+  /** The tick at which its slow start ends. */
+  #mature = 0;
   readonly address: string;
   readonly port: number;
   /** When to knock. */
@@ -30,8 +35,6 @@ export class Health implements Timed {
   prev: Timed | null = null;
   next: Timed | null = null;
   readonly #site: UpstreamSite;
-  /** The tick from which on it gets requests, or another probe; 0 while it is well. */
-  #until = 0;
   /** The tick of the probe that is on its way; 0 for none. */
   #probed = 0;
   /** Failures in a row, and the tick of the first. */
@@ -39,9 +42,8 @@ export class Health implements Timed {
   #since = 0;
   /** How often the wait has doubled. */
   #level = 0;
-  /** The tick since when it is well, and that at which its slow start ends. */
+  /** The tick since when it is well. */
   #well = 0;
-  #mature = 0;
   /** The tick of its ejection, whether a knock is on its way, whether nobody listens. */
   #ejected = 0;
   #knocking = false;
