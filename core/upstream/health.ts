@@ -10,6 +10,7 @@
  * knocks fail there is no probe, and when one succeeds again there is one at once, so that a pod
  * that was down is used within a second.
  */
+import { type Fields, log } from "../log.ts";
 import { type Timed, ticksOf } from "../timers.ts";
 import type { UpstreamSite } from "./site.ts";
 
@@ -49,6 +50,9 @@ export class Health implements Timed {
   #knocking = false;
   #down = false;
   #stopped = false;
+  /** The tick at which an ejection was last logged, and whether this one was. */
+  #told = 0;
+  #telling = false;
 
   constructor(at: Readonly<{ address: string; port: number }>, site: UpstreamSite) {
     this.address = at.address;
@@ -123,6 +127,7 @@ export class Health implements Timed {
 
   #eject(now: number, unreachable: boolean): void {
     const ms = this.#wait();
+    if (this.#until === 0) this.#tell(now, unreachable);
     this.#failures = 0;
     this.#probed = 0;
     this.#ejected = now;
@@ -145,8 +150,23 @@ export class Health implements Timed {
     this.#failures = 0;
     this.#until = 0;
     this.#probed = 0;
+    if (!ejected) return;
+    if (this.#telling) log("info", "endpoint is back", this.#named());
     this.#site.timers.remove(this);
-    if (ejected) this.#begin();
+    this.#begin();
+  }
+
+  /** One line an ejection, but not for each time that it comes and goes. */
+  #tell(now: number, unreachable: boolean): void {
+    this.#telling = this.#told === 0 || now - this.#told > ticksOf(this.#site.limits.ejectWindowMs);
+    if (!this.#telling) return;
+    this.#told = now;
+    const why = unreachable ? "takes no connections" : "fails requests";
+    log("warn", "endpoint is ejected", { ...this.#named(), why });
+  }
+
+  #named(): Fields {
+    return { address: this.address, port: this.port };
   }
 
   #begin(): void {
@@ -182,7 +202,7 @@ export class Health implements Timed {
   /** The outcome of a knock: `open` when the endpoint took a connection, and kept it. */
   knocked(open: boolean): void {
     this.#knocking = false;
-    if (this.#until === 0 || this.#probed !== 0 || this.#stopped) return;
+    if (this.#until === 0 || this.#probed !== 0) return;
     const { now } = this.#site.timers;
     if (!open) {
       this.#down = true;

@@ -154,6 +154,7 @@ test("waits differ, or all workers would probe at once", () => {
 test("none goes to an endpoint that is down, and one does within a second of its return", () => {
   for (const seconds of [1, 2, 5, 10, 20, 30]) {
     const { fail, listen, pass, well, wait, offer, succeed } = setup();
+    pass(3_600 * SECOND);
     listen("closed");
     fail(3);
     for (let i = 0; i < seconds * 4; i++) {
@@ -232,14 +233,40 @@ test("an answer that comes when the endpoint is well or probed changes nothing",
   assert.ok(well());
 });
 
-test("an endpoint that is gone is not knocked at", () => {
-  const { fail, knocks, pass, stop } = setup();
-  fail(3);
-  stop();
-  pass(60 * SECOND);
-  fail(100);
-  pass(60 * SECOND);
-  assert.is(knocks(), 0);
+test("a knock that succeeds while the probe is on its way lets no second one through", () => {
+  const { lose, listen, wait, offer, pass } = setup({ ejectMs: 4 * SECOND });
+  listen("");
+  for (let i = 0; i < 3; i++) lose();
+  wait();
+  listen("open");
+  pass(SECOND);
+  assert.not.ok(offer());
+});
+
+test("an endpoint that is well, or gone, is not knocked at", () => {
+  const back = setup();
+  back.fail(3);
+  back.succeed();
+  back.pass(60 * SECOND);
+  assert.is(back.knocks(), 0, "it came back before");
+  const ejected = setup();
+  ejected.fail(3);
+  ejected.stop();
+  ejected.pass(60 * SECOND);
+  assert.is(ejected.knocks(), 0, "gone after it was ejected");
+  const late = setup();
+  late.stop();
+  late.fail(3);
+  late.pass(60 * SECOND);
+  assert.is(late.knocks(), 0, "gone before");
+  const knocked = setup();
+  knocked.listen("");
+  knocked.fail(3);
+  knocked.pass(SECOND);
+  knocked.stop();
+  knocked.listen("closed");
+  knocked.pass(60 * SECOND);
+  assert.is(knocked.knocks(), 1, "gone while a knock was on its way");
 });
 
 test("one request at a time is the probe", () => {
