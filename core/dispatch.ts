@@ -5,6 +5,7 @@
 import type { Exchange, Router } from "./exchange.ts";
 import { BODY_TOO_LARGE, ENDPOINT_FULL, NO_ENDPOINT, NO_ROUTE, OK } from "./fault.ts";
 import { Head, PATH_ODD } from "./head.ts";
+import { WIDEST_LIMITS } from "./http1/fields.ts";
 import { parseRequest } from "./http1/request.ts";
 import { ATTEMPTS_MAX } from "./limits.ts";
 import { AGAIN, Budget, MOVE, replayMax, verdict } from "./retry.ts";
@@ -155,7 +156,7 @@ export class Dispatch implements Router {
     if (endpoint === null) return false;
     const head = RETRIED_HEAD;
     head.reset(exchange.replay, exchange.replayStart);
-    if (parseRequest(head, exchange.replay.length) !== OK) return false;
+    if (parseRequest(head, exchange.replay.length, WIDEST_LIMITS) !== OK) return false;
     if ((head.flags & PATH_ODD) !== 0 && !canonicalPath(head)) return false;
     const connection = this.#open(endpoint);
     if (connection === null) return false;

@@ -4,6 +4,8 @@
  * many messages; `reset` makes it empty. All offsets are into `bytes` unless said otherwise.
  */
 
+import { HEAD_LINES_MAX } from "./limits.ts";
+
 /** Int32 numbers a header line takes in `fields`. */
 export const FIELD = 5;
 export const NAME_START = 0;
@@ -12,9 +14,6 @@ export const VALUE_START = 2;
 export const VALUE_END = 3;
 /** What the line is: one of the `H_…` ids in core/http1/names.ts, 0 when nobody cares. */
 export const KNOWN = 4;
-
-/** Most header lines a head can hold: what an upstream may send; clients get fewer. */
-export const FIELDS_MAX = 256;
 
 // --- bits of `flags` ---
 export const CLOSE = 1 << 0;
@@ -64,7 +63,7 @@ export class Head {
   /** Where the message starts. */
   start = 0;
   /** Header lines in order, FIELD numbers each. */
-  readonly fields = new Int32Array(FIELDS_MAX * FIELD);
+  readonly fields = new Int32Array(HEAD_LINES_MAX * FIELD);
   /** How many lines `fields` holds. */
   count = 0;
 

@@ -18,6 +18,10 @@ type Row = Readonly<{
 const HOUR_MS = 3_600_000;
 const WEEK_MS = 7 * 24 * HOUR_MS;
 
+/** What backends may send, and what clients may send at most: everything is made to hold it. */
+export const HEAD_BYTES_MAX = 131_072;
+export const HEAD_LINES_MAX = 256;
+
 /** The rows, by the field of `Limits`. `value` is the default. */
 export const LIMITS = {
   // --- downstream: deadlines ---
@@ -41,6 +45,21 @@ export const LIMITS = {
     0,
     "connections of one client address, of one worker; 0 is half of all; trusted proxies have none",
   ),
+  headBytes: {
+    ...bytes("head-bytes", 65_536, "of a request head; more is answered 431"),
+    min: 16_384,
+    max: HEAD_BYTES_MAX,
+  },
+  headLineBytes: {
+    ...bytes("head-line", 16_384, "of one line of a request head; more is answered 431"),
+    min: 1_024,
+    max: HEAD_BYTES_MAX,
+  },
+  headLines: {
+    ...count("head-lines", 128, "header lines of a request; more are answered 431"),
+    min: 16,
+    max: HEAD_LINES_MAX,
+  },
   backlogBytes: bytes("backlog", 65_536, "pipelined requests that wait behind the current one"),
   discardBytes: bytes("discard", 65_536, "of an unwanted request body, read to keep a connection"),
   // --- upstream ---

@@ -160,7 +160,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     for (let turn = 0; at < end && this.#state === HEAD_STATE && turn < TURN_MAX; turn++) {
       const head = HEAD;
       head.reset(bytes, at);
-      const result = parseRequest(head, end);
+      const result = parseRequest(head, end, this.#site.headLimits);
       if (result === MORE) {
         this.#waitForMore(bytes, at, end);
         at = end;
@@ -434,9 +434,9 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   /** More of a head that began in an earlier read; its deadline stays. */
   #readMore(partial: Partial, bytes: Buffer): void {
     const head = partial.head;
-    if (!partial.more(bytes, requestLineMax(head))) return;
+    if (!partial.more(bytes, requestLineMax(head, this.#site.headLimits))) return;
     const end = partial.end;
-    const result = parseRequest(head, end);
+    const result = parseRequest(head, end, this.#site.headLimits);
     if (result === MORE) return;
     this.#partial = null;
     if (result !== OK) {

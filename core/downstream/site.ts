@@ -1,6 +1,8 @@
 /** What all clients' connections of one worker share. */
 import { Cidrs } from "../cidr.ts";
 import type { Router } from "../exchange.ts";
+import { headLimitsOf } from "../http1/fields.ts";
+import type { HeadLimits } from "../http1/fields.ts";
 import type { Limits } from "../limits.ts";
 import type { Random } from "../random.ts";
 import type { Timers } from "../timers.ts";
@@ -22,6 +24,7 @@ export type Site = SiteParts & {
   readonly trusted: Cidrs;
   readonly admission: Admission;
   readonly spans: Spans;
+  readonly headLimits: HeadLimits;
   readonly connections: Set<DownstreamConnection>;
   /** Every answer is the last one of its connection. */
   draining: boolean;
@@ -36,5 +39,7 @@ const NOBODY = new Cidrs([]);
 export function openSite(parts: SiteParts, trusted = NOBODY): Site {
   const admission = new Admission(parts.limits, parts.timers);
   const spans = spansOf(parts.limits);
-  return { ...parts, trusted, admission, spans, connections: new Set(), draining: false };
+  const headLimits = headLimitsOf(parts.limits);
+  const connections = new Set<DownstreamConnection>();
+  return { ...parts, trusted, admission, spans, headLimits, connections, draining: false };
 }

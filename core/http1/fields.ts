@@ -14,15 +14,32 @@ import {
   VALUE_START,
 } from "../head.ts";
 import type { Head } from "../head.ts";
+import { HEAD_BYTES_MAX, HEAD_LINES_MAX } from "../limits.ts";
+import type { Limits } from "../limits.ts";
 import { tally } from "../tally.ts";
 import { CLASS, PLAIN, TCHAR, VALUE } from "./classes.ts";
 import { H_DROPPED, H_ODD, aliasesFraming, knownName } from "./names.ts";
 
 /** How much of a head is read before it is refused. Bytes, and lines. */
-export type Limits = Readonly<{ line: number; total: number; lines: number; name: number }>;
+export type HeadLimits = Readonly<{ line: number; total: number; lines: number; name: number }>;
 
-export const REQUEST_LIMITS: Limits = { line: 16_384, total: 65_536, lines: 128, name: 256 };
-export const RESPONSE_LIMITS: Limits = { line: 65_536, total: 131_072, lines: 256, name: 256 };
+const NAME_MAX = 256;
+
+/** For request heads that were accepted before, under whatever limits. */
+export const WIDEST_LIMITS: HeadLimits = {
+  line: HEAD_BYTES_MAX,
+  total: HEAD_BYTES_MAX,
+  lines: HEAD_LINES_MAX,
+  name: NAME_MAX,
+};
+
+export const RESPONSE_LIMITS: HeadLimits = { ...WIDEST_LIMITS, line: 65_536 };
+
+/** For request heads, from the limits of a worker. */
+export function headLimitsOf(limits: Limits): HeadLimits {
+  const { headBytes: total, headLineBytes: line, headLines: lines } = limits;
+  return { line, total, lines, name: NAME_MAX };
+}
 
 const CR = 13;
 const LF = 10;
@@ -36,7 +53,7 @@ const COLON = 58;
  * Parses lines from `head.next` until the empty line; then OK, with `head.end` behind it. MORE when
  * bytes are missing, BAD_HEADER or HEAD_TOO_LARGE otherwise. `available` is the end of the bytes.
  */
-export function parseFields(head: Head, available: number, limits: Limits): number {
+export function parseFields(head: Head, available: number, limits: HeadLimits): number {
   const bytes = head.bytes;
   while (true) {
     const start = head.next;
@@ -83,7 +100,7 @@ export function parseFields(head: Head, available: number, limits: Limits): numb
 // === cold ===
 
 /** A line that is unfinished or wrong: which of the two, and within its limits or not. */
-export function judge(head: Head, available: number, limits: Limits, fault: number): number {
+export function judge(head: Head, available: number, limits: HeadLimits, fault: number): number {
   const limit = Math.min(head.next + limits.line, head.start + limits.total);
   const lf = head.bytes.indexOf(LF, head.next);
   if (lf >= 0 && lf < available) return lf + 1 > limit ? HEAD_TOO_LARGE : fault;

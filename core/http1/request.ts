@@ -22,9 +22,10 @@ import {
   TRAILERS,
 } from "../head.ts";
 import type { Head } from "../head.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
 import { CLASS, PATH, TARGET, TCHAR } from "./classes.ts";
-import { REQUEST_LIMITS, judge, parseFields } from "./fields.ts";
-import type { Limits } from "./fields.ts";
+import { WIDEST_LIMITS, headLimitsOf, judge, parseFields } from "./fields.ts";
+import type { HeadLimits } from "./fields.ts";
 import { hostEnd } from "./host.ts";
 import { judgeRequest } from "./judge.ts";
 import { readLines } from "./lines.ts";
@@ -39,10 +40,13 @@ const STAR = 42;
 const METHOD_MAX = 32;
 const TARGET_MAX = 8_192;
 const EMPTY_LINES_MAX = 2;
-const LINE_LIMITS: Limits = {
-  ...REQUEST_LIMITS,
+/** The request line has limits of its own, which nobody has a reason to change. */
+const LINE_LIMITS: HeadLimits = {
+  ...WIDEST_LIMITS,
   line: METHOD_MAX + TARGET_MAX + "  HTTP/1.1\r\n".length,
 };
+
+const DEFAULT = headLimitsOf(DEFAULT_LIMITS);
 
 /** Flags that need no more than a Host line to be a plain, valid request. */
 const ORDINARY = HAS_HOST | CLOSE | KEEP_ALIVE | PATH_ODD | HAS_LENGTH | TRAILERS;
@@ -54,13 +58,13 @@ const ORDINARY = HAS_HOST | CLOSE | KEEP_ALIVE | PATH_ODD | HAS_LENGTH | TRAILER
  * `head` set and `head.end` behind it; MORE when bytes are missing (call again with more of them:
  * lines already parsed are not parsed again); else the id of the fault to answer.
  */
-export function parseRequest(head: Head, available: number): number {
+export function parseRequest(head: Head, available: number, limits = DEFAULT): number {
   if (head.phase === 0) {
     const line = requestLine(head, available);
     if (line !== OK) return line;
     head.phase = 1;
   }
-  const fields = parseFields(head, available, REQUEST_LIMITS);
+  const fields = parseFields(head, available, limits);
   if (fields !== OK) return fields;
   readLines(head);
   const plain = (head.flags & ~ORDINARY) === 0 && (head.flags & HAS_HOST) !== 0;
@@ -138,8 +142,8 @@ function lineEnd(head: Head, at: number, available: number): number {
 // === cold ===
 
 /** Bytes after which an unfinished line is judged although its end is missing. */
-export function requestLineMax(head: Head): number {
-  return head.phase === 0 ? LINE_LIMITS.line : REQUEST_LIMITS.line;
+export function requestLineMax(head: Head, limits = DEFAULT): number {
+  return head.phase === 0 ? LINE_LIMITS.line : limits.line;
 }
 
 /** TRACE and CONNECT are never forwarded (RFC 9110 §9.3.6, §9.3.8). */

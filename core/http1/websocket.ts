@@ -1,6 +1,7 @@
 /** The one upgrade that is let through: a WebSocket handshake, verified (RFC 6455 §4.2.2). */
 import { OK } from "../fault.ts";
 import { FIELD, H2C, Head, KNOWN, UPGRADE, VALUE_END, VALUE_START, WEBSOCKET } from "../head.ts";
+import { WIDEST_LIMITS } from "./fields.ts";
 import { H_WS_ACCEPT, H_WS_KEY } from "./names.ts";
 import { parseRequest } from "./request.ts";
 
@@ -12,7 +13,7 @@ export function isSwitch(response: Head, request: Buffer, start: number): boolea
   if ((response.flags & (wanted | H2C)) !== wanted) return false;
   const asked = new Head();
   asked.reset(request, start);
-  if (parseRequest(asked, request.length) !== OK) return false;
+  if (parseRequest(asked, request.length, WIDEST_LIMITS) !== OK) return false;
   const key = valueOf(asked, H_WS_KEY);
   const accept = new Bun.CryptoHasher("sha1").update(key + GUID).digest("base64");
   return key !== "" && valueOf(response, H_WS_ACCEPT) === accept;

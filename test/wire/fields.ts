@@ -187,6 +187,31 @@ test("a peer outside the trusted ranges is not believed", () =>
     { trusted: ["10.0.0.0/8", "::1"] },
   ));
 
+test("2.4 limits of a request head can be set, and what is accepted is also tried again", () =>
+  withRig(
+    async (peer, index) => {
+      // The first connection dies under its second request, which is sent again elsewhere.
+      if (index > 0) return echo(peer, index);
+      await peer.request();
+      peer.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+      await peer.request();
+      peer.shut();
+    },
+    async (own) => {
+      const client = await own.client();
+      const big = `GET / HTTP/1.1\r\nHost: a\r\nA: ${"v".repeat(50_000)}\r\n\r\n`;
+      client.send(big);
+      assert.is(statusOf(await client.response()), 200);
+      for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+      client.send(big);
+      assert.is(sawField(await client.response(), "a")[0]?.length, 50_000);
+      assert.is(own.origin.peers.length, 2);
+      client.send(`GET / HTTP/1.1\r\nHost: a\r\n${"A: b\r\n".repeat(16)}\r\n`);
+      assert.is(statusOf(await client.response()), 431);
+    },
+    { limits: { headLineBytes: 100_000, headLines: 16 } },
+  ));
+
 test("Via says the hop, behind those before it", async () => {
   assert.equal(sawField(await ask(""), "via"), ["1.1 rind"]);
   const seen = sawField(await ask("Via: 1.0 other\r\n"), "via").join(", ");

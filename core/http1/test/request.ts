@@ -1,15 +1,31 @@
 /** Request heads: every rule of the table, whole and cut in every way. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { BAD_PATH, FAULTS, MORE, OK } from "../../fault.ts";
+import { BAD_PATH, FAULTS, HEAD_TOO_LARGE, MORE, OK } from "../../fault.ts";
 import { ASTERISK, FIELD, Head, NAME_END, NAME_START, VALUE_END, VALUE_START } from "../../head.ts";
+import { limitsOf, type Limits } from "../../limits.ts";
 import { canonicalPath } from "../../route/path.ts";
+import { headLimitsOf } from "../fields.ts";
 import { parseRequest } from "../request.ts";
 import { cutsOf, seeded, seedOfRun } from "./cuts.cases.ts";
 import { REQUEST_CASES, type Facts, type RequestCase } from "./request.cases.ts";
 
 /** What lies in a buffer behind the bytes that were read: none of it may be looked at. */
 const LEFTOVERS = ["\0", "\r\n\r\n", ": ", "0"];
+
+const START = "GET / HTTP/1.1\r\nHost: a\r\n";
+
+/** A header line of so many bytes. */
+function lineOf(size: number): string {
+  return `A: ${"v".repeat(size - 5)}\r\n`;
+}
+
+/** Header lines that make a head of so many bytes. */
+function linesOf(size: number): string {
+  const left = size - START.length - 2;
+  const whole = Math.floor(left / 10_000) - 1;
+  return lineOf(10_000).repeat(whole) + lineOf(left - whole * 10_000);
+}
 
 type Outcome = Readonly<{ fault: number; facts: Required<Facts> | null; at: number }>;
 
@@ -38,6 +54,39 @@ test("an unfinished head is unfinished at every byte of it", () => {
     assert.is(feed(bytes, [end], "\0", 0).fault, MORE, `${end} bytes`);
   }
 });
+
+/** Rows: limits, header bytes that fit them exactly, and those that do not. */
+const LIMITS: readonly (readonly [Partial<Limits>, string, string])[] = [
+  [{}, lineOf(16_384), lineOf(16_385)],
+  [{}, "A: b\r\n".repeat(127), "A: b\r\n".repeat(128)],
+  [{}, linesOf(65_536), linesOf(65_537)],
+  [{ headLineBytes: 1_024 }, lineOf(1_024), lineOf(1_025)],
+  [{ headLineBytes: 131_072, headBytes: 131_072 }, lineOf(131_045), lineOf(131_046)],
+  [{ headLines: 16 }, "A: b\r\n".repeat(15), "A: b\r\n".repeat(16)],
+  [{ headLines: 256 }, "A: b\r\n".repeat(255), "A: b\r\n".repeat(256)],
+  [{ headBytes: 16_384 }, linesOf(16_384), linesOf(16_385)],
+  [{ headBytes: 131_072 }, linesOf(131_072), linesOf(131_073)],
+];
+
+for (const [given, fits, tooMuch] of LIMITS) {
+  test(`2.4 limits: ${JSON.stringify(given)}`, () => {
+    const limits = headLimitsOf(limitsOf(given));
+    for (const [fields, expected] of [
+      [fits, OK],
+      [tooMuch, HEAD_TOO_LARGE],
+    ] as const) {
+      const bytes = Buffer.from(START + fields + "\r\n", "latin1");
+      const head = new Head();
+      head.reset(bytes, 0);
+      assert.is(parseRequest(head, bytes.length, limits), expected, `${fields.length} bytes`);
+      // Read in halves: a limit is a limit of the bytes, wherever they were cut.
+      head.reset(bytes, 0);
+      const half = parseRequest(head, bytes.length >> 1, limits);
+      const whole = half === MORE ? parseRequest(head, bytes.length, limits) : half;
+      assert.is(whole, expected, `${fields.length} bytes in halves`);
+    }
+  });
+}
 
 test("a head that was used is as good as a new one", () => {
   const head = new Head();

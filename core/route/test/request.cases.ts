@@ -1,13 +1,6 @@
 /** Heads for the tests of this room: what the codec would leave behind, from a few lines of text. */
-import {
-  FIELD,
-  FIELDS_MAX,
-  Head,
-  NAME_END,
-  NAME_START,
-  VALUE_END,
-  VALUE_START,
-} from "../../head.ts";
+import { FIELD, Head, NAME_END, NAME_START, VALUE_END, VALUE_START } from "../../head.ts";
+import { HEAD_LINES_MAX } from "../../limits.ts";
 
 /** `lines`: header lines such as `X-A: 1`, white space around the value kept in its offsets. */
 export type Asked = Readonly<{ method?: string; host?: string; target?: string; lines?: string[] }>;
@@ -31,7 +24,7 @@ export function headOf({ method = "GET", host = "", target = "/", lines = [] }: 
   head.hostStart = head.pathStart + target.length + " HTTP/1.1\r\nHost: ".length;
   head.hostEnd = head.hostStart + host.length;
   let at = head.hostEnd + 2;
-  for (const line of lines.slice(0, FIELDS_MAX)) {
+  for (const line of lines.slice(0, HEAD_LINES_MAX)) {
     const field = head.count++ * FIELD;
     const colon = line.indexOf(":");
     head.fields[field + NAME_START] = at;
