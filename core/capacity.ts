@@ -14,7 +14,7 @@ const CONNECTION_BYTES = 65_536;
 /**
  * The limits with fewer connections, where files or memory do not suffice: never so many clients
  * that their requests cannot be carried on, because each may need a connection to a backend too.
- * One client and one connection to an endpoint are always left. Files are this process's own, and
+ * One client and one connection to a backend are always left. Files are this process's own, and
  * memory is that of all `workers`.
  */
 export function fittedLimits(limits: Limits, given: Surroundings, workers: number): Limits {
@@ -23,8 +23,7 @@ export function fittedLimits(limits: Limits, given: Surroundings, workers: numbe
   const byMemory = Math.floor(given.memoryBytes / workers / CONNECTION_BYTES);
   const connections = Math.max(1, Math.min(limits.connections, Math.floor(files / 2), byMemory));
   const left = Math.max(1, files - connections);
-  const upstreamConnections = Math.min(limits.upstreamConnections, left);
-  return { ...limits, connections, upstreamConnections };
+  return { ...limits, connections, upstreamTotal: Math.min(limits.upstreamTotal, left) };
 }
 
 /**

@@ -69,6 +69,10 @@ export const LIMITS = {
     ...count("upstream-connections", 1_024, "connections to one endpoint"),
     min: 1,
   },
+  upstreamTotal: {
+    ...count("upstream-connections-total", 20_000, "connections to all endpoints, of one worker"),
+    min: 1,
+  },
   pending: count("pending", 1_024, "requests that wait for a connection to one endpoint"),
   pendingMs: time("pending-time", 5_000, "a request waits for a connection"),
   tunnelIdleMs: time("tunnel-idle", HOUR_MS, "without a byte through a tunnel"),

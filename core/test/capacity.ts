@@ -55,26 +55,26 @@ test("surroundings: those of this process are read without an error", () => {
   assert.ok(surroundingsOf().files > 0);
 });
 
-// [files, memory, wanted clients] → [clients, connections to one endpoint of 1024 wanted]
+// [files, memory, wanted clients] → [clients, connections to backends]
 const FITTED: readonly [number, number, number, number, number][] = [
-  [Infinity, Infinity, 20_000, 20_000, 1_024],
-  [1_048_576, Infinity, 20_000, 20_000, 1_024],
-  [20_000, Infinity, 20_000, 9_488, 1_024],
-  [4_096, Infinity, 20_000, 1_536, 1_024],
+  [Infinity, Infinity, 20_000, 20_000, 20_000],
+  [1_048_576, Infinity, 20_000, 20_000, 20_000],
+  [20_000, Infinity, 20_000, 9_488, 9_488],
+  [4_096, Infinity, 20_000, 1_536, 1_536],
   [1_024, Infinity, 20_000, 384, 384],
   [256, Infinity, 20_000, 96, 96],
   [256, Infinity, 50, 50, 142],
   [20, Infinity, 20_000, 7, 8],
   [1, Infinity, 20_000, 1, 1],
-  [Infinity, 256 * MIB, 20_000, 4_096, 1_024],
-  [Infinity, 0, 20_000, 1, 1_024],
+  [Infinity, 256 * MIB, 20_000, 4_096, 20_000],
+  [Infinity, 0, 20_000, 1, 20_000],
 ];
 
 for (const [files, memoryBytes, wanted, clients, upstreams] of FITTED) {
   test(`${files} files and ${memoryBytes} bytes for ${wanted} clients`, () => {
     const limits = fittedLimits(limitsOf({ connections: wanted }), { files, memoryBytes }, 1);
     assert.is(limits.connections, clients);
-    assert.is(limits.upstreamConnections, upstreams);
+    assert.is(limits.upstreamTotal, upstreams);
     if (files > 8) assert.ok(clients + upstreams < files, "some files are left");
   });
 }

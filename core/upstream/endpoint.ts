@@ -9,6 +9,7 @@ import { ticksOf } from "../timers.ts";
 import type { UpstreamConnection } from "./connection.ts";
 import { Health } from "./health.ts";
 import { Queue, type Waiter } from "./queue.ts";
+import type { Room } from "./room.ts";
 import type { UpstreamSite } from "./site.ts";
 
 /** Endpoints with connections that settle, and whether the end of this turn is awaited. */
@@ -28,6 +29,7 @@ export class Endpoint {
   /** How long an idle connection is kept, milliseconds; learned from races. */
   idleMs: number;
   readonly #site: UpstreamSite;
+  readonly #room: Room;
   /** LIFO: the connection used last is the least likely to be closed by the other side. */
   readonly #idle: UpstreamConnection[] = [];
   /** Given in this turn of the event loop, and in the turn before. */
@@ -44,13 +46,19 @@ export class Endpoint {
   #raced = 0;
   #forgiven = Number.POSITIVE_INFINITY;
 
-  constructor(key: string, model: Readonly<{ address: string; port: number }>, site: UpstreamSite) {
+  constructor(
+    key: string,
+    model: Readonly<{ address: string; port: number }>,
+    site: UpstreamSite,
+    room: Room,
+  ) {
     this.key = key;
     this.address = model.address;
     this.port = model.port;
     this.health = new Health(model, site);
     this.idleMs = site.limits.upstreamIdleMs;
     this.#site = site;
+    this.#room = room;
   }
 
   /** How many connections idle. */
@@ -105,9 +113,10 @@ export class Endpoint {
     return this.#unsettled;
   }
 
-  /** Whether one more connection may be opened. */
+  /** Whether one more connection may be opened; to say yes an idle one elsewhere may be closed. */
   mayOpen(): boolean {
-    return this.#connections < this.#site.limits.upstreamConnections;
+    if (this.#connections >= this.#site.limits.upstreamConnections) return false;
+    return this.#room.mayOpen();
   }
 
   // === cold ===
@@ -115,11 +124,13 @@ export class Endpoint {
   /** One more connection exists, or will when its dial succeeds. */
   dialled(): void {
     this.#connections++;
+    this.#room.open++;
   }
 
   /** A connection is closed for good, or its dial failed: the next one in the queue may dial. */
   gone(): void {
     this.#connections--;
+    this.#room.open--;
     if (this.#queue.length > 0) this.#serve();
   }
 
@@ -179,6 +190,13 @@ export class Endpoint {
       const index = list.lastIndexOf(connection);
       if (index >= 0) list.splice(index, 1);
     }
+  }
+
+  /** Closes the connection that idles longest; false when none does. */
+  evict(): boolean {
+    const longest = this.#idle.shift();
+    longest?.shut();
+    return longest !== undefined;
   }
 
   /** Closes all idle connections: the endpoint is gone. Busy ones close when they are given. */

@@ -11,6 +11,7 @@ import type * as model from "../model.ts";
 import { namedBackends, type Table } from "../route/table.ts";
 import { Endpoint } from "./endpoint.ts";
 import { PICKERS } from "./picker.ts";
+import type { Room } from "./room.ts";
 import type { UpstreamSite } from "./site.ts";
 
 const PORT_MAX = 65_535;
@@ -33,7 +34,8 @@ export class Backend {
   }
 }
 
-export class Endpoints {
+export class Endpoints implements Room {
+  open = 0;
   readonly #site: UpstreamSite;
   readonly #numbers = new Map<string, number>();
   readonly #backends: (Backend | null)[] = [];
@@ -109,6 +111,12 @@ export class Endpoints {
     for (const endpoint of this.#endpoints.values()) endpoint.drain();
   }
 
+  mayOpen(): boolean {
+    if (this.open < this.#site.limits.upstreamTotal) return true;
+    for (const endpoint of this.#endpoints.values()) if (endpoint.evict()) return true;
+    return false;
+  }
+
   /** How many backends have a number, those that are only named included. */
   get size(): number {
     return this.#numbers.size;
@@ -123,7 +131,7 @@ export class Endpoints {
 
   #acquire(endpoint: model.Endpoint): Endpoint {
     const key = keyOf(endpoint);
-    const live = this.#endpoints.get(key) ?? new Endpoint(key, endpoint, this.#site);
+    const live = this.#endpoints.get(key) ?? new Endpoint(key, endpoint, this.#site, this);
     this.#endpoints.set(key, live);
     live.users++;
     return live;

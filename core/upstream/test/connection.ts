@@ -118,7 +118,10 @@ function setup(request: string, takes = (): boolean => true): Setup {
     connect: () => {},
     knock: () => {},
   };
-  const endpoint = new Endpoint("key", { address: "192.0.2.2", port: 80 }, site);
+  const endpoint = new Endpoint("key", { address: "192.0.2.2", port: 80 }, site, {
+    open: 0,
+    mayOpen: () => true,
+  });
   endpoint.users = 1;
   const exchange = new Exchange(fakeDown(told, takes), router);
   const connection = new UpstreamConnection(endpoint, site);

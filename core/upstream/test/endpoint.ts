@@ -20,7 +20,10 @@ function setup(given: Partial<Limits> = {}): Readonly<{ endpoint: Endpoint; time
     connect: () => {},
     knock: () => {},
   };
-  const endpoint = new Endpoint("key", { address: "192.0.2.1", port: 80 }, site);
+  const endpoint = new Endpoint("key", { address: "192.0.2.1", port: 80 }, site, {
+    open: 0,
+    mayOpen: () => true,
+  });
   endpoint.users = 1;
   return { endpoint, timers };
 }

@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DEFAULT_POLICY, NONE, type Endpoint as Address } from "../../model.ts";
 import type * as model from "../../model.ts";
-import { DEFAULT_LIMITS } from "../../limits.ts";
+import { DEFAULT_LIMITS, limitsOf } from "../../limits.ts";
 import { Random } from "../../random.ts";
 import { compileTable, type Table } from "../../route/table.ts";
 import { Timers } from "../../timers.ts";
@@ -240,6 +240,34 @@ test("a backend that nothing can connect to is refused, and nothing changes", ()
   }
   const registry = new Endpoints(SITE);
   registry.put(backend("a", { address: "::1", port: 65_535, uid: "" }));
+});
+
+test("connections to all endpoints are bounded: what idles longest at one makes room", () => {
+  const registry = new Endpoints({ ...SITE, limits: limitsOf({ upstreamTotal: 3 }) });
+  registry.put(backend("a", at(1)));
+  registry.put(backend("b", at(2)));
+  const [a, b] = ["a", "b"].map((id) => registry.at(registry.indexOf(id))!.endpoints[0]!);
+  const shut: string[] = [];
+  const open = (name: string): UpstreamConnection => {
+    a!.dialled();
+    const connection = { shut: () => (shut.push(name), a!.gone()) };
+    return connection as unknown as UpstreamConnection;
+  };
+  for (const name of ["first", "second"]) assert.ok(a!.give(open(name)));
+  a!.settle();
+  a!.settle();
+  assert.ok(b!.mayOpen());
+  b!.dialled();
+  assert.is(registry.open, 3);
+  assert.ok(b!.mayOpen(), "an idle one goes");
+  assert.equal(shut, ["first"]);
+  b!.dialled();
+  assert.ok(b!.mayOpen());
+  b!.dialled();
+  assert.equal(shut, ["first", "second"]);
+  assert.not.ok(b!.mayOpen(), "nothing idles any more");
+  b!.gone();
+  assert.ok(b!.mayOpen());
 });
 
 test.run();
