@@ -1,8 +1,10 @@
 /** How requests are spread over the endpoints of a Service, as its annotation says. */
 import type { Balance } from "../../core/model.ts";
-import { type Field, quote } from "./read.ts";
+import { nearest } from "./nearest.ts";
+import { type Field, clip, quote } from "./read.ts";
 
-const ANNOTATION = "rind.dev/load-balance";
+const PREFIX = "rind.dev/";
+const ANNOTATION = `${PREFIX}load-balance`;
 const BALANCES = new Map<string, Balance>([
   ["least-request", "leastRequest"],
   ["round-robin", "roundRobin"],
@@ -10,6 +12,9 @@ const BALANCES = new Map<string, Balance>([
 
 /** What the Service asks for. A value that means nothing is remarked, and the default is used. */
 export function readBalance(service: Field, annotations: ReadonlyMap<string, string>): Balance {
+  for (const key of annotations.keys()) {
+    if (key.startsWith(PREFIX) && key !== ANNOTATION) remarkUnknown(service, key);
+  }
   const raw = annotations.get(ANNOTATION);
   const balance = BALANCES.get(raw?.trim() ?? "least-request");
   if (balance !== undefined) return balance;
@@ -20,4 +25,15 @@ export function readBalance(service: Field, annotations: ReadonlyMap<string, str
     effect: `${first} is used`,
   });
   return "leastRequest";
+}
+
+function remarkUnknown(service: Field, key: string): void {
+  const near = nearest(key, [ANNOTATION]);
+  service.remark({
+    level: "warning",
+    field: `metadata.annotations[${clip(key)}]`,
+    reason: "is not an annotation that rind knows on a Service",
+    hint: near === null ? "" : `did you mean ${near}?`,
+    effect: "ignored",
+  });
 }

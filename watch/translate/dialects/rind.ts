@@ -15,8 +15,19 @@ export const SERVICE_WEIGHTS: Row = annotation(
   "paths with several services answer 503",
 );
 
+/** Endpoints are a Service's, whichever Ingresses lead to it. */
+const LOAD_BALANCE: Row = {
+  kind: "applied",
+  doc: "How requests are spread over the endpoints of a Service; on the Service, not here.",
+  bad: "ignored",
+  read: () => "belongs on the Service, not on the Ingress",
+};
+
 export const RIND: Dialect = {
   prefixes: ["rind.dev/"],
-  rows: new Map([["service-weights", SERVICE_WEIGHTS]]),
+  rows: new Map([
+    ["service-weights", SERVICE_WEIGHTS],
+    ["load-balance", LOAD_BALANCE],
+  ]),
   alike: ["auth", "allow", "deny"],
 };
