@@ -114,7 +114,7 @@ export class Plane {
     for (const backend of delta.backends) this.#endpoints.put(backend);
     this.#dispatch.table = next;
     for (const id of delta.backendsGone) this.#endpoints.remove(id);
-    this.#endpoints.settle(next);
+    this.#endpoints.sweep(next);
     this.#version = delta.version;
   }
 

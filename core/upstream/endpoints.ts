@@ -79,7 +79,7 @@ export class Endpoints implements Room {
     live.present = true;
   }
 
-  /** Forgets a backend. Its number stays its own as long as the table may name it: see `settle`. */
+  /** Forgets a backend. Its number stays its own as long as the table may name it: see `sweep`. */
   remove(id: string): void {
     const live = this.at(this.#numbers.get(id) ?? NONE);
     if (live === null || !live.present) return;
@@ -91,9 +91,9 @@ export class Endpoints implements Room {
 
   /**
    * Lets numbers go whose backend is not present and that `table`, the live one, does not name.
-   * Looks only when they have doubled since it last did: at most half of all are kept for nothing.
+   * Looks only when there are twice as many as it left the last time, so that it costs little.
    */
-  settle(table: Table): void {
+  sweep(table: Table): void {
     if (this.#vacant <= this.#vacantMax) return;
     const named = namedBackends(table, this.#backends.length);
     for (const [id, index] of this.#numbers) {

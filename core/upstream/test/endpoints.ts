@@ -159,7 +159,7 @@ test("numbers of backends that come and go do not pile up", () => {
     registry.put(backend(`b${i}`, at(1)));
     most = Math.max(most, registry.indexOf(`b${i}`));
     registry.remove(`b${i}`);
-    registry.settle(tableOf(registry));
+    registry.sweep(tableOf(registry));
   }
   assert.ok(most <= MANY, `${most}`);
 });
@@ -170,7 +170,7 @@ test("numbers of backends that are named and never arrive do not pile up", () =>
   for (let i = 0; i < 10_000; i++) {
     const table = tableOf(registry, host("a.test", `b${i}`), host("b.test", `c${i}`, `d${i}`));
     most = Math.max(most, registry.indexOf(`d${i}`));
-    registry.settle(table);
+    registry.sweep(table);
   }
   assert.ok(most <= MANY, `${most}`);
 });
@@ -182,7 +182,7 @@ test("a number that the table names is not given to another backend", () => {
   registry.put(backend("gone", at(1)));
   registry.remove("gone");
   for (let i = 0; i < MANY; i++) registry.indexOf(`stray${i}`);
-  registry.settle(table);
+  registry.sweep(table);
   for (let i = 0; i < MANY; i++) registry.put(backend(`b${i}`, at(2)));
   numbers.forEach((number) => assert.equal(registry.at(number)!.endpoints, []));
   registry.put(backend("later", at(3)));
@@ -194,7 +194,7 @@ test("a backend that is there keeps its number, also when no route leads to it",
   registry.put(backend("a", at(1)));
   const a = registry.indexOf("a");
   for (let i = 0; i < MANY; i++) registry.indexOf(`stray${i}`);
-  registry.settle(tableOf(registry));
+  registry.sweep(tableOf(registry));
   assert.is(registry.indexOf("a"), a);
   assert.is(registry.at(a)!.endpoints.length, 1);
 });
