@@ -448,7 +448,8 @@ const CUTS: readonly (readonly [string, string])[] = [
 
 for (const [name, answer] of CUTS) {
   for (const leave of ["shut", "reset"] as const) {
-    test(`a response cut by ${leave === "shut" ? "FIN" : "RST"} has no clean end: ${name}`, () =>
+    const by = leave === "shut" ? "FIN" : "RST";
+    test(`2.6 a response cut by ${by} has no clean end: ${name}`, () =>
       withRig(
         async (peer) => {
           await peer.request();

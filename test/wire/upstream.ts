@@ -25,7 +25,7 @@ const ask = async (client: Peer, request: string): Promise<number> => {
   return statusOf(await client.response());
 };
 
-test("a byte on an idle connection drops it, and the next request is fine", () =>
+test("2.6 a byte on an idle connection drops it, and the next request is fine", () =>
   withRig(
     onceThen(async (peer) => {
       await peer.sentAll();
@@ -43,7 +43,7 @@ test("a byte on an idle connection drops it, and the next request is fine", () =
     },
   ));
 
-test("bytes behind a response never answer another request", () =>
+test("2.6 bytes behind a response never answer another request", () =>
   withRig(
     answering((request, index) =>
       index === 0 ? respond(200, "first") + respond(200, "stale") : respond(200, request.first),
@@ -62,7 +62,7 @@ for (const [name, answer] of [
   ["a body on 204", "HTTP/1.1 204 No Content\r\n\r\nhello"],
   ["a body on 304", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello"],
 ] as const) {
-  test(`${name} is dropped, and its connection with it`, () =>
+  test(`2.6 ${name} is dropped, and its connection with it`, () =>
     withRig(
       answering((_, index) => (index === 0 ? answer : respond(200, ""))),
       async (rig) => {
@@ -77,7 +77,7 @@ for (const [name, answer] of [
     ));
 }
 
-test("Connection: close from upstream is honoured there, not passed on", () =>
+test("2.6 Connection: close from upstream is honoured there, not passed on", () =>
   withRig(
     answering(() => respond(200, "x", "Connection: close\r\n")),
     async (rig) => {
@@ -90,7 +90,7 @@ test("Connection: close from upstream is honoured there, not passed on", () =>
     },
   ));
 
-test("a 1.0 upstream without keep-alive is not pooled", () =>
+test("2.6 a 1.0 upstream without keep-alive is not pooled", () =>
   withRig(
     answering(() => "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx"),
     async (rig) => {
@@ -109,7 +109,7 @@ const CONNECTION_AUTH: readonly (readonly [string, string, string])[] = [
 ];
 
 for (const [name, asked, offered] of CONNECTION_AUTH) {
-  test(`${name} is the last of its upstream connection`, () =>
+  test(`2.6 ${name} is the last of its upstream connection`, () =>
     withRig(
       answering(() => respond(offered === "" ? 200 : 401, "x", offered)),
       async (rig) => {
@@ -142,7 +142,7 @@ const RACES: readonly (readonly [string, (peer: Peer) => Promise<void> | void])[
 ];
 
 for (const [name, then] of RACES) {
-  test(`${name}: GET is tried again on a new connection`, () =>
+  test(`7.3 ${name}: GET is tried again on a new connection`, () =>
     withRig(onceThen(then), async (rig) => {
       const client = await rig.client();
       assert.is(await ask(client, GET), 200);
@@ -150,7 +150,7 @@ for (const [name, then] of RACES) {
       assert.is(rig.origin.peers.length, 2);
     }));
 
-  test(`${name}: POST is 502 and never sent twice`, () =>
+  test(`7.3 ${name}: POST is 502 and never sent twice`, () =>
     withRig(onceThen(then), async (rig) => {
       const client = await rig.client();
       assert.is(await ask(client, GET), 200);
@@ -159,7 +159,7 @@ for (const [name, then] of RACES) {
       assert.is(await ask(client, POST), 200, "the client's connection goes on");
     }));
 
-  test(`${name}: a fresh connection is never tried again`, () =>
+  test(`7.3 ${name}: a fresh connection is never tried again`, () =>
     withRig(
       (peer) => Promise.resolve(then(peer)),
       async (rig) => {
@@ -170,7 +170,7 @@ for (const [name, then] of RACES) {
     ));
 }
 
-test("an idle connection that upstream closes is gone before the next POST", () =>
+test("7.3 an idle connection that upstream closes is gone before the next POST", () =>
   withRig(
     onceThen((peer) => peer.shut()),
     async (rig) => {
@@ -189,7 +189,7 @@ for (const [name, answer] of [
   ["half a head", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"],
 ] as const) {
   for (const leave of ["shut", "reset"] as const) {
-    test(`upstream sends ${name} and leaves by ${leave === "shut" ? "FIN" : "RST"}: 502`, () =>
+    test(`2.6 upstream sends ${name} and leaves by ${leave === "shut" ? "FIN" : "RST"}: 502`, () =>
       withRig(
         async (peer) => {
           await peer.request();
@@ -214,7 +214,7 @@ for (const answer of [
   "HTTP/2 200 OK\r\n\r\n",
   "\x15\x03\x03\0\x02\x02\x16",
 ]) {
-  test(`an invalid response is 502: ${JSON.stringify(answer.slice(0, 60))}`, () =>
+  test(`2.6 an invalid response is 502: ${JSON.stringify(answer.slice(0, 60))}`, () =>
     withRig(
       async (peer) => {
         await peer.request();
@@ -243,7 +243,7 @@ function closedPort(): number {
   return origin.port;
 }
 
-test("a refused connection goes to the next endpoint, for POST as well", () => {
+test("7.3 a refused connection goes to the next endpoint, for POST as well", () => {
   const endpoints = ({ address, port }: Endpoint & object): readonly Endpoint[] => [
     { address, port: closedPort(), uid: "dead" },
     { address, port, uid: "alive" },

@@ -94,6 +94,28 @@ const RULES: readonly (readonly [string, string, string])[] = [
   ["response", "7.3 keep-alive:", "how long a backend keeps its connection"],
 ];
 
+/** Rows: rules that only sockets can show, the file below test/wire, and how a test's name starts. */
+const OVER_SOCKETS: readonly (readonly [string, string, string])[] = [
+  ["a body beyond the route's limit is 413", "bodies", "F9 a body beyond"],
+  ["an early answer leaves no request behind", "bodies", "F14 an early answer to a small body"],
+  ["a body is framed anew", "bodies", "F4 a chunked request is chunked again"],
+  ["a broken body never completes upstream", "bodies", "2.2 a malformed body never completes"],
+  ["trailers of a response", "trailers", "every rule about the trailers of a response"],
+  ["trailers of a request", "trailers", "every rule about the trailers of a request"],
+  ["a bad response is 502, and its connection is not kept", "upstream", "2.6 an invalid response"],
+  ["a coding beside a length", "bodies", "2.6 response: coding beside a length"],
+  ["until close", "bodies", "2.6 response: until close becomes chunked"],
+  ["until close, cut", "bodies", "2.6 a response until close that is cut"],
+  ["HEAD, 204 and 304 have no body", "upstream", "2.6 ${name} is dropped, and its connection"],
+  ["closed inside a head", "upstream", "2.6 upstream sends ${name} and leaves"],
+  ["closed inside a body", "bodies", "2.6 a response cut by"],
+  ["more bytes than the response", "upstream", "2.6 bytes behind a response"],
+  ["bytes while idle", "upstream", "2.6 a byte on an idle connection"],
+  ["interim responses", "responses", "2.6 interim responses go to clients that know them"],
+  ["authentication of a connection", "upstream", "2.6 ${name} is the last of its upstream"],
+  ["limits of a request head", "fields", "2.4 limits of a request head can be set"],
+];
+
 /** Trailer cases about syntax, and a reason that is missing: they belong to rules above. */
 const SHARED =
   /^(none|in order|unfit |forbidden|malformed|space|folded|bare|NUL|name of|\d+ |no reason)/;
@@ -105,6 +127,14 @@ test("every rule has a case", () => {
       cases.some((name) => name.startsWith(start)),
       `${table} ${start} ${rule}`,
     );
+  }
+});
+
+test("rules that only sockets can show have a test there", async () => {
+  for (const [rule, file, start] of OVER_SOCKETS) {
+    const source = await Bun.file(`${import.meta.dir}/../../../test/wire/${file}.ts`).text();
+    const found = source.includes(`test("${start}`) || source.includes(`test(\`${start}`);
+    assert.ok(found, `${rule}: ${file}: ${start}`);
   }
 });
 
