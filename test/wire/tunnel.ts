@@ -369,4 +369,23 @@ test("a backend that ends its side still gets all that the client sends", () => 
   );
 });
 
+test("a tunnel lives on when its endpoint is removed and nobody else gets there", () =>
+  withRig(accepting, async (rig) => {
+    const client = await rig.client();
+    client.send(handshake());
+    assert.is(statusOf(await client.response()), 101);
+    const backend = { id: "wire", endpoints: [], reason: "", balance: "leastRequest" } as const;
+    const nothing = { hosts: [], hostsGone: [], backendsGone: [] };
+    rig.plane.apply({ ...nothing, base: 1, version: 2, backends: [backend] });
+    const other = await rig.client();
+    other.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert.is(statusOf(await other.response()), 503);
+    for (const bytes of ["still", "here"]) {
+      client.send(bytes);
+      assert.is(await bytesOf(client, bytes.length), bytes);
+    }
+    client.shut();
+    assert.is(await client.left(), "fin");
+  }));
+
 test.run();
