@@ -74,6 +74,14 @@ function caseOf(index: number, made: Stream & Readonly<{ pick: Random }>): Case 
   return { index, bytes, ends: endsOf(stream, bytes.length, pick), mutators };
 }
 
+/** Anywhere, or in or beside a line end: heads are short, and bodies may be long. */
+function cutIn(text: string, pick: Random): number {
+  const somewhere = pick(text.length);
+  if (pick(2) === 0) return 1 + somewhere;
+  const lineEnd = text.indexOf("\r\n", pick(2) === 0 ? somewhere : pick(200));
+  return 1 + Math.max(0, lineEnd) + pick(4);
+}
+
 /** Whole mostly; else where the messages meet, at random places, or byte by byte. */
 function endsOf(stream: readonly string[], length: number, pick: Random): readonly number[] {
   const kind = pick(16);
@@ -83,7 +91,8 @@ function endsOf(stream: readonly string[], length: number, pick: Random): readon
     let end = 0;
     for (const piece of stream) ends.add((end += piece.length));
   } else if (kind < 15 || length > SINGLE_BYTES_MAX) {
-    for (let cuts = 1 + pick(4); cuts > 0; cuts--) ends.add(1 + pick(length));
+    const text = stream.join("");
+    for (let cuts = 1 + pick(4); cuts > 0; cuts--) ends.add(Math.min(length, cutIn(text, pick)));
   } else for (let end = 1; end < length; end++) ends.add(end);
   ends.delete(0);
   return [...ends].sort((a, b) => a - b);

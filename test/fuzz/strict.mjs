@@ -46,6 +46,7 @@ function answer(request, response, { address, body }) {
   // A client of HTTP/1.0 can only be kept with a length, and the run predicts what is kept.
   const chunked = id % 2 === 0 && !String(request.headers.via).endsWith("1.0 rind");
   if (!chunked) fields["Content-Length"] = String(text.length);
+  if (id % 8 === 0) fields["Connection"] = "close";
   response.writeHead(200, fields);
   if (chunked) response.write(text.slice(0, 3));
   response.end(chunked ? text.slice(3) : text);
