@@ -357,7 +357,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     this.#watch();
     this.#readBacklog();
     // The FIN that came before the tunnel did closes it now.
-    if (this.#fin) this.#exchange.requestEnd();
+    if (this.#fin && !this.#exchange.requestDone) this.#exchange.requestEnd();
   }
 
   answer(status: number, body: Uint8Array, extra: string): void {
@@ -487,9 +487,10 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     if (this.#backlog !== backlog) return;
     if (backlog.size === 0) this.#backlog = null;
     this.#unpause(backlog.size);
+    // What is unfinished now stays so.
+    if (this.#fin && backlog.size === 0) return this.ended();
     if (this.#state !== HEAD_STATE) return;
     if (backlog.size > 0) this.#readOnLater();
-    else if (this.#fin && this.#partial === null) this.#shut();
     else if (this.#partial === null) this.#rest();
   }
 

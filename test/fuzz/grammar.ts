@@ -100,10 +100,7 @@ function target(method: string, host: string, pick: Random): string {
 
 function bodyData(pick: Random): string {
   // More than the buffers in which pieces are collected hold at first.
-  if (pick(12) === 0)
-    return oneOf(["z", "\r\n", INNER], pick)
-      .repeat(1 + pick(300))
-      .slice(-12_000);
+  if (pick(10) === 0) return oneOf(["z", "\r\n", INNER], pick).repeat(9_000).slice(-pick(12_000));
   const kind = pick(5);
   if (kind === 0) return "";
   if (kind === 1) return INNER;

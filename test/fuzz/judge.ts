@@ -11,7 +11,8 @@ export type Trial = Readonly<{ address: string; prediction: Prediction; outcome:
 export function judgeClient({ address, prediction, outcome }: Trial): string {
   const { answers, certain, closes, loose } = prediction;
   if (prediction.unequal !== "") return `I5: reads back differently: ${prediction.unequal}`;
-  if (outcome.problem !== "" && (!loose || outcome.problem.startsWith("hangs"))) return `I4: ${outcome.problem}`;
+  if (outcome.problem !== "" && (!loose || outcome.problem.startsWith("hangs")))
+    return `I4: ${outcome.problem}`;
   if (outcome.answers.length < certain) {
     return `I1: ${outcome.answers.length} answers, ${certain} expected`;
   }
@@ -62,9 +63,8 @@ export function judgeOrigin(trial: Trial, seen: readonly Seen[], cuts: number): 
     const wrong = judgeRequest(accepted[i]!, request);
     if (wrong !== "") return `I2: request ${i} at the origin: ${wrong}`;
   }
-  if (String(ids) !== String(seen.map(({ id }) => id))) {
-    return `I4: the client has answers ${ids}, its requests were ${seen.map(({ id }) => id)}`;
-  }
+  const owed = seen.map(({ id }) => String(id)).slice(0, loose ? ids.length : seen.length);
+  if (ids.join() !== owed.join()) return `I4: the client has answers ${ids}, and is owed ${owed}`;
   if (cuts > prediction.broken && !loose) return `I3: ${cuts} requests broke off at the origin`;
   return "";
 }

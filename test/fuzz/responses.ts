@@ -78,7 +78,12 @@ export class ResponseRun {
     this.#hostile.attacks.set(found.index, attack);
     const outcome = await visit(
       { port: this.#rig.port, address, bytes: asking.bytes, ends: [asking.bytes.length] },
-      { answers: 0, closes: true, bodiless: (index) => index === 0 && asking.method === "HEAD" },
+      {
+        answers: 0,
+        closes: true,
+        eager: false,
+        bodiless: (index) => index === 0 && asking.method === "HEAD",
+      },
     );
     this.#hostile.attacks.delete(found.index);
     this.cases++;

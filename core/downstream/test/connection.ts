@@ -627,4 +627,19 @@ test("draining: who was told to keep the connection may send one request more", 
   assert.ok(it.isOver());
 });
 
+for (const [what, rest] of [
+  ["head", "DELETE /x HT"],
+  ["body", POST],
+] as const) {
+  test(`a client that left inside a ${what} is let go behind the answers it is owed`, () => {
+    const it = setup();
+    it.receive(GET + rest);
+    it.connection.ended();
+    assert.not.ok(it.isOver());
+    answered(it.exchanges[0]!);
+    assert.ok(it.isOver());
+    assert.ok(it.exchanges.every((exchange) => exchange.finished));
+  });
+}
+
 test.run();
