@@ -9,14 +9,14 @@ import { ticksOf } from "../timers.ts";
 import type { UpstreamConnection } from "./connection.ts";
 import { Health } from "./health.ts";
 import { Queue, type Waiter } from "./queue.ts";
-import type { Room } from "./room.ts";
+import type { Room, Tenant } from "./room.ts";
 import type { UpstreamSite } from "./site.ts";
 
 /** Endpoints with connections that settle, and whether the end of this turn is awaited. */
 const unsettled: Endpoint[] = [];
 let awaited = false;
 
-export class Endpoint {
+export class Endpoint implements Tenant {
   /** Address, port and uid: what makes it this endpoint and no other. */
   readonly key: string;
   readonly address: string;
@@ -108,15 +108,15 @@ export class Endpoint {
     settled.length = 0;
     this.#settling = this.#given;
     this.#given = settled;
-    if (this.#queue.length > 0) this.#serve();
+    if (this.#queue.length > 0) this.#serve(Number.POSITIVE_INFINITY);
+    this.#room.settle();
     this.#unsettled = this.#given.length + this.#settling.length > 0;
     return this.#unsettled;
   }
 
   /** Whether one more connection may be opened; to say yes an idle one elsewhere may be closed. */
   mayOpen(): boolean {
-    if (this.#connections >= this.#site.limits.upstreamConnections) return false;
-    return this.#room.mayOpen();
+    return this.#allowed() && this.#room.mayOpen();
   }
 
   // === cold ===
@@ -131,13 +131,15 @@ export class Endpoint {
   gone(): void {
     this.#connections--;
     this.#room.open--;
-    if (this.#queue.length > 0) this.#serve();
+    if (this.#queue.length > 0) this.#serve(Number.POSITIVE_INFINITY);
+    this.#room.settle();
   }
 
   /** Lets somebody wait for a connection; false when too many do. */
   enqueue(waiter: Waiter): boolean {
     if (this.#queue.length >= this.#site.limits.pending) return false;
     this.#queue.push(waiter);
+    if (this.#allowed()) this.#room.wait(this);
     return true;
   }
 
@@ -146,16 +148,30 @@ export class Endpoint {
     this.#queue.remove(waiter);
   }
 
-  /** Gives out what is free, first come, first served. A turn that fails at once frees another. */
-  #serve(): void {
+  admit(): void {
+    this.#serve(1);
+  }
+
+  /** Whether its own limit allows one more connection. */
+  #allowed(): boolean {
+    return this.#connections < this.#site.limits.upstreamConnections;
+  }
+
+  /**
+   * Gives out what is free to so many, first come, first served. A turn that fails at once frees
+   * another, which is given out here as well.
+   */
+  #serve(most: number): void {
     if (this.#serving) return;
     this.#serving = true;
-    while (this.#queue.length > 0 && (this.#idle.length > 0 || this.mayOpen())) {
+    for (let i = 0; i < most && this.#queue.length > 0; i++) {
+      if (this.#idle.length === 0 && !this.mayOpen()) break;
       const waiter = this.#queue.shift()!;
       const connection = this.take();
       contain(waiter, () => waiter.serve(connection));
     }
     this.#serving = false;
+    if (this.#queue.length > 0 && this.#allowed()) this.#room.wait(this);
   }
 
   /**
@@ -192,7 +208,6 @@ export class Endpoint {
     }
   }
 
-  /** Closes the connection that idles longest; false when none does. */
   evict(): boolean {
     const longest = this.#idle.shift();
     longest?.shut();

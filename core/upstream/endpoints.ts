@@ -11,7 +11,7 @@ import type * as model from "../model.ts";
 import { namedBackends, type Table } from "../route/table.ts";
 import { Endpoint } from "./endpoint.ts";
 import { PICKERS } from "./picker.ts";
-import type { Room } from "./room.ts";
+import { Room } from "./room.ts";
 import type { UpstreamSite } from "./site.ts";
 
 const PORT_MAX = 65_535;
@@ -34,19 +34,20 @@ export class Backend {
   }
 }
 
-export class Endpoints implements Room {
-  open = 0;
+export class Endpoints {
   readonly #site: UpstreamSite;
   readonly #numbers = new Map<string, number>();
   readonly #backends: (Backend | null)[] = [];
   readonly #free: number[] = [];
   readonly #endpoints = new Map<string, Endpoint>();
+  readonly #room: Room;
   /** Numbers whose backend is not present, and how many may be before they are looked through. */
   #vacant = 0;
   #vacantMax = VACANT_MAX;
 
   constructor(site: UpstreamSite) {
     this.#site = site;
+    this.#room = new Room(site.limits.upstreamTotal, this.#endpoints);
   }
 
   /** The number of a backend, made on first sight: a route may name it before it arrives. */
@@ -111,15 +112,14 @@ export class Endpoints implements Room {
     for (const endpoint of this.#endpoints.values()) endpoint.drain();
   }
 
-  mayOpen(): boolean {
-    if (this.open < this.#site.limits.upstreamTotal) return true;
-    for (const endpoint of this.#endpoints.values()) if (endpoint.evict()) return true;
-    return false;
-  }
-
   /** How many backends have a number, those that are only named included. */
   get size(): number {
     return this.#numbers.size;
+  }
+
+  /** How many connections to backends there are: dialling, busy and idle. */
+  get connections(): number {
+    return this.#room.open;
   }
 
   /** How many connections idle, over all endpoints. */
@@ -131,7 +131,7 @@ export class Endpoints implements Room {
 
   #acquire(endpoint: model.Endpoint): Endpoint {
     const key = keyOf(endpoint);
-    const live = this.#endpoints.get(key) ?? new Endpoint(key, endpoint, this.#site, this);
+    const live = this.#endpoints.get(key) ?? new Endpoint(key, endpoint, this.#site, this.#room);
     this.#endpoints.set(key, live);
     live.users++;
     return live;

@@ -24,6 +24,7 @@ import { tallied } from "../../tally.ts";
 import { Timers } from "../../timers.ts";
 import { UpstreamConnection, type UpstreamSocket } from "../connection.ts";
 import { Endpoint } from "../endpoint.ts";
+import { Room } from "../room.ts";
 
 const SECOND = 1_000;
 const LATE_MS = 2_000;
@@ -118,10 +119,8 @@ function setup(request: string, takes = (): boolean => true): Setup {
     connect: () => {},
     knock: () => {},
   };
-  const endpoint = new Endpoint("key", { address: "192.0.2.2", port: 80 }, site, {
-    open: 0,
-    mayOpen: () => true,
-  });
+  const room = new Room(Number.POSITIVE_INFINITY, new Map());
+  const endpoint = new Endpoint("key", { address: "192.0.2.2", port: 80 }, site, room);
   endpoint.users = 1;
   const exchange = new Exchange(fakeDown(told, takes), router);
   const connection = new UpstreamConnection(endpoint, site);

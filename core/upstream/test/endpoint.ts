@@ -6,6 +6,7 @@ import { Random } from "../../random.ts";
 import { Timers } from "../../timers.ts";
 import type { UpstreamConnection } from "../connection.ts";
 import { Endpoint } from "../endpoint.ts";
+import { Room } from "../room.ts";
 import type { Waiter } from "../queue.ts";
 
 const TICKS_A_MINUTE = 240;
@@ -20,10 +21,8 @@ function setup(given: Partial<Limits> = {}): Readonly<{ endpoint: Endpoint; time
     connect: () => {},
     knock: () => {},
   };
-  const endpoint = new Endpoint("key", { address: "192.0.2.1", port: 80 }, site, {
-    open: 0,
-    mayOpen: () => true,
-  });
+  const room = new Room(Number.POSITIVE_INFINITY, new Map());
+  const endpoint = new Endpoint("key", { address: "192.0.2.1", port: 80 }, site, room);
   endpoint.users = 1;
   return { endpoint, timers };
 }

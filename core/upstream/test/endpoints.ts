@@ -258,7 +258,7 @@ test("connections to all endpoints are bounded: what idles longest at one makes 
   a!.settle();
   assert.ok(b!.mayOpen());
   b!.dialled();
-  assert.is(registry.open, 3);
+  assert.is(registry.connections, 3);
   assert.ok(b!.mayOpen(), "an idle one goes");
   assert.equal(shut, ["first"]);
   b!.dialled();
