@@ -5,7 +5,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { judge, summary } from "./judge.ts";
-import { waysOf, type Fault } from "./plan.ts";
+import { failing, waysOf, type Fault } from "./plan.ts";
 import { run, type Run } from "./run.ts";
 import { SCRIPTS } from "./scripts.ts";
 import type { Script } from "./steps.ts";
@@ -35,7 +35,7 @@ for (const script of SCRIPTS) {
 
 function runOne(script: Script, normal: Run, faults: ReadonlyMap<number, Fault>): string[] {
   try {
-    return judge(run(script, { faults }), normal);
+    return judge(run(script, { choose: failing(faults) }), normal);
   } catch (error) {
     return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
   }
@@ -60,7 +60,7 @@ function judgeNormal(normal: Run): string[] {
 function runAlone(script: Script, normal: Run): void {
   const [, n = "0", way = "reset"] = alone!;
   const faults = new Map([[Number(n), way as Fault]]);
-  const one = run(script, { faults });
+  const one = run(script, { choose: failing(faults) });
   for (const [i, { remote, seen }] of one.clients.entries()) {
     console.log(`client ${i}, ${remote.ending}: ${summary(seen)}`);
     console.log(JSON.stringify(remote.received.toString("latin1", 0, 1_000)));

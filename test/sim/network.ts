@@ -49,8 +49,13 @@ export class Network {
   readonly #dials: { due: () => boolean; open: () => void }[] = [];
 
   constructor() {
-    const later = (work: () => void): number => this.#immediates.push(work);
+    const later = (work: () => void): void => this.later(work);
     globalThis.setImmediate = later as unknown as typeof setImmediate;
+  }
+
+  /** Does something at the end of the turn. */
+  later(work: () => void): void {
+    this.#immediates.push(work);
   }
 
   /** Gives the real loop back. What was put off is done first, so that nothing outlives the run. */
@@ -195,14 +200,14 @@ export class Socket {
   }
 
   pause(): void {
+    if (!this.#paused) this.#spurious = true;
     this.#paused = true;
-    this.#spurious = true;
   }
 
   resume(): void {
+    if (this.#paused) this.#spurious = true;
     this.#paused = false;
     this.#deaf = false;
-    this.#spurious = true;
   }
 
   /** FIN behind what was taken; reading goes on. */
@@ -255,8 +260,9 @@ export class Socket {
     const writable = this.#full && free * 3 >= this.room && !this.remote.unplugged;
     if (!writable && !this.#spurious) return false;
     if (writable) this.#full = false;
-    this.#spurious = false;
     this.network.call(events, () => events.drained());
+    // Bun tells none of its own for what is done in the callback.
+    this.#spurious = false;
     return true;
   }
 

@@ -1,4 +1,5 @@
 /** Which operation of a run fails, and how. */
+import type { Random } from "../../core/random.ts";
 import type { Side } from "./network.ts";
 
 /** Something rind does with a socket, or hears from one. */
@@ -40,25 +41,41 @@ export function harmless(fault: Fault | null): boolean {
   return fault === null || fault === "short" || fault === "full" || fault === "slow";
 }
 
+/** Says how the `n`-th operation of a run fails, from 0; null: it does not. */
+export type Choice = (operation: Operation, n: number) => Fault | null;
+
+/** These operations fail, by number. */
+export function failing(faults: ReadonlyMap<number, Fault>): Choice {
+  return (_operation, n) => faults.get(n) ?? null;
+}
+
+/** About `count` of so many operations fail, in a way of their own each. */
+export function failingSome(random: Random, count: number, of: number): Choice {
+  return (operation) => {
+    if (random.below(of) >= count) return null;
+    const ways = waysOf(operation);
+    return ways[random.below(ways.length)]!;
+  };
+}
+
 /** Counts the operations of a run and lets the chosen ones fail. */
 export class Plan {
   readonly operations: Operation[] = [];
-  /** What failed, in order. */
+  /** What failed, and how, in order. */
   readonly failed: Operation[] = [];
-  readonly faults: readonly Fault[];
-  readonly #faults: ReadonlyMap<number, Fault>;
+  readonly faults: Fault[] = [];
+  readonly #choose: Choice;
 
-  /** `faults`: by the number of the operation, from 0. */
-  constructor(faults: ReadonlyMap<number, Fault>) {
-    this.#faults = faults;
-    this.faults = [...faults.values()];
+  constructor(choose: Choice) {
+    this.#choose = choose;
   }
 
   readonly fault = (operation: Operation): Fault | null => {
-    const fault = this.#faults.get(this.operations.length) ?? null;
+    const fault = this.#choose(operation, this.operations.length);
     this.operations.push(operation);
     if (fault === null || !waysOf(operation).includes(fault)) return null;
     this.failed.push(operation);
+    this.faults.push(fault);
     return fault;
   };
 }

@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { judge, summary } from "./judge.ts";
-import type { Fault, Operation } from "./plan.ts";
+import { failing, type Fault, type Operation } from "./plan.ts";
 import { run } from "./run.ts";
 import { SCRIPTS } from "./scripts.ts";
 
@@ -35,7 +35,7 @@ for (const [name, kind, nth, unnoticed] of CASES) {
     const normal = run(script);
     const n = operationOf(normal.plan.operations, kind, nth);
     for (const way of GONE[kind === "write" ? "write" : "read"]) {
-      const failed = run(script, { faults: new Map([[n, way]]) });
+      const failed = run(script, { choose: failing(new Map([[n, way]])) });
       assert.equal(judge(failed, normal), [], `RIND_SIM=${name}:${n}:${way}`);
       const seen = failed.clients.map((client) => summary(client.seen));
       const before = normal.clients.map((client) => summary(client.seen));
@@ -51,7 +51,7 @@ test("a write that fails before a byte is taken goes again whatever the method",
     const normal = run(script);
     const nth = name.startsWith("reused") ? 1 : 0;
     const n = operationOf(normal.plan.operations, "write", nth);
-    const failed = run(script, { faults: new Map([[n, "dead"]]) });
+    const failed = run(script, { choose: failing(new Map([[n, "dead"]])) });
     assert.equal(judge(failed, normal), [], `RIND_SIM=${name}:${n}:dead`);
     assert.is(summary(failed.clients[0]!.seen), summary(normal.clients[0]!.seen), name);
   }

@@ -2,7 +2,7 @@
 import { BUG } from "../../core/fault.ts";
 import { tallied } from "../../core/tally.ts";
 import type { Cut, Remote } from "./network.ts";
-import { Plan, type Fault } from "./plan.ts";
+import { Plan, type Choice } from "./plan.ts";
 import { acting, ask, probing, type Ask, type Script } from "./steps.ts";
 import { readRequests, readResponses, type Transcript } from "./transcript.ts";
 import { World } from "./world.ts";
@@ -23,7 +23,9 @@ export type Run = Readonly<{
 }>;
 
 export type RunOptions = Readonly<{
-  faults?: ReadonlyMap<number, Fault>;
+  choose?: Choice;
+  /** Something happens to the worker in the turn of the `at`-th operation. */
+  event?: Readonly<{ at: number; happen: (world: World) => void }>;
   cut?: Cut;
   /** Ends with the script: nobody asks once more, and no time passes. */
   brief?: true;
@@ -32,7 +34,7 @@ export type RunOptions = Readonly<{
 
 /** Runs a script to its end, asks once more, and lets time pass until rind has let go of all. */
 export function run(script: Script, options: RunOptions = {}): Run {
-  const plan = new Plan(options.faults ?? new Map());
+  const plan = new Plan(options.choose ?? (() => null));
   const bugsBefore = tallied(BUG);
   const world = new World({
     serve: script.serve,
@@ -44,7 +46,11 @@ export function run(script: Script, options: RunOptions = {}): Run {
     seed: options.seed ?? 1,
   });
   const { network } = world;
-  network.fault = plan.fault;
+  const { event } = options;
+  network.fault = (operation) => {
+    if (plan.operations.length === event?.at) network.later(() => event.happen(world));
+    return plan.fault(operation);
+  };
   if (options.cut !== undefined) network.cut = options.cut;
   const asks = script.clients.map((client) => client.asks);
   try {

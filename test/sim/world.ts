@@ -11,6 +11,7 @@ import { compileTable } from "../../core/route/table.ts";
 import { Slab } from "../../core/slab.ts";
 import { Timers, type Timed } from "../../core/timers.ts";
 import type { UpstreamConnection, UpstreamSocket } from "../../core/upstream/connection.ts";
+import type { Endpoint as Live } from "../../core/upstream/endpoint.ts";
 import { Endpoints } from "../../core/upstream/endpoints.ts";
 import type { UpstreamSite } from "../../core/upstream/site.ts";
 import { Network, Socket, type Actor, type Remote } from "./network.ts";
@@ -72,6 +73,8 @@ export class World {
   readonly clients: Remote[] = [];
   readonly backends: Remote[] = [];
   #dials = 0;
+  /** Every endpoint there ever was. */
+  readonly #known = new Set<Live>();
   readonly #options: WorldOptions;
   readonly #site: Site;
 
@@ -87,7 +90,7 @@ export class World {
     this.endpoints = new Endpoints(upstream);
     const model = modelOf(options.endpoints, { ...POLICY, ...options.policy });
     const table = compileTable(model, this.endpoints.indexOf);
-    for (const backend of model.backends) this.endpoints.put(backend);
+    this.#put(model);
     const router = new Dispatch(table, this.endpoints, upstream);
     this.#site = openSite({ router, timers, limits, random });
     timers.add = (item) => {
@@ -141,6 +144,25 @@ export class World {
     network.call(connection, () => connection.opened(socket as unknown as UpstreamSocket));
   }
 
+  /** The backend's endpoints are replaced by others at the same addresses. */
+  replace(uid: string): void {
+    this.#put(modelOf(this.#options.endpoints, POLICY, uid));
+  }
+
+  /** The worker drains. */
+  drain(): void {
+    this.#site.draining = true;
+    for (const connection of this.#site.connections) connection.drain();
+  }
+
+  #put(model: Model): void {
+    for (const backend of model.backends) {
+      this.endpoints.put(backend);
+      const live = this.endpoints.at(this.endpoints.indexOf(backend.id))!;
+      for (const endpoint of live.endpoints) this.#known.add(endpoint);
+    }
+  }
+
   /** Time passes, until rind has let go of everything or `ms` are over. */
   pass(ms = AGES_MS): void {
     for (let at = 0; at < ms && this.leaks().length > 0; at += TICK_MS) {
@@ -158,7 +180,7 @@ export class World {
     };
     count("clients' connections", this.#site.connections.size);
     count("idle connections to backends", this.endpoints.idle);
-    for (const endpoint of this.endpoints.at(this.endpoints.indexOf("sim"))!.endpoints) {
+    for (const endpoint of this.#known) {
       count("exchanges counted by an endpoint", endpoint.active);
       count("connections counted by an endpoint", endpoint.connections);
       count("requests in the queue of an endpoint", endpoint.pending);
@@ -178,9 +200,9 @@ export class World {
   }
 }
 
-function modelOf(endpoints: number, policy: RoutePolicy): Model {
+function modelOf(endpoints: number, policy: RoutePolicy, uid = ""): Model {
   const list: Endpoint[] = [];
-  for (let i = 1; i <= endpoints; i++) list.push({ address: "192.0.2.2", port: i, uid: "" });
+  for (let i = 1; i <= endpoints; i++) list.push({ address: "192.0.2.2", port: i, uid });
   const route = {
     id: "sim",
     origin: { kind: "Test", namespace: "sim", name: "sim", field: "" },
