@@ -3,16 +3,26 @@
  * round when that connection fails: whether, and where, the request may go again.
  */
 import type { Exchange, Router } from "./exchange.ts";
-import { BODY_TOO_LARGE, ENDPOINT_FULL, NO_ENDPOINT, NO_ROUTE, OK } from "./fault.ts";
+import {
+  BODY_TOO_LARGE,
+  ENDPOINT_FULL,
+  NO_ENDPOINT,
+  NO_ROUTE,
+  OK,
+  PENDING_TIMEOUT,
+  RETRIES_FULL,
+} from "./fault.ts";
 import { Head, PATH_ODD } from "./head.ts";
 import { WIDEST_LIMITS } from "./http1/fields.ts";
 import { parseRequest } from "./http1/request.ts";
-import { ATTEMPTS_MAX } from "./limits.ts";
+import { ATTEMPTS_MAX, LIMITS } from "./limits.ts";
+import { Notices } from "./notice.ts";
 import { AGAIN, Budget, MOVE, replayMax, verdict } from "./retry.ts";
 import { canonicalPath } from "./route/path.ts";
 import { pick } from "./route/split.ts";
 import { match } from "./route/table.ts";
 import type { Reply, Table } from "./route/table.ts";
+import { tally } from "./tally.ts";
 import { UpstreamConnection } from "./upstream/connection.ts";
 import type { Endpoint } from "./upstream/endpoint.ts";
 import type { Backend, Endpoints } from "./upstream/endpoints.ts";
@@ -30,12 +40,14 @@ export class Dispatch implements Router {
   readonly #endpoints: Endpoints;
   readonly #site: UpstreamSite;
   readonly #budget: Budget;
+  readonly #notices: Notices;
 
   constructor(table: Table, endpoints: Endpoints, site: UpstreamSite) {
     this.table = table;
     this.#endpoints = endpoints;
     this.#site = site;
     this.#budget = new Budget(site.limits);
+    this.#notices = new Notices(site.timers);
   }
 
   // === hot ===
@@ -54,7 +66,7 @@ export class Dispatch implements Router {
     const endpoint = this.#pick(backend, null);
     if (endpoint === null) return exchange.fail(NO_ENDPOINT);
     const connection = endpoint.take() ?? this.#open(endpoint) ?? this.#spare(backend, endpoint);
-    if (connection === null) return exchange.fail(ENDPOINT_FULL);
+    if (connection === null) return this.#full(exchange, endpoint);
     this.#budget.active++;
     this.#bind(exchange, connection);
     connection.sendHead(head);
@@ -95,6 +107,23 @@ export class Dispatch implements Router {
     return connection.reach() ? connection : null;
   }
 
+  #full(exchange: Exchange, endpoint: Endpoint): void {
+    exchange.fail(ENDPOINT_FULL);
+    this.#tell(ENDPOINT_FULL, LIMITS.pending.name, endpoint);
+  }
+
+  #tell(fault: number, limit: string, { address, port }: Endpoint): void {
+    this.#notices.tell(fault, { limit, address, port });
+  }
+
+  /** Which limit kept a request waiting: the endpoint's own, or that of the worker. */
+  #tellPending(endpoint: Endpoint): void {
+    const { upstreamConnections } = this.#site.limits;
+    const own = endpoint.connections >= upstreamConnections;
+    const limit = own ? LIMITS.upstreamConnections : LIMITS.upstreamTotal;
+    this.#tell(PENDING_TIMEOUT, limit.name, endpoint);
+  }
+
   /** For a full endpoint, one of another. */
   #spare(backend: Backend, full: Endpoint): UpstreamConnection | null {
     const endpoint = this.#pick(backend, full);
@@ -110,6 +139,7 @@ export class Dispatch implements Router {
   retry(exchange: Exchange, fault: number): boolean {
     const failed = exchange.up;
     if (!(failed instanceof UpstreamConnection)) return false;
+    if (fault === PENDING_TIMEOUT) this.#tellPending(failed.endpoint);
     switch (verdict(fault, failed, exchange, exchange.route!.policy.retry)) {
       case MOVE:
         return this.#move(exchange, failed);
@@ -151,7 +181,11 @@ export class Dispatch implements Router {
 
   /** Sends what is kept of the request once more, on a connection of its own. */
   #again(exchange: Exchange, failed: UpstreamConnection): boolean {
-    if (!this.#budget.allows) return false;
+    if (!this.#budget.allows) {
+      tally(RETRIES_FULL);
+      this.#tell(RETRIES_FULL, LIMITS.retryBudget.name, failed.endpoint);
+      return false;
+    }
     const endpoint = this.#pick(exchange.backend!, failed.endpoint);
     if (endpoint === null) return false;
     const head = RETRIED_HEAD;

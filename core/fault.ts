@@ -57,6 +57,8 @@ export const BAD_TRAILER = 45;
 export const CONNECTION_SHED = 46;
 /** A field that a request goes on without: its name is read differently by different backends. */
 export const NAME_DROPPED = 47;
+/** A request could go again, but too many do already; counted besides the fault that it meets. */
+export const RETRIES_FULL = 48;
 
 /**
  * `retry`: `never`; `unsent` when no byte of the request reached the backend; `reused` when the
@@ -128,6 +130,7 @@ export const FAULTS: readonly Fault[] = [
   client("badTrailer", 400, "bad request: trailer section"),
   own("connectionShed", 503, "503 too many connections"),
   client("nameDropped", 400, "bad request: field name"),
+  own("retriesFull", 502, "502 too many requests are sent again"),
 ];
 
 function client(name: string, status: number, text: string): Fault {

@@ -7,12 +7,12 @@
  *   oldest ⇄ … ⇄ … ⇄ newest      idle connections, in the order in which they became idle
  * ```
  */
-import { CLIENT_FULL, CONNECTIONS_FULL, CONNECTION_SHED, FAULTS, OK } from "../fault.ts";
+import { CLIENT_FULL, CONNECTIONS_FULL, CONNECTION_SHED, OK } from "../fault.ts";
 import { DRAIN_IDLE_MS, LIMITS } from "../limits.ts";
 import type { Limits } from "../limits.ts";
-import { log } from "../log.ts";
 import type { Fields } from "../log.ts";
-import { tally, tallied } from "../tally.ts";
+import { Notices } from "../notice.ts";
+import { tally } from "../tally.ts";
 import { TICK_MS } from "../timers.ts";
 import type { Timers } from "../timers.ts";
 
@@ -29,8 +29,6 @@ export type Idle = {
 /** From so many parts of a hundred on, an idle connection is closed for each new one. */
 const CROWDED_PERCENT = 90;
 const RACE_TICKS = DRAIN_IDLE_MS / TICK_MS;
-/** A flood must not become one of log lines: one in so many ticks for each fault. */
-const SILENCE_TICKS = 10_000 / TICK_MS;
 
 export class Admission {
   /** Connections there may be at once. */
@@ -44,8 +42,7 @@ export class Admission {
   readonly #clients = new Map<string, number>();
   #oldest: Idle | null = null;
   #newest: Idle | null = null;
-  /** From which tick on a fault is logged again, by its id. */
-  readonly #silentTo = new Map<number, number>();
+  readonly #notices: Notices;
 
   constructor(limits: Limits, timers: Timers) {
     const { connections, connectionsPerClient } = limits;
@@ -53,6 +50,7 @@ export class Admission {
     this.share = connectionsPerClient === 0 ? Math.ceil(connections / 2) : connectionsPerClient;
     this.#crowded = Math.floor((connections * CROWDED_PERCENT) / 100);
     this.#timers = timers;
+    this.#notices = new Notices(timers);
   }
 
   // === hot ===
@@ -107,11 +105,8 @@ export class Admission {
   /** Counts the fault, and says now and then which limit it was. */
   #tell(fault: number, fields: Fields): number {
     tally(fault);
-    const { now } = this.#timers;
-    if (now < (this.#silentTo.get(fault) ?? 0)) return fault;
-    this.#silentTo.set(fault, now + SILENCE_TICKS);
     const raise = "--limit NAME=…; open files and memory are limits too";
-    log("warn", FAULTS[fault]!.name, { ...fields, times: tallied(fault), raise });
+    this.#notices.tell(fault, { ...fields, raise });
     return fault;
   }
 

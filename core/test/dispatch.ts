@@ -3,12 +3,14 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Dispatch } from "../dispatch.ts";
 import { Exchange, type Downstream } from "../exchange.ts";
+import { RETRIES_FULL } from "../fault.ts";
 import { Head } from "../head.ts";
 import { parseRequest } from "../http1/request.ts";
 import { limitsOf, type Limits } from "../limits.ts";
 import { DEFAULT_POLICY, NONE, type Model, type Retry } from "../model.ts";
 import { Random } from "../random.ts";
 import { compileTable } from "../route/table.ts";
+import { tallied } from "../tally.ts";
 import { Timers } from "../timers.ts";
 import type { UpstreamConnection, UpstreamSocket } from "../upstream/connection.ts";
 import type { Endpoint } from "../upstream/endpoint.ts";
@@ -267,8 +269,10 @@ test("what is sent again is a share of what is in flight", () => {
   world.settle();
   world.told.length = 0;
   for (let i = 0; i < 5; i++) world.ask(GET);
+  const full = tallied(RETRIES_FULL);
   for (const dial of dying) dial.connection.ended();
   assert.equal(world.told, Array(3).fill("502 by rind"));
+  assert.is(tallied(RETRIES_FULL), full + 3);
   const again = world.dials.slice(5);
   assert.is(again.length, 2);
   for (const dial of again) {

@@ -22,7 +22,7 @@ const NOUNS = [
   "outbox",
   "protocol",
 ]
-  .concat("contain", "refusal", "slab", "tally", "timers")
+  .concat("contain", "notice", "refusal", "slab", "tally", "timers")
   .map((name) => `core/${name}.ts`);
 const ROOTS = [...BASE, ...NOUNS];
 const PURE = ["core/route/", "core/http1/", "core/http2/"];
