@@ -1,7 +1,7 @@
 /**
- * `bun bench/churn.ts [--small] [--seed N] [--rps N] [--workers N] [--without CHANGE]`: everything
- * that may change does, under load, and no request may fail. Ends by itself, within three minutes;
- * exit 1 when a request failed or a change did not come about.
+ * `bun bench/churn.ts [--small] [--seed N] [--rps N] [--workers N] [--limit NAME=VALUE] [--without
+ * CHANGE]`: everything that may change does, under load, and no request may fail. Ends by itself,
+ * within three minutes; exit 1 when a request failed or a change did not come about.
  */
 import { parseArgs } from "node:util";
 import { type Plan, runChurn } from "./churn/run.ts";
@@ -19,6 +19,7 @@ async function main(): Promise<number> {
       seed: { type: "string" },
       rps: { type: "string" },
       workers: { type: "string" },
+      limit: { type: "string", multiple: true },
       without: { type: "string", multiple: true },
     },
   });
@@ -28,6 +29,7 @@ async function main(): Promise<number> {
     seed: Number(values.seed ?? Date.now() % 1e9),
     perSecond: Number(values.rps ?? base.perSecond),
     workers: Number(values.workers ?? base.workers),
+    flags: (values.limit ?? []).flatMap((limit) => ["--limit", limit]),
     ...Object.fromEntries((values.without ?? []).map((what) => [what, 0])),
   };
   console.log(`seed ${plan.seed}`);

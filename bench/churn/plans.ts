@@ -1,7 +1,7 @@
 /** How large a run is, and what it must have done. */
 import type { Plan } from "./run.ts";
 
-const COMMON = { seed: 1, workers: 2, proxies: 2, lameDuckMs: 1_000 } as const;
+const COMMON = { seed: 1, workers: 2, proxies: 2, lameDuckMs: 1_000, flags: [] } as const;
 
 /** What a release is judged by. */
 export const FULL: Plan = {
@@ -31,8 +31,8 @@ export const SMALL: Plan = {
 
 /** Changes that a run did not get done. */
 export function shortfall(plan: Plan, done: Readonly<Record<string, number>>): string[] {
-  const wanted = plan as Readonly<Record<string, number>>;
+  const wanted: Readonly<Record<string, unknown>> = plan;
   return Object.entries(done)
-    .filter(([what, count]) => count < (wanted[what] ?? 0))
+    .filter(([what, count]) => count < Number(wanted[what]))
     .map(([what, count]) => `${what}: ${count} of ${wanted[what]}`);
 }

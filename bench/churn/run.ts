@@ -35,6 +35,8 @@ export type Plan = Readonly<{
   kills: number;
   drainMs: number;
   lameDuckMs: number;
+  /** Further flags of rind, such as `--limit NAME=VALUE`. */
+  flags: readonly string[];
   secondsMax: number;
 }>;
 
@@ -142,11 +144,11 @@ export async function startLoad(site: Site): Promise<void> {
 /** The flags of rind for a run. */
 export function proxyArgs(
   folder: string,
-  plan: Pick<Plan, "workers" | "drainMs" | "lameDuckMs">,
+  plan: Pick<Plan, "workers" | "drainMs" | "lameDuckMs" | "flags">,
 ): readonly string[] {
   const lameDuck = plan.lameDuckMs === 0 ? [] : ["--lame-duck", `${plan.lameDuckMs}ms`];
   const drain = ["--drain", `${plan.drainMs}ms`];
-  return ["--manifests", folder, "--workers", `${plan.workers}`, ...drain, ...lameDuck];
+  return ["--manifests", folder, "--workers", `${plan.workers}`, ...drain, ...lameDuck, ...plan.flags];
 }
 
 type Done = Record<"replacements" | "flips" | "workerReplacements" | "restarts" | "kills", number>;

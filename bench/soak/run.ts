@@ -21,7 +21,14 @@ import { runHostile } from "./hostile.ts";
 import { report } from "./report.ts";
 import { Sampler, type Series } from "./samples.ts";
 
-export type Soak = Readonly<{ minutes: number; perSecond: number; workers: number; seed: number }>;
+export type Soak = Readonly<{
+  minutes: number;
+  perSecond: number;
+  workers: number;
+  seed: number;
+  /** Further flags of rind. */
+  flags: readonly string[];
+}>;
 
 const HOSTILE_CLIENTS = 8;
 /** Requests of every kind for one attack. */
@@ -46,7 +53,7 @@ export async function soak(plan: Soak, say: (line: string) => void): Promise<boo
   process.once("exit", close);
   try {
     populate(site);
-    const args = proxyArgs(folder, { workers: plan.workers, ...ending });
+    const args = proxyArgs(folder, { ...plan, ...ending });
     const proxy = await addProxy(site, args);
     await Bun.sleep(SETTLE_MS);
     const sampler = new Sampler(proxy.child.pid);
