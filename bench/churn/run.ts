@@ -148,7 +148,15 @@ export function proxyArgs(
 ): readonly string[] {
   const lameDuck = plan.lameDuckMs === 0 ? [] : ["--lame-duck", `${plan.lameDuckMs}ms`];
   const drain = ["--drain", `${plan.drainMs}ms`];
-  return ["--manifests", folder, "--workers", `${plan.workers}`, ...drain, ...lameDuck, ...plan.flags];
+  return [
+    "--manifests",
+    folder,
+    "--workers",
+    `${plan.workers}`,
+    ...drain,
+    ...lameDuck,
+    ...plan.flags,
+  ];
 }
 
 type Done = Record<"replacements" | "flips" | "workerReplacements" | "restarts" | "kills", number>;
