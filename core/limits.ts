@@ -137,5 +137,7 @@ export const IDLE_RECOVER_MS = 1_800_000;
 /** How long a knock at an endpoint waits to get in, and then whether it is thrown out. */
 export const KNOCK_MS = 2_000;
 export const KNOCK_STAY_MS = 200;
+/** Knocks at a time; further ones wait for their turn. */
+export const KNOCKS_MAX = 256;
 /** Connections tried for one request: the first, and others that may be unreachable too. */
 export const ATTEMPTS_MAX = 3;

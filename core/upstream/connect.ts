@@ -1,6 +1,6 @@
 /** The only place that opens connections to backends. */
 import { contain, reportBug } from "../contain.ts";
-import { KNOCK_MS, KNOCK_STAY_MS } from "../limits.ts";
+import { KNOCKS_MAX, KNOCK_MS, KNOCK_STAY_MS } from "../limits.ts";
 import type { UpstreamConnection } from "./connection.ts";
 import type { Knocker } from "./site.ts";
 
@@ -76,9 +76,19 @@ const KNOCK_HANDLERS: Bun.SocketHandler<Knock> = {
 /**
  * Tells whether anybody listens: `knocked(true)` when a connection is accepted within KNOCK_MS and
  * not closed in the KNOCK_STAY_MS after that, as a proxy does that has no server behind it. Called
- * once, and never before this returns.
+ * once, and never before this returns. At most KNOCKS_MAX knocks are on their way at a time.
  */
 export function knock(knocker: Knocker): void {
+  if (knocks < KNOCKS_MAX) start(knocker);
+  else patient.push(knocker);
+}
+
+/** How many knocks are on their way, and who waits for one to be over. */
+let knocks = 0;
+const patient: Knocker[] = [];
+
+function start(knocker: Knocker): void {
+  knocks++;
   const { address, port } = knocker;
   const data = new Knock(knocker);
   const socket = KNOCK_HANDLERS;
@@ -113,6 +123,9 @@ class Knock {
     this.#over = true;
     clearTimeout(this.#timer);
     this.#socket?.end();
+    knocks--;
+    const next = patient.shift();
+    if (next !== undefined) start(next);
     contain(this.#knocker, () => this.#knocker.knocked(open));
   }
 

@@ -2,6 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openOrigin, type Script } from "../../../test/origin.ts";
+import { KNOCKS_MAX } from "../../limits.ts";
 import { knock } from "../connect.ts";
 
 const stays: Script = async (peer) => {
@@ -53,6 +54,27 @@ for (const [what, script, open] of SCRIPTS) {
     }
   });
 }
+
+test("many knocks at once: a few hundred at a time, and each is answered", async () => {
+  let most = 0;
+  let now = 0;
+  const origin = openOrigin(async (peer) => {
+    most = Math.max(most, ++now);
+    await peer.left();
+    now--;
+    peer.shut();
+  });
+  try {
+    const answers = await Promise.all(
+      Array.from({ length: 1_200 }, () => ask(origin.address, origin.port)),
+    );
+    assert.is(answers.filter((open) => open).length, 1_200);
+    // The origin learns of an end a moment after the next one has begun.
+    assert.ok(most <= 2 * KNOCKS_MAX, `${most}`);
+  } finally {
+    origin.stop();
+  }
+});
 
 test("nobody listens, or there is no such address: closed", async () => {
   const origin = openOrigin(stays);
