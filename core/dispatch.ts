@@ -39,14 +39,15 @@ export class Dispatch implements Router {
   table: Table;
   readonly #endpoints: Endpoints;
   readonly #site: UpstreamSite;
-  readonly #budget: Budget;
+  /** How many exchanges are in flight, and how many of them were sent again. */
+  readonly budget: Budget;
   readonly #notices: Notices;
 
   constructor(table: Table, endpoints: Endpoints, site: UpstreamSite) {
     this.table = table;
     this.#endpoints = endpoints;
     this.#site = site;
-    this.#budget = new Budget(site.limits);
+    this.budget = new Budget(site.limits);
     this.#notices = new Notices(site.timers);
   }
 
@@ -67,7 +68,7 @@ export class Dispatch implements Router {
     if (endpoint === null) return exchange.fail(NO_ENDPOINT);
     const connection = endpoint.take() ?? this.#open(endpoint) ?? this.#spare(backend, endpoint);
     if (connection === null) return this.#full(exchange, endpoint);
-    this.#budget.active++;
+    this.budget.active++;
     this.#bind(exchange, connection);
     connection.sendHead(head);
   }
@@ -88,7 +89,7 @@ export class Dispatch implements Router {
   answered(exchange: Exchange): void {
     if (!exchange.retrying) return;
     exchange.retrying = false;
-    this.#budget.retries--;
+    this.budget.retries--;
   }
 
   over(exchange: Exchange): void {
@@ -96,7 +97,7 @@ export class Dispatch implements Router {
     this.answered(exchange);
     exchange.endpoint.active--;
     exchange.endpoint = null;
-    this.#budget.active--;
+    this.budget.active--;
   }
 
   // === cold ===
@@ -181,7 +182,7 @@ export class Dispatch implements Router {
 
   /** Sends what is kept of the request once more, on a connection of its own. */
   #again(exchange: Exchange, failed: UpstreamConnection): boolean {
-    if (!this.#budget.allows) {
+    if (!this.budget.allows) {
       tally(RETRIES_FULL);
       this.#tell(RETRIES_FULL, LIMITS.retryBudget.name, failed.endpoint);
       return false;
@@ -195,7 +196,7 @@ export class Dispatch implements Router {
     const connection = this.#open(endpoint);
     if (connection === null) return false;
     exchange.resent++;
-    if (!exchange.retrying) this.#budget.retries++;
+    if (!exchange.retrying) this.budget.retries++;
     exchange.retrying = true;
     this.#rebind(exchange, connection);
     connection.sendHead(head);

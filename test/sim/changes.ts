@@ -4,22 +4,10 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { CHANGES } from "./changes.cases.ts";
 import { judge } from "./judge.ts";
 import { run } from "./run.ts";
 import { SCRIPTS } from "./scripts.ts";
-import type { World } from "./world.ts";
-
-type Change = Readonly<{
-  name: string;
-  happen: (world: World) => void;
-  /** Clients may notice, by a `Connection: close`. */
-  noticed: boolean;
-}>;
-
-const CHANGES: readonly Change[] = [
-  { name: "endpoints are replaced", happen: (world) => world.replace("new"), noticed: false },
-  { name: "the worker drains", happen: (world) => world.drain(), noticed: true },
-];
 
 for (const { name, happen, noticed } of CHANGES) {
   for (const script of SCRIPTS) {

@@ -6,6 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Random } from "../../core/random.ts";
 import { judge } from "./judge.ts";
+import { CHANGES } from "./changes.cases.ts";
 import type { Cut } from "./network.ts";
 import { failingSome } from "./plan.ts";
 import { run, type Run } from "./run.ts";
@@ -40,11 +41,14 @@ function runSeed(seed: number): string[] {
   const size = 1 + random.below(200) + (script.rooms === undefined ? 0 : 300);
   const pieces: Cut = (_side, _at, length) => Math.min(size, length);
   const cut = random.below(4) === 0 ? pieces : null;
+  const change = CHANGES[random.below(3)] ?? null;
+  const event = change === null ? null : { at: random.below(length), happen: change.happen };
   try {
     const choose = failingSome(random, count, length);
-    const one = run(script, { choose, seed, ...(cut === null ? {} : { cut }) });
+    const one = run(script, { choose, seed, cut, event });
     const faults = one.plan.faults.join();
-    return judge(one, normal).map((what) => `${script.name}, ${faults}: ${what}`);
+    const findings = judge(one, normal, change?.noticed);
+    return findings.map((what) => `${script.name}, ${faults}, ${change?.name}: ${what}`);
   } catch (error) {
     return [`${script.name}: ${error instanceof Error ? error.stack : String(error)}`];
   }

@@ -30,7 +30,8 @@ const CASES: readonly Case[] = [
 ];
 
 for (const [name, kind, nth, unnoticed] of CASES) {
-  test(`${name}: ${kind} ${nth} of the backend fails, ${unnoticed ? "and all is well" : "502"}`, () => {
+  const end = unnoticed ? "and all is well" : "502";
+  test(`${name}: ${kind} ${nth} of the backend fails, ${end}`, () => {
     const script = SCRIPTS.find((one) => one.name === name)!;
     const normal = run(script);
     const n = operationOf(normal.plan.operations, kind, nth);

@@ -25,8 +25,8 @@ export type Run = Readonly<{
 export type RunOptions = Readonly<{
   choose?: Choice;
   /** Something happens to the worker in the turn of the `at`-th operation. */
-  event?: Readonly<{ at: number; happen: (world: World) => void }>;
-  cut?: Cut;
+  event?: Readonly<{ at: number; happen: (world: World) => void }> | null;
+  cut?: Cut | null;
   /** Ends with the script: nobody asks once more, and no time passes. */
   brief?: true;
   seed?: number;
@@ -46,12 +46,14 @@ export function run(script: Script, options: RunOptions = {}): Run {
     seed: options.seed ?? 1,
   });
   const { network } = world;
-  const { event } = options;
+  const event = options.event ?? null;
   network.fault = (operation) => {
-    if (plan.operations.length === event?.at) network.later(() => event.happen(world));
+    if (event !== null && plan.operations.length === event.at) {
+      network.later(() => event.happen(world));
+    }
     return plan.fault(operation);
   };
-  if (options.cut !== undefined) network.cut = options.cut;
+  network.cut = options.cut ?? network.cut;
   const asks = script.clients.map((client) => client.asks);
   try {
     for (const { steps } of script.clients) world.client((remote) => acting(remote, steps));

@@ -269,6 +269,13 @@ export const SCRIPTS: readonly Script[] = [
     limits: { upstreamConnections: 1 },
   },
   {
+    name: "queuedForRoom",
+    clients: [inTurn(get, ask("GET", "bb")), inTurn(ask("GET", "cc"), post)],
+    serve: plain,
+    endpoints: 3,
+    limits: { upstreamTotal: 1 },
+  },
+  {
     name: "queueFull",
     clients: [inTurn(get), inTurn(post), inTurn(ask("GET", "cc"))],
     serve: plain,

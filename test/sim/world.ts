@@ -7,6 +7,7 @@ import { limitsOf, type Limits } from "../../core/limits.ts";
 import { DEFAULT_POLICY, EMPTY_MODEL, NONE } from "../../core/model.ts";
 import type { Endpoint, Model, RoutePolicy } from "../../core/model.ts";
 import { Random } from "../../core/random.ts";
+import type { Budget } from "../../core/retry.ts";
 import { compileTable } from "../../core/route/table.ts";
 import { Slab } from "../../core/slab.ts";
 import { Timers, type Timed } from "../../core/timers.ts";
@@ -77,6 +78,7 @@ export class World {
   readonly #known = new Set<Live>();
   readonly #options: WorldOptions;
   readonly #site: Site;
+  readonly #budget: Budget;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -92,6 +94,7 @@ export class World {
     const table = compileTable(model, this.endpoints.indexOf);
     this.#put(model);
     const router = new Dispatch(table, this.endpoints, upstream);
+    this.#budget = router.budget;
     this.#site = openSite({ router, timers, limits, random });
     timers.add = (item) => {
       this.#filed.add(item);
@@ -187,6 +190,8 @@ export class World {
     }
     count("dials", this.network.dialling);
     count("open sockets", sockets.filter(({ closed }) => !closed).length);
+    count("exchanges in flight", this.#budget.active);
+    count("retries in flight", this.#budget.retries);
     count("clients admitted", this.#site.admission.open);
     count("deadlines", this.#filed.size);
     return leaks;
