@@ -2,6 +2,7 @@
 import { systemClock } from "../core/clock.ts";
 import { openCursors } from "../core/cursors.ts";
 import { launcher } from "../core/launch.ts";
+import { neverWait, openLibc } from "../core/libc.ts";
 import { log } from "../core/log.ts";
 import { EMPTY_MODEL } from "../core/model.ts";
 import { showAddress } from "../core/protocol.ts";
@@ -28,6 +29,9 @@ import type { Finding } from "../watch/finding.ts";
 import type { Config } from "./config.ts";
 import type { Ending } from "./signals.ts";
 
+/** Where the log goes, which workers inherit. */
+const STDERR = 2;
+
 /** Where a rind that serves can be reached. */
 export type Doors = Readonly<{ http: readonly Address[]; admin: Address }>;
 
@@ -47,6 +51,8 @@ type Board = { model: Model; findings: readonly Finding[]; synced: boolean; drai
 
 /** Serves until a signal asks for the end. Resolves to the exit code. */
 export async function serve(config: Config, voice: Voice, openPlane: OpenPlane): Promise<number> {
+  const system = openLibc();
+  if (system.ok) neverWait(system.libc, STDERR);
   let renew = (): void => {};
   const asked = untilAsked(() => renew());
   const opened = await openWorkers(config, openPlane);

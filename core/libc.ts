@@ -3,6 +3,7 @@
  * processes, at their start and end; no connection passes through it.
  */
 import { dlopen, read } from "bun:ffi";
+import { fstatSync, constants as files } from "node:fs";
 import { constants } from "node:os";
 
 const CALLS = {
@@ -15,6 +16,7 @@ const CALLS = {
   shutdown: { args: ["i32", "i32"], returns: "i32" },
   inet_pton: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
+  fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
   __errno_location: { args: [], returns: "ptr" },
 } as const;
 
@@ -22,6 +24,8 @@ const CALLS = {
 const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
 const PR_SET_PDEATHSIG = 1;
+const F_GETFL = 3;
+const F_SETFL = 4;
 
 export type Libc = ReturnType<typeof dlopen<typeof CALLS>>["symbols"];
 
@@ -55,4 +59,14 @@ export function errorOf(libc: Libc): string {
 export function dieWith(libc: Libc, parent: number): boolean {
   const set = libc.prctl(PR_SET_PDEATHSIG, constants.signals.SIGKILL, 0, 0, 0) === 0;
   return set && process.ppid === parent;
+}
+
+/**
+ * Has writes to `fd` fail when they would have to wait for its reader: a log that nobody takes any
+ * more must not stop a process. Only pipes and sockets; all processes that share one share this.
+ */
+export function neverWait(libc: Libc, fd: number): void {
+  const file = fstatSync(fd);
+  if (!file.isFIFO() && !file.isSocket()) return;
+  libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | files.O_NONBLOCK);
 }

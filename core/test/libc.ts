@@ -1,0 +1,40 @@
+/** What the C library is asked for, seen from outside. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { openLibc } from "../libc.ts";
+
+/** More than any pipe holds. */
+const LINES = 20_000;
+
+/** A process whose log nobody reads. */
+const TALKER = `
+import { log } from ${JSON.stringify(join(import.meta.dir, "../log.ts"))};
+import { neverWait, openLibc } from ${JSON.stringify(join(import.meta.dir, "../libc.ts"))};
+const opened = openLibc();
+if (opened.ok) neverWait(opened.libc, 2);
+for (let i = 0; i < ${LINES}; i++) log("info", "a line of the usual length, more or less");
+console.log("done");
+`;
+
+/** Reads what the process said only when it is through with saying it, or after ten seconds. */
+const PIPELINE = `"$0" -e "$1" 2>&1 >"$2" | {
+  for i in $(seq 100); do [ -s "$2" ] && break; sleep 0.1; done
+  cat "$2"
+  wc -l
+}`;
+
+test("a log that nobody reads stops nobody", async () => {
+  if (!openLibc().ok) return;
+  const folder = mkdtempSync(join(tmpdir(), "rind-test-"));
+  const args = ["sh", "-c", PIPELINE, process.execPath, TALKER, join(folder, "done")];
+  const child = Bun.spawn(args, { stdio: ["ignore", "pipe", "inherit"] });
+  const [done, lines] = (await new Response(child.stdout).text()).split("\n");
+  assert.is(done, "done");
+  assert.ok(Number(lines) > 100 && Number(lines) < LINES, `${lines} lines`);
+  rmSync(folder, { recursive: true });
+});
+
+test.run();
