@@ -328,6 +328,26 @@ test("who waits may open a connection when another one is gone", () => {
   world.expectClean();
 });
 
+test("who waits for room in the worker gets it when another endpoint's connection idles", () => {
+  const world = new World(2, { upstreamTotal: 1 });
+  world.ask(GET);
+  const first = world.dials[0]!;
+  first.open();
+  world.ask(POST);
+  assert.is(world.dials.length, 1);
+  first.receive(OK_EMPTY);
+  // Only where something was given back, as the loop does.
+  for (let i = 0; i < 2; i++) first.connection.endpoint.settle();
+  assert.is(first.socket.over, "fin");
+  const second = world.dials[1]!;
+  assert.is.not(second.port, first.port);
+  second.open();
+  assert.match(second.socket.written, /^POST .*body$/s);
+  second.receive(OK_EMPTY);
+  assert.equal(world.told, ["200", "200"]);
+  world.expectClean();
+});
+
 test("waiting has an end: 503 after its time, and at once when the queue is full", () => {
   const world = new World(1, { upstreamConnections: 1, pending: 2, pendingMs: 5_000 });
   world.ask(GET);
