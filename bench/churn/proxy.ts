@@ -35,7 +35,7 @@ export class Proxy {
   pids: readonly number[] = [];
   /** When workers of it, or all, were told to drain: from the signal until all of them knew. */
   readonly drains: { readonly from: number; to: number }[] = [];
-  /** When it stops to accept connections, and to follow the manifests. */
+  /** When it stops to accept connections. */
   #lameUntil = Infinity;
   /** Errors in the log that are nobody's manifest. */
   readonly errors: string[] = [];
@@ -77,18 +77,18 @@ export class Proxy {
     return state;
   }
 
-  /**
-   * Whether `holds` is true of the model and every worker has it; null when that cannot be asked,
-   * or does not matter any more.
-   */
-  async serves(holds: (served: Served) => boolean): Promise<boolean | null> {
-    if (performance.now() > this.#lameUntil) return null;
+  /** Whether `holds` is true of the model and every worker has it. */
+  async serves(holds: (served: Served) => boolean): Promise<boolean> {
     const served = await this.#ask<Served>("/api/routes");
-    if (served === null) return null;
-    if (!holds(served)) return false;
+    if (served === null || !holds(served)) return false;
     const state = await this.look();
-    if (state === null || !state.workers.some(({ serving }) => serving)) return null;
+    if (state === null || !state.workers.some(({ serving }) => serving)) return false;
     return state.version >= served.version;
+  }
+
+  /** Whether it takes new connections, now or soon: one that drains is not asked any more. */
+  get open(): boolean {
+    return this.adminPort !== 0 && !this.#gone && performance.now() < this.#lameUntil;
   }
 
   /** Replaces all workers, one after the other; resolves to how many once the new ones serve. */
@@ -132,9 +132,9 @@ export class Proxy {
         signal: AbortSignal.timeout(5_000),
       });
       return (await answer.json()) as T;
-    } catch (error) {
+    } catch {
       // Not there yet, or not any more: for a balancer that is the same as not ready.
-      return error instanceof Error ? null : null;
+      return null;
     }
   }
 

@@ -141,7 +141,7 @@ function uidsOf({ backends }: Served): string[] {
   return backends.flatMap(({ endpoints }) => endpoints.map(({ uid }) => uid));
 }
 
-/** Resolves when every proxy that can be asked serves a model of which `holds` is true. */
+/** Resolves when every proxy that takes connections serves a model of which `holds` is true. */
 async function applied(
   site: Site,
   what: string,
@@ -149,9 +149,9 @@ async function applied(
 ): Promise<void> {
   for (const proxy of site.front.all) {
     await until(what, async () => {
-      const serves = await proxy.serves(holds);
-      if (serves === false) await Bun.sleep(CONFIRM_MS);
-      return serves !== false;
+      if (!proxy.open || (await proxy.serves(holds))) return true;
+      await Bun.sleep(CONFIRM_MS);
+      return false;
     });
   }
 }

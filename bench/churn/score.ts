@@ -72,7 +72,8 @@ export class Score {
   /** The whole of it, a line each. */
   lines(): string[] {
     const ms = (value: number) => `${value.toFixed(1)} ms`.padStart(10);
-    const lines = ["kind                 answered       p50       p99       max"];
+    const lines = ["(pods let a quarter of the requests wait, for up to 40 ms)"];
+    lines.push("kind                 answered       p50       p99       max");
     for (const [kind, each] of [...this.#kinds].sort()) {
       const [p50, p99] = [each.at(0.5), each.at(0.99)];
       lines.push(
