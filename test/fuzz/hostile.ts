@@ -1,6 +1,7 @@
 /**
- * A backend that answers `/bad/N` with the bytes of case N and everything else well. It watches
- * that no connection carries another request after it carried anything but one clean response.
+ * A backend that answers `/bad/N` with the bytes of case N and everything else well; a POST as soon
+ * as its head is here. It watches that no connection carries another request after it carried
+ * anything but one clean response, nor before the body of the one before has come.
  */
 import { readMessage, valuesOf, type Message } from "../message.ts";
 import { respond } from "../origin.ts";
@@ -35,9 +36,17 @@ export function attackOf(found: Case, toHead: boolean): Attack {
   return { found, leaving, reading, ends: [...ends, text.length] };
 }
 
-/** `tainted`: what makes it a failure that another request comes here, or "". */
-type Line = { unread: Buffer; tainted: string; about: Case | null; busy: boolean };
+/**
+ * `tainted`: what makes it a failure that another request comes here, or "". `owed`: bytes of the
+ * request's body that did not come yet.
+ */
+type Line = { unread: Buffer; tainted: string; about: Case | null; busy: boolean; owed: number };
 
+/** Every byte of the bodies that are owed. */
+export const BODY_BYTE = "b";
+const POST = Buffer.from("POST ");
+
+const NOTHING = Buffer.alloc(0);
 const UNASKED = "HTTP/1.1 200 OK\r\nX-Address: unasked\r\nContent-Length: 7\r\n\r\nunasked";
 
 /** Listens on a free port of loopback from its beginning. */
@@ -59,7 +68,7 @@ export class Hostile {
         binaryType: "buffer",
         open(socket) {
           socket.setNoDelay(true);
-          socket.data = { unread: Buffer.alloc(0), tainted: "", about: null, busy: false };
+          socket.data = { unread: NOTHING, tainted: "", about: null, busy: false, owed: 0 };
           sockets.add(socket);
         },
         data(socket, bytes) {
@@ -125,17 +134,30 @@ export class Hostile {
   }
 
   #next(line: Line): Message | null {
+    if (line.owed > 0) this.#collect(line);
     if (line.unread.length === 0) return null;
     try {
-      const request = readMessage(line.unread, { response: false, bodiless: false, ended: false });
-      if (request !== null) line.unread = line.unread.subarray(request.size);
+      const early = line.unread.subarray(0, POST.length).equals(POST);
+      const request = readMessage(line.unread, { response: false, bodiless: early, ended: false });
+      if (request === null) return null;
+      line.unread = line.unread.subarray(request.size);
+      if (early) line.owed = Number(valuesOf(request.fields, "content-length")[0]);
       return request;
     } catch (error) {
       const text = `I2: a malformed request at the origin: ${(error as Error).message}`;
       this.#wrongs.push({ text, found: null });
-      line.unread = Buffer.alloc(0);
+      line.unread = NOTHING;
       return null;
     }
+  }
+
+  #collect(line: Line): void {
+    const part = line.unread.subarray(0, line.owed);
+    line.unread = line.unread.subarray(part.length);
+    line.owed -= part.length;
+    if (part.every((byte) => byte === BODY_BYTE.charCodeAt(0))) return;
+    const text = `I2: a request inside the body of another one: ${part.toString("latin1")}`;
+    this.#wrongs.push({ text, found: line.about });
   }
 }
 
@@ -151,10 +173,10 @@ function goodAnswer(request: Message): string {
 async function strike(socket: Bun.Socket<Line>, attack: Attack): Promise<boolean> {
   const { found, leaving, reading, ends } = attack;
   const { bytes } = found;
+  socket.data.about = found;
   const clean = reading.kind === "whole" && reading.keeps && reading.size === bytes.length;
   if (!clean || leaving !== "stay") {
     socket.data.tainted = "it sent something else than one response";
-    socket.data.about = found;
   }
   let from = 0;
   for (const end of ends) {

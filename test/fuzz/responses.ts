@@ -9,7 +9,7 @@ import { echo } from "../origin.ts";
 import { openRig, type Rig } from "../rig.ts";
 import { responseCase, type Case } from "./cases.ts";
 import { HANDSHAKE } from "./grammar.ts";
-import { Hostile, attackOf, type Attack } from "./hostile.ts";
+import { BODY_BYTE, Hostile, attackOf, type Attack } from "./hostile.ts";
 import { pieces } from "./pieces.ts";
 import type { Failure } from "./requests.ts";
 import { PATIENT, addressOf, visit, type Outcome } from "./visit.ts";
@@ -19,6 +19,10 @@ const SETTLE_LOOKS = 400;
 /** Answers of rind itself about its backend. */
 const OWN = [502, 503, 504];
 
+/** A body comes slowly enough for an answer before its end. */
+const BODY_PIECES = 4;
+const BODY_PIECE = 10;
+
 /** How the client asks. */
 type Asking = Readonly<{
   method: string;
@@ -26,6 +30,7 @@ type Asking = Readonly<{
   switches: boolean;
   requests: number;
   bytes: Buffer;
+  ends: readonly number[];
 }>;
 
 /** A plane and its hostile backend. `relayed` of `cases` were answered with what that sent. */
@@ -77,7 +82,7 @@ export class ResponseRun {
     if (unequal !== "") this.#failures.push({ text: unequal, found });
     this.#hostile.attacks.set(found.index, attack);
     const outcome = await visit(
-      { port: this.#rig.port, address, bytes: asking.bytes, ends: [asking.bytes.length] },
+      { port: this.#rig.port, address, bytes: asking.bytes, ends: asking.ends },
       {
         answers: 0,
         closes: true,
@@ -119,22 +124,22 @@ async function countDown(count: () => number): Promise<number> {
   return count();
 }
 
-/** HEAD, HTTP/1.0, handshakes and clients that take trailers, in turn with plain GETs. */
+/** HEAD, HTTP/1.0, handshakes, bodies and clients that take trailers, in turn with plain GETs. */
 function askingOf(index: number): Asking {
-  const method = index % 6 === 1 ? "HEAD" : "GET";
+  const bodied = index % 12 === 9;
+  const method = bodied ? "POST" : index % 6 === 1 ? "HEAD" : "GET";
   const minor = index % 6 === 2 ? 0 : 1;
   const switches = index % 12 === 3;
   const requests = minor === 0 || switches ? 1 : 2;
-  const lines = switches ? HANDSHAKE : index % 6 === 4 ? "TE: trailers\r\n" : "";
-  const bad = `${method} /bad/${index} HTTP/1.${minor}\r\nHost: a\r\n${lines}\r\n`;
+  const length = `Content-Length: ${BODY_PIECES * BODY_PIECE}\r\n`;
+  const lines = switches ? HANDSHAKE : bodied ? length : index % 6 === 4 ? "TE: trailers\r\n" : "";
+  const head = `${method} /bad/${index} HTTP/1.${minor}\r\nHost: a\r\n${lines}\r\n`;
+  const bad = bodied ? head + BODY_BYTE.repeat(BODY_PIECES * BODY_PIECE) : head;
   const good = "GET /good HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-  return {
-    method,
-    minor,
-    switches,
-    requests,
-    bytes: Buffer.from(requests === 2 ? bad + good : bad),
-  };
+  const bytes = Buffer.from(requests === 2 ? bad + good : bad);
+  const cuts = Array.from({ length: BODY_PIECES }, (_, i) => head.length + i * BODY_PIECE);
+  const ends = [...(bodied ? cuts : []), bytes.length];
+  return { method, minor, switches, requests, bytes, ends };
 }
 
 type Trial = Readonly<{ address: string; asking: Asking; attack: Attack; outcome: Outcome }>;
