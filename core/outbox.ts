@@ -15,6 +15,11 @@ export class Outbox {
   size = 0;
   /** Bytes that the kernel took, ever. */
   taken = 0;
+  /**
+   * The socket said that it is dead. Its reset was told to that write, and Bun tells the reader
+   * only an end, as if it were FIN.
+   */
+  dead = false;
   readonly #chunks: Uint8Array[] = [];
   readonly #from: number[] = [];
   readonly #to: number[] = [];
@@ -39,7 +44,7 @@ export class Outbox {
     while (this.#chunks.length > 0) {
       const from = this.#from[0]!;
       const to = this.#to[0]!;
-      const sent = taken(sink, this.#chunks[0]!, from, to);
+      const sent = this.#put(sink, this.#chunks[0]!, from, to);
       this.size -= sent;
       this.taken += sent;
       if (sent < to - from) {
@@ -71,7 +76,7 @@ export class Outbox {
 
   #write(sink: Sink | null, bytes: Uint8Array, from: number, to: number): number {
     if (from === to || this.size > 0 || sink === null) return 0;
-    const sent = taken(sink, bytes, from, to);
+    const sent = this.#put(sink, bytes, from, to);
     this.taken += sent;
     return sent;
   }
@@ -82,15 +87,16 @@ export class Outbox {
     this.#to.push(to);
     this.size += to - from;
   }
-}
 
-/**
- * How many bytes the kernel took. −1 from a dead socket is none, and its close event follows; but
- * Bun never tells the end of one that is paused, so it has to read again.
- */
-function taken(sink: Sink, bytes: Uint8Array, from: number, to: number): number {
-  const sent = sink.write(bytes, from, to - from);
-  if (sent >= 0) return sent;
-  sink.resume();
-  return 0;
+  /**
+   * How many bytes the kernel took. −1 from a dead socket is none, and its close event follows; but
+   * Bun never tells the end of one that is paused, so it has to read again.
+   */
+  #put(sink: Sink, bytes: Uint8Array, from: number, to: number): number {
+    const sent = sink.write(bytes, from, to - from);
+    if (sent >= 0) return sent;
+    this.dead = true;
+    sink.resume();
+    return 0;
+  }
 }

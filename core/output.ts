@@ -31,6 +31,11 @@ export class Output {
     return this.#outbox.taken;
   }
 
+  /** The socket said that it is dead: an end that is told from now on may be a reset. */
+  get dead(): boolean {
+    return this.#outbox.dead;
+  }
+
   // === hot ===
 
   /** To be called before a head is written into the slab. */

@@ -312,7 +312,7 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     const exchange = this.#exchange;
     if (this.#state === DEAD) return;
     if (exchange !== null && this.#answer.tunnel) this.#halve(exchange);
-    else if (exchange !== null && this.#answer.endsByClose) this.#done(exchange);
+    else if (exchange !== null && this.#answer.endsByClose && !this.#out.dead) this.#done(exchange);
     else this.#fail(this.#answer.lossFault);
   }
 

@@ -482,6 +482,17 @@ for (const [name, fault, happens] of COUNTED) {
   });
 }
 
+test("a reset that was told to a write does not end a body, though it looks like FIN then", () => {
+  const it = setup(UPLOAD);
+  it.open();
+  it.receive("HTTP/1.1 200 OK\r\n\r\nhalf");
+  it.socket.room = -1;
+  it.exchange.requestBody(Buffer.from("abc"), 0, 3);
+  it.exchange.requestFlush();
+  it.connection.ended();
+  assert.equal(it.told.slice(-2), ["abort", "over"]);
+});
+
 test("a body that ends with the connection is complete by FIN and cut by a reset", () => {
   for (const end of ["ended", "closed"] as const) {
     const it = setup(GET);
