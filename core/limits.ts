@@ -39,7 +39,11 @@ export const LIMITS = {
   connectionAgeMs: time("connection-age", HOUR_MS, "age of a kept connection, 10 % more or less"),
   lingerMs: time("linger", 2_000, "from our FIN to the client's, so that no reset eats an answer"),
   // --- downstream: how much ---
-  connections: count("connections", 20_000, "clients' connections of one worker"),
+  connections: count(
+    "connections",
+    20_000,
+    "clients' connections of one worker; or what open files allow",
+  ),
   connectionsPerClient: count(
     "connections-per-client",
     0,
@@ -61,7 +65,11 @@ export const LIMITS = {
     max: HEAD_LINES_MAX,
   },
   backlogBytes: bytes("backlog", 65_536, "pipelined requests that wait behind the current one"),
-  discardBytes: bytes("discard", 65_536, "of an unwanted request body, read to keep a connection"),
+  discardBytes: bytes(
+    "discard",
+    65_536,
+    "of an unwanted body, read to keep a connection or save its answer",
+  ),
   // --- upstream ---
   upstreamIdleMs: time("upstream-idle", 55_000, "an idle connection to a backend is kept"),
   upstreamIdle: count("upstream-idle-connections", 256, "idle connections to one endpoint"),

@@ -543,7 +543,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     if (fault === REQUEST_TIMEOUT) return this.#refuse(fault);
     if (fault === BODY_TIMEOUT || fault === BODY_TOO_SLOW) {
       this.#reply.keep = false;
-      return this.#exchange.fail(fault);
+      return this.#exchange.finished ? this.#shut() : this.#exchange.fail(fault);
     }
     if (fault === CLIENT_STALLED && !this.#exchange.finished) this.#exchange.requestCut(fault);
     else if (fault !== OK) tally(fault);

@@ -1,10 +1,14 @@
 /** The only place that accepts connections from clients. */
 import { reportBug } from "../contain.ts";
-import { FAULTS, OK } from "../fault.ts";
+import { CLIENT_FULL, CONNECTIONS_FULL, FAULTS, OK } from "../fault.ts";
 import { statusLine } from "../http1/status.ts";
 import { DownstreamConnection } from "./connection.ts";
 import type { DownstreamSocket } from "./connection.ts";
 import type { Site } from "./site.ts";
+
+/** What a client reads that is not let in; there may be many, so it is laid together once. */
+const REFUSAL = refusal(CONNECTIONS_FULL);
+const CLIENT_REFUSAL = refusal(CLIENT_FULL);
 
 /** A literal IPv4 or IPv6 address without brackets, and a port; port 0 is any free one. */
 export type Address = Readonly<{ host: string; port: number }>;
@@ -80,7 +84,7 @@ function accept(socket: DownstreamSocket, site: Site): void {
   const fault = site.admission.admit(client);
   if (fault === OK) socket.data = new DownstreamConnection(socket, site, client);
   else {
-    socket.write(refusal(fault));
+    socket.write(fault === CLIENT_FULL ? CLIENT_REFUSAL : REFUSAL);
     socket.end();
   }
 }
