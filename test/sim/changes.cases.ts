@@ -1,7 +1,7 @@
 /** What happens to a worker while it serves. */
 import type { World } from "./world.ts";
 
-type Change = Readonly<{
+export type Change = Readonly<{
   name: string;
   happen: (world: World) => void;
   /** Clients may notice, by a `Connection: close`. */
