@@ -52,9 +52,14 @@ export function answer(request: Request, view: View): Response {
     refused.headers.set("allow", "GET, HEAD");
     return refused;
   }
-  const row = ROWS.get(new URL(request.url).pathname);
+  const row = ROWS.get(pathOf(request.url));
   if (row !== undefined) return row.answer(request, view);
   return reply(`not here; there is ${[...ROWS.keys()].join(" ")}\n`, TEXT_TYPE, 404);
+}
+
+/** Of a request without a Host that can be in a URL, Bun gives the path alone: probes send such. */
+function pathOf(url: string): string {
+  return /^(?:https?:\/\/[^/?#]*)?([^?#]*)/.exec(url)?.[1] ?? "";
 }
 
 function routes(request: Request, view: View): Response {
