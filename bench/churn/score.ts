@@ -80,7 +80,7 @@ export class Score {
         `${kind.padEnd(20)} ${`${each.count}`.padStart(8)}${ms(p50)}${ms(p99)}${ms(each.maxMs)}`,
       );
     }
-    for (const [what, count] of [...this.#notes].sort()) lines.push(`note: ${count} × ${what}`);
+    for (const [what, count] of [...this.#notes].sort()) lines.push(`besides: ${count} × ${what}`);
     for (const [reason, { count, examples }] of [...this.#failures].sort()) {
       lines.push(`FAILED: ${count} × ${reason}`, ...examples.map((text) => `    ${text}`));
     }
