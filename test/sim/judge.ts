@@ -112,7 +112,8 @@ function judgeRequests(run: Run, normal: Run): string[] {
     }
   }
   for (const { method, tag } of asks) {
-    const max = IDEMPOTENT.includes(method) ? SENT_AGAIN : SENT_ONCE;
+    const again = IDEMPOTENT.includes(method) || run.script.policy?.retry?.nonIdempotent === true;
+    const max = again ? SENT_AGAIN : SENT_ONCE;
     const times = run.requests.filter((seen) => isSent(seen, `${method} /${tag} `)).length;
     if (times > max) findings.push(`${method} /${tag} was sent on ${times} connections`);
   }

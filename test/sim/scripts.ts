@@ -2,6 +2,7 @@
 import {
   answers,
   hasty,
+  leave,
   rest,
   said,
   slowly,
@@ -37,6 +38,10 @@ const HANDSHAKE = `${UPGRADE}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${K
 const SWITCH = `HTTP/1.1 101 X\r\n${UPGRADE}Sec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`;
 /** What must never answer anybody. */
 const STOLEN = "HTTP/1.1 200 X\r\nContent-Length: 6\r\n\r\nstolen";
+
+const MANY = Array.from({ length: 20 }, (_, i) => ask("GET", `m${i}`));
+/** Rind answers these by itself. */
+const OWN = Array.from({ length: 20 }, () => said(ask("GET", "own"), 200, "rind's own"));
 
 const get = ask("GET", "aa");
 const post = ask("POST", "pp");
@@ -438,5 +443,88 @@ export const SCRIPTS: readonly Script[] = [
       toClient: `welcome ${tagged("down", 12_000)}${tagged("down", 8_000)}end`,
       toBackend: tagged("up", 10_000) + tagged("up", 10_000),
     },
+  },
+  {
+    name: "pipelinedMany",
+    clients: [{ asks: MANY, steps: [send(MANY.map(({ tag }) => head("GET", tag)).join(""))] }],
+    serve: plain,
+  },
+  {
+    name: "ownAnswers",
+    clients: [
+      {
+        asks: OWN,
+        steps: [reads(100), send(OWN.map(({ tag }) => head("GET", tag)).join("")), fin],
+      },
+    ],
+    serve: plain,
+    rooms: { client: 300, backend: 300 },
+  },
+  {
+    name: "littleRoom",
+    clients: [inTurn(get, post)],
+    serve: plain,
+    rooms: { client: 40, backend: 40 },
+  },
+  {
+    name: "tunnelEager",
+    clients: [
+      {
+        asks: [ask("GET", "ws", 0, 101)],
+        steps: [send(`${head("GET", "ws", HANDSHAKE)}early `), sees("welcome"), fin],
+      },
+    ],
+    serve: following(sees("\r\n\r\n"), rest, send(SWITCH, "welcome"), left, send(" farewell"), fin),
+    probe: null,
+    tunnel: { toClient: "welcome farewell", toBackend: "early " },
+  },
+  {
+    name: "earlyClosing",
+    clients: [once({ ...post, status: 403 }, send(upload("POST", "pp", BIG)))],
+    serve: slowly(
+      following(
+        sees("\r\n\r\n"),
+        send(sized("pp", 20, "Connection: close\r\n").replace("200", "403")),
+        leave,
+      ),
+    ),
+    rooms: { client: 6_000, backend: 6_000 },
+    overtakes: true,
+    stops: true,
+    probe: null,
+  },
+  {
+    name: "headBody",
+    clients: [inTurn(ask("HEAD", "aa"), ask("GET", "bb"))],
+    serve: answering((request) => [send(sized(tagOf(request), 20))]),
+  },
+  {
+    name: "worn",
+    clients: [inTurn(get, ask("GET", "bb"))],
+    serve: plain,
+    limits: { keepAliveRequests: 2 },
+  },
+  {
+    name: "reusedPostAgain",
+    clients: [inTurn(get, post)],
+    serve: plain,
+    policy: { retry: { max: 1, nonIdempotent: true, fresh: false } },
+  },
+  {
+    name: "freshAgain",
+    clients: [inTurn(get, ask("PUT", "uu"))],
+    serve: plain,
+    endpoints: 2,
+    policy: { retry: { max: 1, nonIdempotent: false, fresh: true } },
+  },
+  {
+    name: "manyInterims",
+    clients: [
+      once(said(get, 502, "502 the backend sent an invalid response"), send(head("GET", "aa"))),
+    ],
+    serve: answering((request) => [
+      send("HTTP/1.1 103 X\r\nLink: <a>\r\n\r\n".repeat(40), sized(tagOf(request), 20)),
+    ]),
+    probe: null,
   },
 ];

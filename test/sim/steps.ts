@@ -154,6 +154,12 @@ export const fin: Step = (remote) => {
   return null;
 };
 
+/** Closes, whatever comes. */
+export const leave: Step = (remote) => {
+  remote.leave();
+  return null;
+};
+
 /** From now on it reads so many bytes a turn. */
 export function reads(pace: number): Step {
   return (remote) => {

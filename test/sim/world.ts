@@ -5,7 +5,7 @@ import type { DownstreamSocket } from "../../core/downstream/connection.ts";
 import { openSite, type Site } from "../../core/downstream/site.ts";
 import { limitsOf, type Limits } from "../../core/limits.ts";
 import { DEFAULT_POLICY, EMPTY_MODEL, NONE } from "../../core/model.ts";
-import type { Endpoint, Model, RoutePolicy } from "../../core/model.ts";
+import type { Action, Endpoint, Model, Route, RoutePolicy } from "../../core/model.ts";
 import { Random } from "../../core/random.ts";
 import type { Budget } from "../../core/retry.ts";
 import { compileTable } from "../../core/route/table.ts";
@@ -208,23 +208,24 @@ export class World {
 function modelOf(endpoints: number, policy: RoutePolicy, uid = ""): Model {
   const list: Endpoint[] = [];
   for (let i = 1; i <= endpoints; i++) list.push({ address: "192.0.2.2", port: i, uid });
-  const route = {
-    id: "sim",
-    origin: { kind: "Test", namespace: "sim", name: "sim", field: "" },
-    match: {
-      path: { kind: "prefix", value: "/" },
-      methods: [],
-      headers: [],
-      cookies: [],
-      queries: [],
-    },
-    action: { kind: "forward", split: [{ backend: "sim", weight: 1 }], cursor: NONE },
-    policy,
-  } as const;
+  const action = { kind: "forward", split: [{ backend: "sim", weight: 1 }], cursor: NONE } as const;
+  const own = { kind: "respond", status: 200, body: "rind's own\n" } as const;
+  const routes = [routeOf("/", action, policy), routeOf("/own", own, policy)];
   return {
     ...EMPTY_MODEL,
     version: 1,
-    hosts: [{ name: "*", routes: [route] }],
+    hosts: [{ name: "*", routes }],
     backends: [{ id: "sim", endpoints: list, reason: "", balance: "roundRobin" }],
+  };
+}
+
+function routeOf(path: string, action: Action, policy: RoutePolicy): Route {
+  const everything = { methods: [], headers: [], cookies: [], queries: [] };
+  return {
+    id: path,
+    origin: { kind: "Test", namespace: "sim", name: path, field: "" },
+    match: { path: { kind: "prefix", value: path }, ...everything },
+    action,
+    policy,
   };
 }
