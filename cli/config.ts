@@ -1,4 +1,5 @@
 /** From flags to what a running rind needs to know: everything parsed, nothing opened. */
+import { isIPv6 } from "node:net";
 import { availableParallelism } from "node:os";
 import { parseAddress } from "./address.ts";
 import type { Parsed } from "./address.ts";
@@ -79,8 +80,21 @@ function readDoors(given: Given, defaults: Defaults): Parsed<Pick<Config, "http"
   const admin = parseAddress(given.last("admin") ?? defaults.admin);
   if (!admin.ok) return about("admin", admin.reason);
   const shown = showAddress(admin.value);
-  if (known.has(shown)) return about("admin", `${shown} is an address for HTTP already (--http)`);
+  if (http.some((address) => meet(address, admin.value))) {
+    return about("admin", `${shown} is an address for HTTP already (--http)`);
+  }
   return { ok: true, value: { http, admin: admin.value } };
+}
+
+/** Whether one connection could be meant for both. */
+function meet(one: Address, other: Address): boolean {
+  if (one.port !== other.port || one.port === 0) return false;
+  const hosts = [one.host, other.host];
+  return (
+    hosts[0] === hosts[1] ||
+    hosts.includes("::") ||
+    (hosts.includes("0.0.0.0") && !hosts.some(isIPv6))
+  );
 }
 
 /** Whose Ingresses to take. A folder has one reader: what has no class there is meant for us. */

@@ -21,8 +21,8 @@ import { untilAsked } from "./signals.ts";
 import type { Readiness } from "../admin/json.ts";
 import type { Model } from "../core/model.ts";
 import type { PlaneConfig } from "../core/plane.ts";
-import type { Address } from "../core/protocol.ts";
-import type { Refused, Sockets } from "../core/sockets.ts";
+import type { Address, Refused } from "../core/protocol.ts";
+import type { Sockets } from "../core/sockets.ts";
 import type { Workers } from "../core/supervisor.ts";
 import type { WorkerPlane } from "../core/worker.ts";
 import type { Finding } from "../watch/finding.ts";
@@ -90,7 +90,7 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   // Followed to the very end: running exchanges must not go to endpoints that are gone.
   loop.stop();
   admin.stop();
-  return began?.ok === false ? refuse(`rind: cannot serve: ${began.reason}`) : 0;
+  return began?.ok === false ? refuse(refusal("http", began.address, began.code)) : 0;
 }
 
 /**

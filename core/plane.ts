@@ -10,6 +10,7 @@ import type { Site } from "./downstream/site.ts";
 import type { Limits } from "./limits.ts";
 import { EMPTY_MODEL } from "./model.ts";
 import type { Delta } from "./model.ts";
+import type { Refused } from "./protocol.ts";
 import { Random } from "./random.ts";
 import { shareCursors } from "./route/split.ts";
 import { compileTable, patchTable } from "./route/table.ts";
@@ -80,21 +81,22 @@ export class Plane {
     return this.#version;
   }
 
-  /** Accepts on every address; throws Bun's error for the first that cannot be, leaving none. */
-  listen(): void {
+  /** Accepts on every address; answers the first where that cannot be, and accepts on none then. */
+  listen(): Refused | null {
     const { http, sockets, reusePort } = this.#config;
-    try {
-      for (const [i, address] of http.entries()) {
-        const fd = sockets[i];
-        const site = this.#site;
+    const site = this.#site;
+    for (const [i, address] of http.entries()) {
+      const fd = sockets[i];
+      try {
         this.#listeners.push(
           fd === undefined ? listen(address, site, reusePort) : listenOn(fd, address, site),
         );
+      } catch (error) {
+        for (const listener of this.#listeners.splice(0)) listener.stop();
+        return { ok: false, address, code: codeOf(error) };
       }
-    } catch (error) {
-      for (const listener of this.#listeners.splice(0)) listener.stop();
-      throw error;
     }
+    return null;
   }
 
   /** The bound addresses, with the ports that port 0 became. */
@@ -156,6 +158,10 @@ export class Plane {
     const { capacity } = admission;
     return { connections: connections.size, capacity, idleUpstream: idle, backends: size };
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
 
 function nextTurn(): Promise<void> {

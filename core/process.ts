@@ -8,7 +8,7 @@ import type { Child, ChildEvents } from "./launch.ts";
 import { log } from "./log.ts";
 import { EMPTY_MODEL } from "./model.ts";
 import type { Delta, Model } from "./model.ts";
-import type { FromWorker, ToWorker } from "./protocol.ts";
+import type { FromWorker, Refused, ToWorker } from "./protocol.ts";
 
 /** Longest silence after a start or a delta; then the worker is taken for stuck and killed. */
 const ANSWER_MS_MAX = 30_000;
@@ -41,7 +41,7 @@ export type ProcessEvents = Readonly<{
   /** It serves, or settled another version. */
   moved: () => void;
   /** It cannot listen, and ends. */
-  failed: (reason: string) => void;
+  failed: (refused: Refused) => void;
   /** It runs into bugs of ours too often. */
   ailing: () => void;
   gone: (why: string) => void;
@@ -140,7 +140,7 @@ export class WorkerProcess {
         log("info", "worker serves", { worker: this.#config.index, pid: this.pid });
         return;
       case "failed":
-        return this.#events.failed(message.reason);
+        return this.#events.failed(message.refused);
       case "applied":
         return this.#answered(true);
       case "refused":

@@ -5,6 +5,9 @@ import type { Delta } from "./model.ts";
 /** An IP literal without brackets, and a port; port 0 asks the system to choose one. */
 export type Address = Readonly<{ host: string; port: number }>;
 
+/** Nobody can listen there. `code` is the system's: `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, … */
+export type Refused = Readonly<{ ok: false; address: Address; code: string }>;
+
 /**
  * `start` is the first message and comes once. A worker accepts on `http` when its first delta is
  * applied, never before: without a table it could only answer 404. `inherited`: the sockets for it
@@ -38,7 +41,7 @@ export type FromWorker =
   | Readonly<{ kind: "applied"; version: number }>
   | Readonly<{ kind: "refused"; version: number; reason: string }>
   | Readonly<{ kind: "listening" }>
-  | Readonly<{ kind: "failed"; reason: string }>
+  | Readonly<{ kind: "failed"; refused: Refused }>
   | Readonly<{ kind: "pong"; bugs: number }>;
 
 /** `127.0.0.1:8000`, `[::1]:8000`: as people write an address. */

@@ -6,8 +6,7 @@
  */
 import { createServer } from "node:net";
 import type { Server } from "node:net";
-import type { Address } from "./protocol.ts";
-import type { Refused } from "./sockets.ts";
+import type { Address, Refused } from "./protocol.ts";
 
 /** Every port is a real one. `release` closes what held them; call it when workers listen. */
 type Reserved = Readonly<{ ok: true; addresses: readonly Address[]; release: () => void }>;

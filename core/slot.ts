@@ -11,6 +11,8 @@ import { log } from "./log.ts";
 import type { Delta, Model } from "./model.ts";
 import { WorkerProcess } from "./process.ts";
 import type { Start } from "./process.ts";
+import { showAddress } from "./protocol.ts";
+import type { Refused } from "./protocol.ts";
 import type { Sockets } from "./sockets.ts";
 
 /** The first restart comes soon; a worker that keeps dying waits longer each time. */
@@ -41,7 +43,7 @@ export type SlotOwner = Readonly<{
   /** Something changed: a worker serves, settled a version, or is gone. */
   moved: () => void;
   /** A worker cannot listen. */
-  failed: (reason: string) => void;
+  failed: (refused: Refused) => void;
   /** A worker ended that should not have. */
   crashed: () => void;
 }>;
@@ -144,9 +146,10 @@ export class Slot {
     const config = { index, start, launch: begin, clock, delta, newest };
     const process: WorkerProcess = new WorkerProcess(config, {
       moved: () => this.#moved(process),
-      failed: (reason) => {
-        log("error", "worker cannot listen", { worker: index, reason });
-        failed(reason);
+      failed: (refused) => {
+        const { address, code } = refused;
+        log("error", "worker cannot listen", { worker: index, on: showAddress(address), code });
+        failed(refused);
       },
       ailing: () => {
         log("error", "worker runs into too many bugs", { worker: index, pid: process.pid });

@@ -13,7 +13,7 @@ import { closeSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { errorOf, openLibc } from "./libc.ts";
 import type { Libc } from "./libc.ts";
-import type { Address } from "./protocol.ts";
+import type { Address, Refused } from "./protocol.ts";
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -35,8 +35,6 @@ const V6_BYTES = 28;
 /** The kernel cuts it down to net.core.somaxconn. */
 const BACKLOG = 65_535;
 
-/** `code` is the system's (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, …). */
-export type Refused = Readonly<{ ok: false; address: Address; code: string }>;
 type Bound = Readonly<{ ok: true; fd: number; port: number }>;
 
 /** The sockets; `null` where this system lets nobody hold them, for a `reason`. */

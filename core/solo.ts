@@ -16,13 +16,9 @@ export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delt
   let draining = false;
 
   const listen = (): void => {
-    try {
-      plane.listen();
-      serving = true;
-      settle({ ok: true });
-    } catch (error) {
-      settle({ ok: false, reason: String(error) });
-    }
+    const refused = plane.listen();
+    serving = refused === null;
+    settle(refused ?? { ok: true });
   };
 
   const publish = (model: Model): void => {

@@ -6,7 +6,7 @@
 import { EMPTY_MODEL } from "./model.ts";
 import type { Limits } from "./limits.ts";
 import type { Delta, Model } from "./model.ts";
-import type { Address } from "./protocol.ts";
+import type { Address, Refused } from "./protocol.ts";
 import { Slot } from "./slot.ts";
 import type { SlotConfig } from "./slot.ts";
 
@@ -26,8 +26,8 @@ export type SupervisorConfig = SlotConfig &
     diff: (old: Model, next: Model) => Delta;
   }>;
 
-/** How starting ended: all workers serve, or one of them cannot listen, for this reason. */
-export type Started = Readonly<{ ok: true } | { ok: false; reason: string }>;
+/** How starting ended: all workers serve, or one of them cannot listen. */
+export type Started = Readonly<{ ok: true }> | Refused;
 
 /** One worker, as `/readyz` shows it. `version` is the last one it acknowledged. */
 export type WorkerState = Readonly<{ pid: number; serving: boolean; version: number }>;
@@ -88,7 +88,7 @@ export class Supervisor implements Workers {
       delta: (from: Model, to: Model) => this.#delta(from, to),
       newest: () => this.#newest,
       moved: () => this.#moved(),
-      failed: (reason: string) => this.#settleStart({ ok: false, reason }),
+      failed: (refused: Refused) => this.#settleStart(refused),
       crashed: () => {
         this.#crashedAt = [...this.#crashedAt.slice(1 - STORM_CRASHES), config.clock.now()];
       },

@@ -77,10 +77,9 @@ export class Worker {
   }
 
   #listen(plane: WorkerPlane): boolean {
-    try {
-      plane.listen();
-    } catch (error) {
-      this.#link.send({ kind: "failed", reason: String(error) });
+    const refused = plane.listen();
+    if (refused !== null) {
+      this.#link.send({ kind: "failed", refused });
       this.#link.exit(CANNOT_LISTEN);
       return false;
     }

@@ -6,6 +6,7 @@ import {
   type Endpoint,
   type RoutePolicy,
 } from "../core/model.ts";
+import { assert } from "../core/assert.ts";
 import { type Limits, limitsOf } from "../core/limits.ts";
 import { Plane } from "../core/plane.ts";
 import { openOrigin, type Origin, type Script } from "./origin.ts";
@@ -48,7 +49,7 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
     trusted: options.trusted ?? [],
   });
   plane.apply(deltaOf(endpoints(origin), options.policy ?? DEFAULT_POLICY));
-  plane.listen();
+  assert(plane.listen() === null, "a free port can be listened on");
   const port = plane.addresses()[0]?.port ?? 0;
   const clients: Peer[] = [];
   const client = async (): Promise<Peer> => {

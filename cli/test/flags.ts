@@ -55,6 +55,9 @@ const WRONG: readonly [string, RegExp][] = [
   ["--lame-duck soon", /--lame-duck: "soon" is not a time/],
   ["--http :80 --http 0.0.0.0:80", /--http: 0\.0\.0\.0:80 is given twice/],
   ["--http [::1]:80 --admin [::1]:80", /--admin: \[::1\]:80 is an address for HTTP already/],
+  ["--http 127.0.0.1:80 --admin :80", /--admin: 0\.0\.0\.0:80 is an address for HTTP already/],
+  ["--http :80 --admin [::]:80", /--admin: \[::\]:80 is an address for HTTP already/],
+  ["--http [::]:80 --admin [::1]:80", /--admin: \[::1\]:80 is an address for HTTP already/],
   ["--trusted-proxy 10.0.0.0/33", /--trusted-proxy: "10\.0\.0\.0\/33" is not an address range/],
   ["--limit head", /--limit: "head" is not NAME=VALUE/],
   ["--limit =5s", /--limit: "=5s" is not NAME=VALUE/],
@@ -94,6 +97,11 @@ test("lists grow, single values are replaced by the last", () => {
   assert.is(config.workers, 0);
   assert.is(config.drainMs, 500);
   assert.equal(config.adoption.classes, ["a", "b"]);
+});
+
+test("every IPv4 address and one of IPv6 do not meet at the same port", () => {
+  const { admin } = configOf(["--http", ":80", "--admin", "[::1]:80"]);
+  assert.equal(admin, { host: "::1", port: 80 });
 });
 
 test("every flag has a variable, which a flag replaces", () => {

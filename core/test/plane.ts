@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS } from "../limits.ts";
 import { DEFAULT_POLICY, NONE } from "../model.ts";
 import type { Backend, Delta, VirtualHost } from "../model.ts";
 import { Plane } from "../plane.ts";
+import type { Address } from "../protocol.ts";
 
 const NOTHING = { hosts: [], hostsGone: [], backends: [], backendsGone: [] };
 
@@ -30,9 +31,9 @@ const FIRST: Delta = {
 };
 
 /** Runs `body` against a plane and stops it whatever happens: its clock holds the process. */
-function withPlane(body: (plane: Plane) => void): void {
+function withPlane(body: (plane: Plane) => void, http: readonly Address[] = []): void {
   const plane = new Plane({
-    http: [],
+    http,
     sockets: [],
     reusePort: false,
     worker: 0,
@@ -88,6 +89,20 @@ test("a delta with a bad backend is refused as a whole, and the next one applies
     plane.apply({ ...next, backends: [backendOf(80)] });
     assert.is(plane.version, 2);
   });
+});
+
+test("an address where somebody listens is refused by name, and none is left open", () => {
+  const socket = { data: () => {} };
+  const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+  const address = { host: "127.0.0.1", port: taken.port };
+  withPlane(
+    (plane) => {
+      assert.equal(plane.listen(), { ok: false, address, code: "EADDRINUSE" });
+      assert.equal(plane.addresses(), []);
+    },
+    [{ host: "127.0.0.1", port: 0 }, address],
+  );
+  taken.stop();
 });
 
 test("backends that routes name and that never arrive do not pile up over the deltas", () => {

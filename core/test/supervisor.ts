@@ -162,8 +162,9 @@ test("started when all serve their first model; failed when one cannot listen", 
   assert.equal(await good.supervisor.started, { ok: true });
   const bad = stage(2);
   listening(bad.launched[0]!);
-  bad.launched[1]!.events.message({ kind: "failed", reason: "in use" });
-  assert.equal(await bad.supervisor.started, { ok: false, reason: "in use" });
+  const refused = { ok: false, address: HTTP[0]!, code: "EADDRINUSE" } as const;
+  bad.launched[1]!.events.message({ kind: "failed", refused });
+  assert.equal(await bad.supervisor.started, refused);
 });
 
 test("a crashed worker is back within a second with the whole model; others notice nothing", () => {

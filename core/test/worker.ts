@@ -45,8 +45,9 @@ function double(): Double {
       told.push(`apply ${change.base}-${change.version}`);
     },
     listen: () => {
-      if (flags.listenFails) throw new Error("in use");
+      if (flags.listenFails) return { ok: false, address: HTTP[0]!, code: "EADDRINUSE" };
       told.push("listen");
+      return null;
     },
     drain: (deadlineMs) => {
       told.push(`drain ${deadlineMs}`);
