@@ -53,8 +53,9 @@ function draw(seed: number): Draw {
   const cut = random.below(4) === 0 ? pieces : null;
   const change = CHANGES[random.below(3)] ?? null;
   const event = change === null ? null : { at: random.below(length), happen: change.happen };
+  const throughout = random.below(2) === 0;
   const choose = failingSome(random, count, length);
-  return { script, normal, options: { choose, seed, cut, event }, change };
+  return { script, normal, options: { choose, seed, cut, event, throughout }, change };
 }
 
 function runSeed(seed: number): string[] {

@@ -44,6 +44,9 @@ function runOne(script: Script, normal: Run, faults: ReadonlyMap<number, Fault>)
 /** Without a fault every answer is the right one. */
 function judgeNormal(normal: Run): string[] {
   const findings = judge(normal, normal);
+  const { connections } = normal.script;
+  const count = normal.requests.length;
+  if (connections !== undefined && count !== connections) findings.push(`${count} connections`);
   normal.clients.forEach(({ asks, seen }, i) => {
     asks.forEach(({ status, body }, k) => {
       const { first = "nothing", body: got } = seen.messages[k] ?? {};

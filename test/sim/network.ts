@@ -152,6 +152,8 @@ export class Socket {
   #spurious = false;
   /** A write failed while paused: the close event stays away until it reads again. */
   #deaf = false;
+  /** A write was told of the reset: then reads see a FIN in its place. */
+  #swallowed = false;
   #endTold = false;
 
   /** `index` counts the sockets of its side. */
@@ -190,6 +192,7 @@ export class Socket {
 
   #refuseWrite(): number {
     if (this.#paused) this.#deaf = true;
+    this.#swallowed = true;
     return -1;
   }
 
@@ -270,7 +273,8 @@ export class Socket {
   #tellReset(events: Events): boolean {
     if (this.#deaf) return false;
     if (this.inbound.length > 0) return this.#tellBytes(events);
-    this.#close();
+    if (this.#swallowed && !this.shut) this.network.call(events, () => events.ended());
+    if (!this.closed) this.#close();
     return true;
   }
 

@@ -27,6 +27,8 @@ export type RunOptions = Readonly<{
   /** Something happens to the worker in the turn of the `at`-th operation. */
   event?: Readonly<{ at: number; happen: (world: World) => void }> | null;
   cut?: Cut | null;
+  /** What fails may fail after the script as well. */
+  throughout?: boolean;
   /** Ends with the script: nobody asks once more, and no time passes. */
   brief?: true;
   seed?: number;
@@ -58,7 +60,7 @@ export function run(script: Script, options: RunOptions = {}): Run {
   try {
     for (const { steps } of script.clients) world.client((remote) => acting(remote, steps));
     network.settle();
-    network.fault = () => null;
+    if (options.throughout !== true) network.fault = () => null;
     // A reset must be heard at once, not when some deadline comes.
     for (const { side, closed, inboundEnd } of network.sockets) {
       if (inboundEnd === "reset" && !closed) network.bugs.push(`deaf to the reset of a ${side}`);

@@ -143,16 +143,18 @@ export const SCRIPTS: readonly Script[] = [
     ],
     serve: plain,
   },
-  { name: "reused", clients: [inTurn(get, ask("GET", "bb"))], serve: plain },
-  { name: "reusedPost", clients: [inTurn(get, post)], serve: plain },
-  { name: "reusedPut", clients: [inTurn(get, ask("PUT", "uu"))], serve: plain },
+  { name: "reused", clients: [inTurn(get, ask("GET", "bb"))], serve: plain, connections: 1 },
+  { name: "reusedPost", clients: [inTurn(get, post)], serve: plain, connections: 1 },
+  { name: "reusedPut", clients: [inTurn(get, ask("PUT", "uu"))], serve: plain, connections: 1 },
   {
     name: "closing",
+    connections: 3,
     clients: [inTurn(get, ask("GET", "bb"))],
     serve: answering((request) => [send(sized(tagOf(request), 20, "Connection: close\r\n")), fin]),
   },
   {
     name: "untilClose",
+    connections: 3,
     clients: [inTurn(get, ask("GET", "bb"))],
     serve: untilClose,
     untilClose: true,
@@ -165,6 +167,7 @@ export const SCRIPTS: readonly Script[] = [
   },
   {
     name: "chunkedTrailers",
+    connections: 1,
     clients: [inTurn(get, ask("GET", "bb"))],
     serve: answering((request) => [
       send(...inChunks(tagged(tagOf(request), 20), 9, "X-Sum: 1\r\n")),
@@ -189,6 +192,7 @@ export const SCRIPTS: readonly Script[] = [
   },
   {
     name: "interim",
+    connections: 1,
     clients: [inTurn(get, ask("GET", "bb"))],
     serve: answering((request) => [
       send("HTTP/1.1 103 X\r\nLink: <a>\r\n\r\n"),
@@ -289,6 +293,7 @@ export const SCRIPTS: readonly Script[] = [
   },
   {
     name: "earlyKept",
+    connections: 2,
     clients: [
       {
         asks: [post, ask("GET", "bb")],
@@ -333,16 +338,19 @@ export const SCRIPTS: readonly Script[] = [
   },
   {
     name: "excess",
+    connections: 3,
     clients: [inTurn(get, ask("GET", "bb"))],
     serve: answering((request) => [send(sized(tagOf(request), 20) + STOLEN)]),
   },
   {
     name: "excessLater",
+    connections: 3,
     clients: [inTurn(get, ask("GET", "bb"))],
     serve: answering((request) => [send(sized(tagOf(request), 20), STOLEN)]),
   },
   {
     name: "unasked",
+    connections: 3,
     clients: [inTurn(get, ask("GET", "bb"))],
     serve: answering((request) => [send(sized(tagOf(request), 20)), rest, send(STOLEN)]),
   },
@@ -364,9 +372,15 @@ export const SCRIPTS: readonly Script[] = [
     ],
     serve: plain,
   },
-  { name: "reusedHead", clients: [inTurn(ask("HEAD", "aa"), ask("GET", "bb"))], serve: plain },
+  {
+    name: "reusedHead",
+    clients: [inTurn(ask("HEAD", "aa"), ask("GET", "bb"))],
+    serve: plain,
+    connections: 1,
+  },
   {
     name: "tooLarge",
+    connections: 2,
     clients: [
       once(
         said(post, 413, "request body too large"),
@@ -411,6 +425,7 @@ export const SCRIPTS: readonly Script[] = [
   },
   {
     name: "tunnelRefused",
+    connections: 2,
     clients: [once(get, send(head("GET", "aa", HANDSHAKE) + "no request"))],
     serve: plain,
   },
@@ -495,6 +510,7 @@ export const SCRIPTS: readonly Script[] = [
   },
   {
     name: "headBody",
+    connections: 2,
     clients: [inTurn(ask("HEAD", "aa"), ask("GET", "bb"))],
     serve: answering((request) => [send(sized(tagOf(request), 20))]),
   },
@@ -526,5 +542,34 @@ export const SCRIPTS: readonly Script[] = [
       send("HTTP/1.1 103 X\r\nLink: <a>\r\n\r\n".repeat(40), sized(tagOf(request), 20)),
     ]),
     probe: null,
+  },
+  {
+    name: "crowd",
+    clients: [
+      inTurn(get, ask("PUT", "uu")),
+      inTurn(ask("POST", "qq"), ask("GET", "bb")),
+      { asks: MANY, steps: [send(MANY.map(({ tag }) => head("GET", tag)).join(""))] },
+      once(ask("GET", "cc"), send(head("GET", "cc", "Connection: close\r\n"))),
+      once(post, send(upload("POST", "pp", BIG))),
+      { asks: [ask("GET", "dd")], steps: [send(head("GET", "dd")), fin] },
+    ],
+    serve: slowly(plain),
+    endpoints: 2,
+    rooms: { client: 6_000, backend: 6_000 },
+    limits: { upstreamConnections: 2 },
+  },
+  {
+    name: "duplexUntilClose",
+    clients: [once(ask("POST", "dd", BIG), reads(1_500), send(upload("POST", "dd", BIG)))],
+    serve: slowly(
+      hasty(
+        (tag) => [send("HTTP/1.1 200 X\r\n\r\n", ...inPieces(tagged(tag, BIG), 2_000)), fin],
+        () => [],
+      ),
+    ),
+    rooms: { client: 6_000, backend: 6_000 },
+    overtakes: true,
+    untilClose: true,
+    probe: ask("GET", "probe", BIG),
   },
 ];

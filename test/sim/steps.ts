@@ -40,6 +40,8 @@ export type Script = Readonly<{
   crowded?: true;
   /** Its answer may end before its request does, which then is cut. */
   overtakes?: true;
+  /** Connections to backends it takes, with the one that asks afterwards. */
+  connections?: number;
   /** Asked by another client afterwards; `null` when the backend has no answer to it. */
   probe?: Ask | null;
 }>;
