@@ -74,10 +74,11 @@ function caseOf(index: number, made: Stream & Readonly<{ pick: Random }>): Case 
   return { index, bytes, ends: endsOf(stream, bytes.length, pick), mutators };
 }
 
-/** Anywhere, or in or beside a line end: heads are short, and bodies may be long. */
+/** Anywhere, or in or beside a line end, or early: heads are short, and bodies may be long. */
 function cutIn(text: string, pick: Random): number {
   const somewhere = pick(text.length);
-  if (pick(2) === 0) return 1 + somewhere;
+  const kind = pick(4);
+  if (kind < 2) return 1 + (kind === 0 ? somewhere : pick(Math.min(80, text.length)));
   const lineEnd = text.indexOf("\r\n", pick(2) === 0 ? somewhere : pick(200));
   return 1 + Math.max(0, lineEnd) + pick(4);
 }

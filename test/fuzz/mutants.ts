@@ -7,7 +7,7 @@ import { RequestRun, type Failure } from "./requests.ts";
 import { ResponseRun } from "./responses.ts";
 
 const SEED = 1;
-const CASES = 300;
+const CASES = 150;
 
 /** What a relay does to the bytes of one read on their way. */
 type Alter = (text: string) => string;
@@ -72,7 +72,7 @@ for (const [name, up, down, expected] of RESPONSE_MUTANTS) {
   test(`responses: ${name}`, async () => {
     const run = new ResponseRun(SEED, (port) => openRelay(port, up, down));
     try {
-      expectFound(await run.epoch(0, CASES * 4), expected);
+      expectFound(await run.epoch(0, CASES * 5), expected);
     } finally {
       run.stop();
     }

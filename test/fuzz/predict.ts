@@ -7,7 +7,8 @@ import { ASTERISK, CLOSE, Head, KEEP_ALIVE, PATH_ODD, WEBSOCKET } from "../../co
 import { BY_CHUNKS, BY_LENGTH, Body, NO_BODY } from "../../core/http1/body.ts";
 import { forwardedLines } from "../../core/http1/forwarded.ts";
 import { DATA, ENDED, WANT } from "../../core/http1/found.ts";
-import { parseRequest } from "../../core/http1/request.ts";
+import { Partial } from "../../core/http1/partial.ts";
+import { parseRequest, requestLineMax } from "../../core/http1/request.ts";
 import { writeRequest } from "../../core/http1/write.ts";
 import { canonicalPath } from "../../core/route/path.ts";
 import { Slab } from "../../core/slab.ts";
@@ -59,6 +60,9 @@ class Reader {
   readonly #ends: readonly number[];
   readonly #setting: Setting;
   readonly #answers: Answer[] = [];
+  #head = new Head();
+  /** What is 0 in the bytes of `#head`. */
+  #base = 0;
   #available = 0;
   #next = 0;
   #at = 0;
@@ -78,13 +82,10 @@ class Reader {
   read(): Prediction {
     let open = true;
     while (open && (this.#at < this.#available || this.#more())) {
-      const head = new Head();
-      head.reset(this.#bytes, this.#at);
-      let parsed = parseRequest(head, this.#available);
-      while (parsed === MORE && this.#more()) parsed = parseRequest(head, this.#available);
+      const parsed = this.#readHead();
       if (parsed === MORE) break;
       if (parsed === OK) {
-        const done = this.#accept(head);
+        const done = this.#accept(this.#head);
         if (done === null) break;
         open = done;
       } else {
@@ -103,6 +104,24 @@ class Reader {
     };
   }
 
+  /** The next head; what comes in pieces is collected the way a connection does. */
+  #readHead(): number {
+    this.#head = new Head();
+    this.#head.reset(this.#bytes, this.#at);
+    this.#base = 0;
+    let parsed = parseRequest(this.#head, this.#available);
+    if (parsed !== MORE) return parsed;
+    const partial = new Partial(this.#bytes, this.#at, this.#available);
+    this.#head = partial.head;
+    this.#base = this.#at;
+    for (let from = this.#available; parsed === MORE && this.#more(); from = this.#available) {
+      const piece = this.#bytes.subarray(from, this.#available);
+      const ready = partial.more(piece, requestLineMax(partial.head));
+      if (ready) parsed = parseRequest(partial.head, partial.end);
+    }
+    return parsed;
+  }
+
   /** The next piece arrives; false when there is none. */
   #more(): boolean {
     if (this.#next >= this.#ends.length) return false;
@@ -118,7 +137,7 @@ class Reader {
 
   /** A request with a valid head: whether another may follow, null when its body is unfinished. */
   #accept(head: Head): boolean | null {
-    const method = this.#text(head.methodStart, head.methodEnd);
+    const method = head.bytes.toString("latin1", head.methodStart, head.methodEnd);
     const bodiless = method === "HEAD";
     if ((head.flags & PATH_ODD) !== 0 && !canonicalPath(head)) {
       this.#answer(FAULTS[BAD_PATH]!.status, bodiless, null);
@@ -130,7 +149,7 @@ class Reader {
     const foreign = !local && !this.#setting.methods.has(method);
     const bodied = head.chunked || head.length > 0;
     if (foreign) this.#foreign.push(method);
-    this.#at = head.end;
+    this.#at = this.#base + head.end;
     const accepted = local ? null : this.#serialised(head);
     if (local) this.#answer(204, bodiless, null);
     // Whether the rest of a body that nobody wants is read depends on how much of it is here.

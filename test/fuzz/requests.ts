@@ -182,6 +182,8 @@ function otherEnds({ bytes, index }: Case): readonly number[] {
   const pick = seeded(index);
   if (length < 2) return [length];
   const ends = new Set([length]);
-  for (let cuts = 1 + pick(3); cuts > 0; cuts--) ends.add(1 + pick(length - 1));
+  for (let cuts = 1 + pick(3); cuts > 0; cuts--) {
+    ends.add(1 + pick(Math.min(length - 1, pick(2) === 0 ? 400 : length)));
+  }
   return [...ends].sort((a, b) => a - b);
 }
