@@ -348,6 +348,34 @@ test("who waits for room in the worker gets it when another endpoint's connectio
   world.expectClean();
 });
 
+test("nobody waits beside an idle connection: it makes room for one that is needed", () => {
+  // Refused elsewhere; and lost here, where what is sent again needs a connection of its own.
+  for (const [ports, idle] of [
+    [2, 1],
+    [1, 2],
+  ] as const) {
+    const world = new World(ports, { upstreamConnections: idle });
+    for (let i = 0; i < idle; i++) world.ask(GET);
+    const kept = world.dials.slice();
+    for (const dial of kept) dial.open();
+    for (const dial of kept) dial.receive(OK_EMPTY);
+    world.settle();
+    world.told.length = 0;
+    for (const { socket } of kept) socket.written = "";
+    world.ask(GET);
+    if (ports === 2) world.dials[1]!.refuse();
+    else kept.find(({ socket }) => socket.written !== "")!.connection.ended();
+    assert.is(kept.filter(({ socket }) => socket.over === "fin").length, 1);
+    const last = world.dials.at(-1)!;
+    assert.is(world.dials.length, 3);
+    assert.is(last.connection.endpoint.pending, 0);
+    last.open();
+    last.receive(OK_EMPTY);
+    assert.equal(world.told, ["200"]);
+    world.expectClean();
+  }
+});
+
 test("waiting has an end: 503 after its time, and at once when the queue is full", () => {
   const world = new World(1, { upstreamConnections: 1, pending: 2, pendingMs: 5_000 });
   world.ask(GET);

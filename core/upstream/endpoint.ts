@@ -114,9 +114,9 @@ export class Endpoint implements Tenant {
     return this.#unsettled;
   }
 
-  /** Whether one more connection may be opened; to say yes an idle one elsewhere may be closed. */
+  /** Whether one more connection may be opened; to say yes an idle one may be closed. */
   mayOpen(): boolean {
-    return this.#allowed() && this.#room.mayOpen();
+    return this.#allowed() ? this.#room.mayOpen() : this.evict();
   }
 
   // === cold ===
