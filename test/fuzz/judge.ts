@@ -23,8 +23,7 @@ export type Trial = Readonly<{ address: string; prediction: Prediction; outcome:
 export function judgeClient({ address, prediction, outcome }: Trial): string {
   const { answers, certain, closes, loose } = prediction;
   if (prediction.unequal !== "") return `I5: reads back differently: ${prediction.unequal}`;
-  if (outcome.problem !== "" && (!loose || outcome.problem.startsWith("hangs")))
-    return `I4: ${outcome.problem}`;
+  if (outcome.problem !== "") return `I4: ${outcome.problem}`;
   if (outcome.answers.length < certain) {
     return `I1: ${outcome.answers.length} answers, ${certain} expected`;
   }
