@@ -105,7 +105,7 @@ function readLine(head: Head, known: number, from: number, to: number): void {
     case H_TE:
       return readTokens(head, from, to, codingOffered);
     case H_KEEP_ALIVE:
-      return readTokens(head, from, to, keepAliveParameter);
+      return readKeepAlive(head, from, to);
     case H_WS_KEY:
       head.flags |= keyFlag(head, from, to);
       return;
@@ -141,13 +141,22 @@ function smallNumber(bytes: Uint8Array, from: number, to: number): number {
   return value;
 }
 
-/** `timeout=N`, the shortest one when it is said twice; every other parameter means nothing. */
-function keepAliveParameter(head: Head, from: number, to: number): void {
-  const digits = from + TIMEOUT.length;
-  if (digits >= to || !equalsFolded(head.bytes, from, digits, TIMEOUT)) return;
-  const seconds = smallNumber(head.bytes, digits, to);
-  if (seconds < 0 || (head.keepAliveSeconds >= 0 && head.keepAliveSeconds < seconds)) return;
-  head.keepAliveSeconds = seconds;
+/** `timeout=N` among parameters, the shortest one when it is said twice; others mean nothing. */
+function readKeepAlive(head: Head, from: number, to: number): void {
+  const { bytes } = head;
+  let at = from;
+  while (at < to) {
+    while (at < to && (isOws(bytes[at]!) || bytes[at] === COMMA)) at++;
+    const start = at;
+    while (at < to && bytes[at] !== COMMA) at++;
+    let end = at;
+    while (end > start && isOws(bytes[end - 1]!)) end--;
+    const digits = start + TIMEOUT.length;
+    if (digits >= end || !equalsFolded(bytes, start, digits, TIMEOUT)) continue;
+    const seconds = smallNumber(bytes, digits, end);
+    const shorter = head.keepAliveSeconds < 0 || seconds < head.keepAliveSeconds;
+    if (seconds >= 0 && shorter) head.keepAliveSeconds = seconds;
+  }
 }
 
 /** 22 base64 digits and `==` (RFC 6455 §4.1), once. */

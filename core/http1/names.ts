@@ -97,8 +97,8 @@ export function knownName(bytes: Uint8Array, from: number, to: number): number {
     const name = candidates[i]!;
     if (sameName(bytes, from, name.bytes)) return name.id;
   }
-  const prefixed = bytes[from + 1] === HYPHEN && fold(bytes[from]!) === X;
-  return prefixed && to - from >= STARTS_MIN ? startName(bytes, from, to) : H_OTHER;
+  if (to - from < STARTS_MIN || bytes[from + 1] !== HYPHEN) return H_OTHER;
+  return fold(bytes[from]!) === X ? startName(bytes, from, to) : H_OTHER;
 }
 
 function startName(bytes: Uint8Array, from: number, to: number): number {
