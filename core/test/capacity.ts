@@ -66,7 +66,9 @@ const FITTED: readonly [number, number, number, number, number][] = [
   [256, Infinity, 50, 50, 142],
   [20, Infinity, 20_000, 7, 8],
   [1, Infinity, 20_000, 1, 1],
-  [Infinity, 256 * MIB, 20_000, 4_096, 20_000],
+  [Infinity, 1_024 * MIB, 20_000, 6_371, 20_000],
+  [Infinity, 256 * MIB, 20_000, 910, 20_000],
+  [Infinity, 64 * MIB, 20_000, 113, 20_000],
   [Infinity, 0, 20_000, 1, 20_000],
 ];
 
@@ -80,9 +82,9 @@ for (const [files, memoryBytes, wanted, clients, upstreams] of FITTED) {
 }
 
 test("workers share the memory, and each has files of its own", () => {
-  const given = { files: 4_096, memoryBytes: 128 * MIB };
+  const given = { files: 4_096, memoryBytes: 768 * MIB };
   assert.is(fittedLimits(limitsOf({}), given, 1).connections, 1_536);
-  assert.is(fittedLimits(limitsOf({}), given, 4).connections, 512);
+  assert.is(fittedLimits(limitsOf({}), given, 4).connections, 796);
 });
 
 test.run();
