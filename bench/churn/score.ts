@@ -38,7 +38,7 @@ export class Score {
   /** What is no failure and worth a line: tunnels that a drain ended, answers lost on purpose. */
   readonly #notes = new Map<string, number>();
 
-  /** A request that was answered as it should be. */
+  /** A request that was answered as it should be; a change, when `kind` is in brackets. */
   served(kind: string, ms: number): void {
     const latencies = this.#kinds.get(kind) ?? new Latencies();
     this.#kinds.set(kind, latencies);
@@ -62,7 +62,8 @@ export class Score {
   }
 
   get requests(): number {
-    return [...this.#kinds.values()].reduce((sum, { count }) => sum + count, 0);
+    const kinds = [...this.#kinds].filter(([kind]) => !kind.startsWith("("));
+    return kinds.reduce((sum, [, { count }]) => sum + count, 0);
   }
 
   get failures(): number {
