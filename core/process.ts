@@ -102,6 +102,11 @@ export class WorkerProcess {
     return this.listening && this.settled > EMPTY_MODEL.version && !this.#draining;
   }
 
+  /** It could not compile the first model it was given, and has no table. */
+  get refused(): boolean {
+    return this.settled > EMPTY_MODEL.version && this.acked === EMPTY_MODEL;
+  }
+
   /**
    * Sends the newest model, or leaves it for when the worker has answered for the one before. While
    * it drains as well: what runs there must not go to endpoints that are gone.

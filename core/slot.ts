@@ -58,7 +58,8 @@ export class Slot {
   #next: WorkerProcess | null = null;
   /** Predecessors that drain. */
   readonly #leaving = new Set<WorkerProcess>();
-  /** How the replacement ends that is under way. */
+  /** The replacement that is under way, and how it ends. */
+  #replaced: Promise<boolean> | null = null;
   #settleNext: (served: boolean) => void = NOTHING;
   #draining = false;
   /** The process the sockets are open for; null when others get their connections. */
@@ -89,12 +90,18 @@ export class Slot {
    * Puts a new process in the place of the current one, which drains as soon as the new one serves.
    * False when that did not come to serve; the old one serves on.
    */
-  async replace(deadlineMs: number): Promise<boolean> {
+  replace(deadlineMs: number): Promise<boolean> {
+    // One on its way is as new as can be.
+    this.#replaced ??= this.#replace(deadlineMs).finally(() => (this.#replaced = null));
+    return this.#replaced;
+  }
+
+  async #replace(deadlineMs: number): Promise<boolean> {
     // At most two generations at a time, however often this is asked for.
     await Promise.all([...this.#leaving].map((process) => process.over));
     if (this.#draining) return false;
-    // One on its way is as new as can be.
-    if (this.#next !== null || this.current === null) return true;
+    // Its successor is on its way, as after any crash.
+    if (this.current === null) return true;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const next = this.#launch();
     this.#next = next;
@@ -162,6 +169,8 @@ export class Slot {
 
   #moved(process: WorkerProcess): void {
     if (process.serving && process === this.#next) this.#settleNext(true);
+    // The old one's table is better than none.
+    if (process.refused && process === this.#next) process.kill();
     if (process.serving && process === this.current && process !== this.#server) {
       this.#open(process);
     }

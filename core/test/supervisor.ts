@@ -425,6 +425,35 @@ test("a new worker that does not come up ends the round, and the old ones serve 
   );
 });
 
+test("a new worker that cannot compile the model ends the round, and itself", async () => {
+  const { launched, supervisor } = stage(2);
+  void supervisor.publish(model(1));
+  launched.forEach((fake) => serve(fake, 1));
+  const replaced = supervisor.replace(500);
+  await turns();
+  ready(launched[2]!);
+  launched[2]!.events.message({ kind: "refused", version: 1, reason: "bug" });
+  assert.ok(launched[2]!.killed);
+  launched[2]!.events.gone("signal SIGKILL");
+  assert.is(await replaced, false);
+  assert.is(launched.length, 3);
+});
+
+test("a round waits for a worker that is being replaced already", async () => {
+  const { clock, launched, supervisor } = stage(2);
+  void supervisor.publish(model(1));
+  launched.forEach((fake) => serve(fake, 1));
+  launched[0]!.bugs = 100;
+  clock.advance(1_000);
+  await turns();
+  assert.is(launched.length, 3);
+  const replaced = supervisor.replace(500);
+  await turns();
+  assert.is(launched.length, 3, "the second slot has to wait");
+  launched[2]!.events.gone("code 1");
+  assert.is(await replaced, false);
+});
+
 test("when the old worker dies meanwhile, the new one takes over", async () => {
   const { clock, launched, supervisor, touched } = stage(1);
   void supervisor.publish(model(1));
