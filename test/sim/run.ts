@@ -65,6 +65,8 @@ export function run(script: Script, options: RunOptions = {}): Run {
     for (const { side, closed, inboundEnd } of network.sockets) {
       if (inboundEnd === "reset" && !closed) network.bugs.push(`deaf to the reset of a ${side}`);
     }
+    const nobody = world.clients.every(({ socket }) => socket.closed);
+    if (nobody && world.inFlight > 0) network.bugs.push("an exchange goes on for nobody");
     const probe = script.probe === undefined ? PROBE : script.probe;
     if (options.brief === true) asks.length = world.clients.length;
     else if (probe !== null) {

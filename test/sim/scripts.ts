@@ -349,6 +349,14 @@ export const SCRIPTS: readonly Script[] = [
     serve: answering((request) => [send(sized(tagOf(request), 20), STOLEN)]),
   },
   {
+    name: "excessPipelined",
+    connections: 3,
+    clients: [
+      { asks: [get, ask("GET", "bb")], steps: [send(head("GET", "aa") + head("GET", "bb"))] },
+    ],
+    serve: answering((request) => [send(sized(tagOf(request), 20), STOLEN)]),
+  },
+  {
     name: "unasked",
     connections: 3,
     clients: [inTurn(get, ask("GET", "bb"))],

@@ -107,6 +107,11 @@ export class World {
     this.network.check = () => this.#checkSlabs();
   }
 
+  /** Exchanges with a backend. */
+  get inFlight(): number {
+    return this.#budget.active;
+  }
+
   /** A client connects and does what `act` says. */
   client(act: (remote: Remote) => Actor): Remote {
     const { network } = this;
