@@ -81,9 +81,9 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
       workers: config.workers,
     });
     voice.opened(doors);
-    renew = () => void replaceWorkers(workers, config.drainMs);
-    await beLame(config, board, await asked);
+    renew = () => void replaceWorkers(config, board, workers);
   }
+  if (began?.ok !== false) await beLame(config, board, await asked);
   board.draining = true;
   if (began?.ok === false) workers.stop();
   else await workers.drain(config.drainMs);
@@ -95,16 +95,19 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
 
 /**
  * After SIGTERM rind says that it is not ready and serves on: load balancers learn of its end a few
- * seconds late. Manifests are followed meanwhile. A person at a terminal does not wait for that.
+ * seconds late. Manifests are followed meanwhile. A person at a terminal does not wait for that,
+ * and a rind that never served has no reason to.
  */
 async function beLame(config: Config, board: Board, signal: Ending): Promise<void> {
   board.draining = true;
-  const lameDuckMs = signal === "SIGTERM" ? config.lameDuckMs : 0;
+  const lameDuckMs = signal === "SIGTERM" && board.synced ? config.lameDuckMs : 0;
   log("info", "rind drains", { signal, lameDuckMs, drainMs: config.drainMs });
   if (lameDuckMs > 0) await Bun.sleep(lameDuckMs);
 }
 
-async function replaceWorkers(workers: Workers, drainMs: number): Promise<void> {
+async function replaceWorkers({ drainMs }: Config, board: Board, workers: Workers): Promise<void> {
+  // Those that are there end soon.
+  if (board.draining) return;
   log("info", "workers are being replaced", { drainMs });
   const replaced = await workers.replace(drainMs);
   const pids = workers
@@ -112,7 +115,8 @@ async function replaceWorkers(workers: Workers, drainMs: number): Promise<void> 
     .map(({ pid }) => pid)
     .join(",");
   if (replaced) log("info", "workers are replaced", { pids });
-  else log("error", "workers are not all replaced: those that were not serve on", { pids });
+  else if (!board.draining)
+    log("error", "workers are not all replaced: those that were not serve on", { pids });
 }
 
 /** `release` gives up what held the addresses; call it when workers listen. */

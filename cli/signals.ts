@@ -1,9 +1,11 @@
 /**
  * Signals. SIGTERM and SIGINT ask for the end: the first drains, the second does not wait. SIGHUP
  * asks for new workers, as with other proxies; but at a terminal it means that the terminal is
- * closed, and that is an end as well.
+ * closed, and that is an end as well. SIGUSR1 and SIGUSR2, which ask other proxies for new logs or
+ * a new binary, would end a program that does not know them: here they do nothing.
  */
 import { isatty } from "node:tty";
+import { log } from "../core/log.ts";
 
 export type Ending = "SIGINT" | "SIGTERM" | "SIGHUP";
 
@@ -32,5 +34,8 @@ export function untilAsked(renew: () => void): Promise<Ending> {
   // Asked now: a terminal that hangs up is none any more.
   const terminal = STREAMS.some((fd) => isatty(fd));
   process.on("SIGHUP", () => (terminal ? end("SIGHUP") : renew()));
+  for (const signal of ["SIGUSR1", "SIGUSR2"]) {
+    process.on(signal, () => log("warn", "signal means nothing to rind", { signal }));
+  }
   return promise;
 }

@@ -21,7 +21,7 @@ const PROCESS_BYTES = 67_108_864;
  * The limits with fewer connections, where files or memory do not suffice: never so many clients
  * that their requests cannot be carried on, because each may need a connection to a backend too.
  * One client and one connection to a backend are always left. Files are this process's own, and
- * memory is that of all `workers` and their supervisor; a quarter of it at least is for connections.
+ * memory is that of all `workers` and their supervisor; at least a quarter is for connections.
  */
 export function fittedLimits(limits: Limits, given: Surroundings, workers: number): Limits {
   const reserve = Math.min(RESERVE_FILES_MAX, Math.ceil(given.files / 4));

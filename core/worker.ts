@@ -16,6 +16,9 @@ const CRASHED = 1;
 const CANNOT_LISTEN = 3;
 const ORPHANED = 4;
 
+/** Those that would end a worker, and are not meant to. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"];
+
 type Start = Extract<ToWorker, { kind: "start" }>;
 
 /** What a worker needs of a data plane; tests give it a double. */
@@ -118,7 +121,7 @@ export function startWorker(open: (config: PlaneConfig) => WorkerPlane): void {
   process.on("message", (message) => worker.receive(message as ToWorker));
   process.on("disconnect", () => process.exit(ORPHANED));
   // Ctrl-C and some process managers signal the whole group: the supervisor decides, by message.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
+  for (const signal of SIGNALS) process.on(signal, () => {});
   const die = (error: unknown): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     log("error", "worker failed", { worker: index, stack });

@@ -89,6 +89,23 @@ lifecycle("a second signal does not wait", async () => {
   origin.asked.pop()!.destroy();
 });
 
+lifecycle("signals that mean something to other proxies end nobody", async () => {
+  const rind = await startRind(run(1));
+  const pids = (await rind.readiness()).workers.map(({ pid }) => pid);
+  for (const pid of [rind.pid, ...pids]) {
+    for (const signal of ["SIGUSR1", "SIGUSR2"]) process.kill(pid, signal);
+  }
+  for (const signal of ["SIGUSR1", "SIGUSR2"]) {
+    await until(`${signal} was heard`, () => rind.output().includes(`signal=${signal}`));
+  }
+  assert.is((await rind.get("nobody.example")).status, 404);
+  assert.equal(
+    (await rind.readiness()).workers.map(({ pid }) => pid),
+    pids,
+  );
+  assert.is(await rind.stop(), 0);
+});
+
 lifecycle("workers do not outlive a supervisor that was killed", async () => {
   const rind = await startRind(run(2));
   const { workers } = await rind.readiness();
