@@ -1,6 +1,7 @@
 /** JSON of the admin API: every answer has a schema, and this file alone writes it. */
 import fastJson from "fast-json-stringify";
 import type { ObjectSchema, Schema } from "fast-json-stringify";
+import type { WorkerState } from "../core/supervisor.ts";
 import type { Model } from "../core/model.ts";
 import type { Finding } from "../watch/finding.ts";
 
@@ -10,7 +11,9 @@ export type Readiness = Readonly<{
   reason: string;
   version: number;
   http: readonly string[];
-  workers: readonly Readonly<{ pid: number; serving: boolean; version: number }>[];
+  /** What the last collection left on the supervisor's heap. */
+  heapBytes: number;
+  workers: readonly WorkerState[];
 }>;
 
 const TEXT = { type: "string" } as const;
@@ -87,6 +90,7 @@ export const readinessJson: (readiness: Readiness) => string = fastJson(
     reason: TEXT,
     version: WHOLE,
     http: listOf(TEXT),
-    workers: listOf(shape({ pid: WHOLE, serving: FLAG, version: WHOLE })),
+    heapBytes: WHOLE,
+    workers: listOf(shape({ pid: WHOLE, serving: FLAG, version: WHOLE, heapBytes: WHOLE })),
   }),
 );

@@ -1,4 +1,5 @@
 /** Serving, from the first reservation of a port to the last drained connection. */
+import { heapSize } from "bun:jsc";
 import { systemClock } from "../core/clock.ts";
 import { openCursors } from "../core/cursors.ts";
 import { launcher } from "../core/launch.ts";
@@ -213,6 +214,7 @@ function readiness(board: Board, workers: Workers): Readiness {
     reason,
     version: serving.length === 0 ? 0 : Math.min(...serving.map((state) => state.version)),
     http: workers.addresses().map(showAddress),
+    heapBytes: heapSize(),
     workers: states,
   };
 }

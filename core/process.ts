@@ -55,6 +55,8 @@ export class WorkerProcess {
   acked: Model = EMPTY_MODEL;
   /** The last version it settled, compiled or not. */
   settled = EMPTY_MODEL.version;
+  /** What its last collection left, as of its last answer. */
+  heapBytes = 0;
   /** Resolves when the process has ended. */
   readonly over: Promise<void>;
   readonly #config: ProcessConfig;
@@ -155,6 +157,7 @@ export class WorkerProcess {
         });
         return this.#answered(false);
       case "pong":
+        this.heapBytes = message.heapBytes;
         return this.#count(message.bugs);
       default:
         return unreachable(message);

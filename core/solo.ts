@@ -1,4 +1,5 @@
 /** `--workers 0`: one data plane in this very process, behind the face of many workers. */
+import { heapSize } from "bun:jsc";
 import { EMPTY_MODEL } from "./model.ts";
 import { log } from "./log.ts";
 import type { Delta, Model } from "./model.ts";
@@ -44,7 +45,7 @@ export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delt
     started,
     publish: (model) => Promise.resolve(publish(model)),
     addresses: () => (serving ? plane.addresses() : []),
-    states: () => [{ pid: process.pid, serving, version: served.version }],
+    states: () => [{ pid: process.pid, serving, version: served.version, heapBytes: heapSize() }],
     stormy: () => false,
     // One process cannot stand beside itself.
     replace: () => Promise.resolve(false),

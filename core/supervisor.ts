@@ -30,7 +30,13 @@ export type SupervisorConfig = SlotConfig &
 export type Started = Readonly<{ ok: true }> | Refused;
 
 /** One worker, as `/readyz` shows it. `version` is the last one it acknowledged. */
-export type WorkerState = Readonly<{ pid: number; serving: boolean; version: number }>;
+export type WorkerState = Readonly<{
+  pid: number;
+  serving: boolean;
+  version: number;
+  /** What the last collection left on its heap. */
+  heapBytes: number;
+}>;
 
 /** What the control plane sees of the data plane, whether it is one process or many. */
 export type Workers = Readonly<{
@@ -116,6 +122,7 @@ export class Supervisor implements Workers {
       pid: current?.pid ?? 0,
       serving: current?.serving === true && !this.#draining,
       version: current?.acked.version ?? EMPTY_MODEL.version,
+      heapBytes: current?.heapBytes ?? 0,
     }));
   }
 

@@ -1,4 +1,5 @@
 /** A worker process: one data plane, driven by messages of its supervisor, dying with it. */
+import { heapSize } from "bun:jsc";
 import { unreachable } from "./assert.ts";
 import { BUG } from "./fault.ts";
 import { mapCursors } from "./cursors.ts";
@@ -56,7 +57,7 @@ export class Worker {
       case "delta":
         return this.#apply(message.delta);
       case "ping":
-        return this.#link.send({ kind: "pong", bugs: tallied(BUG) });
+        return this.#link.send({ kind: "pong", bugs: tallied(BUG), heapBytes: heapSize() });
       case "drain":
         return this.#drain(message.deadlineMs);
       default:

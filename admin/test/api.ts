@@ -75,7 +75,8 @@ function view(change: Partial<Readiness> = {}): View {
       reason: "",
       version: 7,
       http: ["[::1]:8000"],
-      workers: [{ pid: 1, serving: true, version: 7 }],
+      heapBytes: 2_000_000,
+      workers: [{ pid: 1, serving: true, version: 7, heapBytes: 3_000_000 }],
       ...change,
     }),
   };

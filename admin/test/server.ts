@@ -15,7 +15,14 @@ server.before(() => {
     {
       model: () => EMPTY_MODEL,
       findings: () => [],
-      readiness: () => ({ ready: true, reason: "", version: 0, http: [], workers: [] }),
+      readiness: () => ({
+        ready: true,
+        reason: "",
+        version: 0,
+        http: [],
+        heapBytes: 0,
+        workers: [],
+      }),
     },
   );
   assert.ok(admin.ok);

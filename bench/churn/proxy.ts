@@ -12,7 +12,13 @@ const KEPT_LINES = 40;
 type Ready = Readonly<{
   ready: boolean;
   version: number;
-  workers: readonly Readonly<{ pid: number; serving: boolean; version: number }>[];
+  heapBytes: number;
+  workers: readonly Readonly<{
+    pid: number;
+    serving: boolean;
+    version: number;
+    heapBytes: number;
+  }>[];
 }>;
 
 /** What `/api/routes` says, as far as it matters here. */
@@ -33,6 +39,8 @@ export class Proxy {
   /** As the balancer believes it, from its last look. */
   ready = false;
   pids: readonly number[] = [];
+  /** What the last collection left on the heap of each process, bytes by pid. */
+  heaps: ReadonlyMap<number, number> = new Map();
   /** When workers of it, or all, were told to drain: from the signal until all of them knew. */
   readonly drains: { readonly from: number; to: number }[] = [];
   /** When it stops to accept connections. */
@@ -73,7 +81,11 @@ export class Proxy {
   async look(): Promise<Ready | null> {
     const state = this.#gone ? null : await this.#ask<Ready>("/readyz");
     this.ready = state?.ready === true && this.child.exitCode === null;
-    if (state !== null) this.pids = state.workers.map(({ pid }) => pid);
+    if (state !== null) {
+      this.pids = state.workers.map(({ pid }) => pid);
+      const workers = state.workers.map(({ pid, heapBytes }) => [pid, heapBytes] as const);
+      this.heaps = new Map([[this.child.pid, state.heapBytes], ...workers]);
+    }
     return state;
   }
 

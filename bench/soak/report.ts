@@ -19,8 +19,15 @@ export function report(all: readonly Series[], workers: number): Report {
     if (samples.length < SAMPLES_MIN) continue;
     const name = `${role} ${pid}`;
     const rss = line(samples, name, "rssKib");
-    lines.push(rss.text, line(samples, name, "fds").text, line(samples, name, "sockets").text);
+    const heap = line(samples, name, "heapKib");
+    lines.push(
+      rss.text,
+      heap.text,
+      line(samples, name, "fds").text,
+      line(samples, name, "sockets").text,
+    );
     if (rss.grows) wrong.push(`${name}: its memory grows`);
+    if (heap.grows) wrong.push(`${name}: its heap grows`);
   }
   return { lines, wrong };
 }
@@ -28,13 +35,13 @@ export function report(all: readonly Series[], workers: number): Report {
 function line(
   samples: readonly Sample[],
   name: string,
-  what: "rssKib" | "fds" | "sockets",
+  what: "rssKib" | "heapKib" | "fds" | "sockets",
 ): Readonly<{ text: string; grows: boolean }> {
   const points = samples.map((sample) => ({ minute: sample.minute, value: sample[what] }));
   const { start, end, min, max, slope, growth, verdict } = trendOf(points);
-  const unit = what === "rssKib" ? " KiB" : "";
+  const unit = what.endsWith("Kib") ? " KiB" : "";
   const column = (value: number) => `${value}${unit}`.padStart(11);
-  const head = `${name.padEnd(18)}${what === "rssKib" ? "rss" : what}`.padEnd(26).slice(0, 26);
+  const head = `${name.padEnd(18)}${what.replace("Kib", "")}`.padEnd(26).slice(0, 26);
   const share = `${(growth * 100).toFixed(1)} %`.padStart(9);
   const rate = `${slope.toFixed(1)}${unit}`.padStart(13);
   const text = `${head}${[start, end, min, max].map(column).join("")}${rate}${share}  ${verdict}`;

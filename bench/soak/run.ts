@@ -56,7 +56,7 @@ export async function soak(plan: Soak, say: (line: string) => void): Promise<boo
     const args = proxyArgs(folder, { ...plan, ...ending });
     const proxy = await addProxy(site, args);
     await Bun.sleep(SETTLE_MS);
-    const sampler = new Sampler(proxy.child.pid);
+    const sampler = new Sampler(proxy.child.pid, () => proxy.heaps);
     const before = sampler.fds();
     const pids = [...proxy.pids].join();
     await load(site, plan, { sampler, say });

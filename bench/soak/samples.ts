@@ -3,7 +3,14 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { treeOf } from "../load/cpu.ts";
 
 /** One look at one process. `minute` counts from the first look. */
-export type Sample = Readonly<{ minute: number; rssKib: number; fds: number; sockets: number }>;
+export type Sample = Readonly<{
+  minute: number;
+  rssKib: number;
+  /** As the process itself says; 0 before its first collection. */
+  heapKib: number;
+  fds: number;
+  sockets: number;
+}>;
 
 /** The samples of one process, oldest first. */
 export type Series = { readonly pid: number; readonly role: string; readonly samples: Sample[] };
@@ -16,11 +23,14 @@ const SAMPLES_MAX = 7_200;
 export class Sampler {
   readonly series = new Map<number, Series>();
   readonly #root: number;
+  readonly #heaps: () => ReadonlyMap<number, number>;
   readonly #began = performance.now();
   readonly #timer: Timer;
 
-  constructor(root: number) {
+  /** `heaps`: bytes by pid, as of the last time that anybody asked. */
+  constructor(root: number, heaps: () => ReadonlyMap<number, number>) {
     this.#root = root;
+    this.#heaps = heaps;
     this.#timer = setInterval(() => this.look(), LOOK_MS);
   }
 
@@ -33,7 +43,8 @@ export class Sampler {
       const role = pid === this.#root ? "supervisor" : "worker";
       const series = this.series.get(pid) ?? { pid, role, samples: [] };
       this.series.set(pid, series);
-      series.samples.push({ minute, ...held });
+      const heapKib = Math.round((this.#heaps().get(pid) ?? 0) / 1_024);
+      series.samples.push({ minute, heapKib, ...held });
       if (series.samples.length > SAMPLES_MAX) thin(series.samples);
     }
   }
@@ -49,7 +60,7 @@ export class Sampler {
 }
 
 /** `null` for a process that has gone. */
-function holdings(pid: number): Omit<Sample, "minute"> | null {
+function holdings(pid: number): Omit<Sample, "minute" | "heapKib"> | null {
   try {
     const status = readFileSync(`/proc/${pid}/status`, "latin1");
     const fds = readdirSync(`/proc/${pid}/fd`);

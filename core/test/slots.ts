@@ -44,7 +44,7 @@ class Puppet {
     if (message.kind === "delta") this.later.push(() => this.#apply(message.delta));
     if (message.kind === "drain") this.#drain();
     if (message.kind === "ping") {
-      this.later.push(() => this.#events.message({ kind: "pong", bugs: this.bugs }));
+      this.later.push(() => this.#events.message({ kind: "pong", bugs: this.bugs, heapBytes: 1 }));
     }
   }
 

@@ -33,7 +33,7 @@ function launchFake(launched: Fake[], index: number, sockets: readonly number[])
       pid: 100 + launched.length,
       send: (message) => {
         if (message.kind !== "ping") fake.inbox.push(message);
-        else if (!fake.stuck) events.message({ kind: "pong", bugs: fake.bugs });
+        else if (!fake.stuck) events.message({ kind: "pong", bugs: fake.bugs, heapBytes: 1 });
       },
       kill: () => {
         fake.killed = true;
@@ -385,8 +385,8 @@ test("workers are replaced one by one: the new one serves before the old one dra
   assert.is(launched.length, 4);
   assert.not.ok(supervisor.stormy());
   assert.equal(supervisor.states(), [
-    { pid: 103, serving: true, version: 2 },
-    { pid: 104, serving: true, version: 2 },
+    { pid: 103, serving: true, version: 2, heapBytes: 0 },
+    { pid: 104, serving: true, version: 2, heapBytes: 0 },
   ]);
 });
 
