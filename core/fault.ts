@@ -118,7 +118,7 @@ export const FAULTS: readonly Fault[] = [
   client("firstByteTimeout", 408, "request timeout"),
   client("bodyTimeout", 408, "request timeout: body"),
   client("bodyTooSlow", 408, "request timeout: the body comes too slowly"),
-  client("clientStalled", 499, "client takes nothing of its answer"),
+  client("clientStalled", 499, "client takes too little of its answer"),
   own("connectionsFull", 503, "503 too many connections"),
   own("clientFull", 503, "503 too many connections of one client"),
   own("tunnelIdle", 504, "504 nothing came through the tunnel"),

@@ -1,6 +1,6 @@
 /**
- * The few calls of the C library that Bun has no words for, on Linux. Everything here is of the
- * processes, at their start and end; no connection passes through it.
+ * The few calls of the C library that Bun has no words for, on Linux: of the processes, at their
+ * start and end, and one question about a connection whose peer seems to stand still.
  */
 import { dlopen, read } from "bun:ffi";
 import { fstatSync, constants as files } from "node:fs";
@@ -17,6 +17,7 @@ const CALLS = {
   inet_pton: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+  ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
   __errno_location: { args: [], returns: "ptr" },
 } as const;
 
@@ -26,11 +27,20 @@ const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 const PR_SET_PDEATHSIG = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
+const SIOCOUTQ = 0x5411;
 
 export type Libc = ReturnType<typeof dlopen<typeof CALLS>>["symbols"];
 
-/** The C library, or the reason why it cannot be called. */
-export function openLibc(): Readonly<{ ok: true; libc: Libc } | { ok: false; reason: string }> {
+type Opened = Readonly<{ ok: true; libc: Libc } | { ok: false; reason: string }>;
+
+let opened: Opened | null = null;
+
+/** The C library, or the reason why it cannot be called; opened once. */
+export function openLibc(): Opened {
+  return (opened ??= open());
+}
+
+function open(): Opened {
   let reason = `not on ${process.platform}`;
   // The numbers of options and families are those of Linux.
   if (process.platform !== "linux") return { ok: false, reason };
@@ -69,4 +79,15 @@ export function neverWait(libc: Libc, fd: number): void {
   const file = fstatSync(fd);
   if (!file.isFIFO() && !file.isSocket()) return;
   libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | files.O_NONBLOCK);
+}
+
+/**
+ * How many of the bytes that the kernel took for the TCP socket `fd` its peer has not acknowledged
+ * yet (tcp(7), SIOCOUTQ). 0 where nobody says.
+ */
+export function unackedBy(system = openLibc()): (fd: number) => number {
+  if (!system.ok) return () => 0;
+  const { libc } = system;
+  const count = new Int32Array(1);
+  return (fd) => (libc.ioctl(fd, SIOCOUTQ, count) === 0 ? count[0]! : 0);
 }

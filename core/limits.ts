@@ -29,11 +29,15 @@ export const LIMITS = {
   headMs: time("head", 10_000, "from the first byte of a request head to its last"),
   bodyIdleMs: time("body-idle", 30_000, "between two pieces of a request body"),
   bodyRateMin: {
-    ...count("body-rate", 500, "bytes a second a body, or an answer that waits, needs; 0 is any"),
+    ...count("body-rate", 500, "bytes a second a request body needs, on average; 0 is any"),
     unit: "rate",
   },
   bodyGraceMs: time("body-grace", 30_000, "before the rate of a body is looked at"),
-  clientStallMs: time("client-stall", 30_000, "without the client taking a byte of its answer"),
+  clientStallMs: time("client-stall", 30_000, "for the client to take some of what waits for it"),
+  answerRateMin: {
+    ...count("answer-rate", 100, "bytes for each second of client-stall are some; 0: one byte is"),
+    unit: "rate",
+  },
   keepAliveMs: time("keep-alive", 75_000, "between two requests of a kept connection"),
   keepAliveRequests: count("keep-alive-requests", 10_000, "requests of one connection; 0 is any"),
   connectionAgeMs: time("connection-age", HOUR_MS, "age of a kept connection, 10 % more or less"),

@@ -7,6 +7,7 @@ import { listen, listenOn } from "./downstream/listen.ts";
 import type { Address, Listener } from "./downstream/listen.ts";
 import { openSite } from "./downstream/site.ts";
 import type { Site } from "./downstream/site.ts";
+import { unackedBy } from "./libc.ts";
 import type { Limits } from "./limits.ts";
 import { EMPTY_MODEL } from "./model.ts";
 import type { Delta } from "./model.ts";
@@ -71,7 +72,7 @@ export class Plane {
     this.#endpoints = new Endpoints(upstream);
     const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf);
     this.#dispatch = new Dispatch(table, this.#endpoints, upstream);
-    const parts = { router: this.#dispatch, timers, limits, random };
+    const parts = { router: this.#dispatch, timers, limits, random, unacked: unackedBy() };
     this.#site = openSite(parts, cidrsOf(config.trusted));
     this.#timers.start();
   }

@@ -76,7 +76,8 @@ const ENDLESS = 0x7fff_ffff;
 /** Shared by all connections of the worker: it does not outlive the callback that fills it. */
 const HEAD = new Head();
 
-export type DownstreamSocket = Bun.Socket<DownstreamConnection>;
+/** Its descriptor is missing from the types of 1.4.5; −1 once it is closed. */
+export type DownstreamSocket = Bun.Socket<DownstreamConnection> & { readonly fd: number };
 
 export class DownstreamConnection implements Downstream, Patient, Idle {
   idleSince = 0;
@@ -499,6 +500,11 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     if (!this.#full || waiting > this.#site.limits.backlogBytes / 4) return;
     this.#full = false;
     if (!this.#held) this.#socket?.resume();
+  }
+
+  acknowledged(): number {
+    const { taken } = this.#reply.out;
+    return this.#socket === null ? taken : taken - this.#site.unacked(this.#socket.fd);
   }
 
   drained(): void {

@@ -1,9 +1,11 @@
 /**
  * How long one client is waited for, and for what. Two things may be awaited at once: its next
- * bytes, and that it takes its answer; while an answer waits only that counts. A body and an answer
- * that waits need progress, and a rate as well: a client that drips a byte now and then makes
- * progress for ever (OWASP: R.U.D.Y. and slow read attacks; the rule is that of Apache's
- * mod_reqtimeout, where every byte that came buys a little time).
+ * bytes, and that it takes its answer; while an answer waits only that counts. Progress is not
+ * enough of either: a client that drips a byte now and then makes it for ever (OWASP: R.U.D.Y. and
+ * slow read attacks). A body needs a rate, and every byte of it buys a little time (as Apache's
+ * mod_reqtimeout has it). Of an answer the client takes a little in each span of time, and taken is
+ * what its system has acknowledged: our kernel takes bytes from us in steps for which an honest
+ * client with a bad link may need minutes.
  */
 import {
   BODY_TIMEOUT,
@@ -35,6 +37,8 @@ export const NOTHING = 6;
 /** Nothing until it is told to go on; but it may send its body without. */
 export const PROCEED = 7;
 
+/** How often within its time a client that stands still is looked at: nothing tells of progress. */
+const LOOKS = 8;
 /** More ticks than a process lives. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 
@@ -43,24 +47,30 @@ export type Spans = Readonly<{
   firstByte: number;
   head: number;
   bodyIdle: number;
-  /** The time that a byte buys, and how much of it there is at first. */
+  /** The time that a byte of a body buys, and how much of it there is at first. */
   byte: number;
   grace: number;
+  /** The time in which `some` bytes of an answer that waits are taken. */
   stall: number;
+  some: number;
+  look: number;
   keepAlive: number;
   linger: number;
 }>;
 
 /** `limits` in ticks. */
 export function spansOf(limits: Limits): Spans {
-  const { bodyRateMin } = limits;
+  const { bodyRateMin, answerRateMin, clientStallMs } = limits;
+  const stall = ticksOf(clientStallMs);
   return {
     firstByte: ticksOf(limits.firstByteMs),
     head: ticksOf(limits.headMs),
     bodyIdle: ticksOf(limits.bodyIdleMs),
     byte: bodyRateMin === 0 ? 0 : 1_000 / TICK_MS / bodyRateMin,
     grace: bodyRateMin === 0 ? NEVER : ticksOf(limits.bodyGraceMs),
-    stall: ticksOf(limits.clientStallMs),
+    stall,
+    some: Math.max(1, (answerRateMin * clientStallMs) / 1_000),
+    look: Math.ceil(stall / LOOKS),
     keepAlive: ticksOf(limits.keepAliveMs),
     linger: ticksOf(limits.lingerMs),
   };
@@ -68,6 +78,8 @@ export function spansOf(limits: Limits): Spans {
 
 /** Whose client it is. */
 export type Patient = {
+  /** Bytes of answers that the client's system has acknowledged, ever. */
+  acknowledged(): number;
   /** Tries to write what waits, and calls `stall` or `flowed`. */
   drained(): void;
   /** The time is up. OK when nobody is to blame: a kept connection that was not used. */
@@ -95,12 +107,13 @@ export class Patience implements Timed {
   #slow = false;
   /** An answer waits for the client. */
   #stalled = false;
-  /** When the answer first waited, moved on by the time it did not; 0 when it never did. */
+  /** What our kernel had taken for it by then; bytes, ever. */
+  #taken = 0;
+  /** Since when `some` bytes are awaited, moved on by the time nothing waited; 0 at first. */
   #stallFrom = 0;
   #flowedAt = 0;
-  /** What the client had taken in its life when the answer first waited, and at last; bytes. */
-  #takenThen = 0;
-  #taken = 0;
+  /** What had been acknowledged at that time; bytes, ever. */
+  #acked = 0;
 
   /** Waits for the first byte from now on, until `end`. */
   constructor(owner: Patient, timers: Timers, spans: Spans) {
@@ -142,14 +155,9 @@ export class Patience implements Timed {
   #bodyDue(total: number): number {
     if (this.#held) return 0;
     const idle = this.#timers.now + this.#spans.bodyIdle;
-    const rate = this.#rateDue(this.#bodyFrom, total);
+    const rate = this.#bodyFrom + this.#spans.grace + Math.floor(total * this.#spans.byte);
     this.#slow = rate < idle;
     return this.#slow ? rate : idle;
-  }
-
-  /** When `bytes` since the tick `from` are too few. */
-  #rateDue(from: number, bytes: number): number {
-    return from + this.#spans.grace + Math.floor(bytes * this.#spans.byte);
   }
 
   // === cold ===
@@ -177,19 +185,29 @@ export class Patience implements Timed {
     this.moved(total);
   }
 
-  /** Its answer waits for the client, which has taken `taken` bytes in its life. */
+  /** Its answer waits for the client, for which our kernel has taken `taken` bytes, ever. */
   stall(taken: number): void {
+    if (this.#stalled && taken === this.#taken) return;
     const { now } = this.#timers;
-    if (!this.#stalled) {
-      this.#stalled = true;
-      if (this.#stallFrom === 0) {
-        this.#stallFrom = now;
-        this.#takenThen = taken;
-      } else this.#stallFrom += now - this.#flowedAt;
-    } else if (taken === this.#taken) return;
+    const acked = this.#owner.acknowledged();
+    if (this.#stallFrom === 0) {
+      this.#stallFrom = now;
+      this.#acked = acked;
+    } else if (!this.#stalled) this.#stallFrom += now - this.#flowedAt;
+    this.#stalled = true;
     this.#taken = taken;
-    const idle = this.#timers.now + this.#spans.stall;
-    this.deadline = Math.min(idle, this.#rateDue(this.#stallFrom, taken - this.#takenThen));
+    this.#look(acked);
+  }
+
+  /** `acked` bytes are acknowledged by now: when enough are, the time for more begins. */
+  #look(acked: number): void {
+    const { now } = this.#timers;
+    const { stall, some, look } = this.#spans;
+    if (acked - this.#acked >= some) {
+      this.#stallFrom = now;
+      this.#acked = acked;
+    }
+    this.deadline = Math.min(this.#stallFrom + stall, now + look);
   }
 
   /** Nothing waits for the client any more; `total` as in `moved`. */
@@ -224,9 +242,11 @@ export class Patience implements Timed {
   expire(): void {
     if (!this.#stalled) return this.#owner.expired(this.#fault());
     // `drain` is told only when a third of the send buffer is free, which for a slow reader is long
-    // after it took something; a write knows.
+    // after it took something; a write knows sooner, and what was acknowledged tells it all.
     this.#owner.drained();
-    if (this.#stalled && this.deadline <= this.#timers.now) this.#owner.expired(CLIENT_STALLED);
+    if (!this.#stalled || this.deadline > this.#timers.now) return;
+    this.#look(this.#owner.acknowledged());
+    if (this.deadline <= this.#timers.now) this.#owner.expired(CLIENT_STALLED);
   }
 
   broken(): void {

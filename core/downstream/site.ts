@@ -17,6 +17,8 @@ export type SiteParts = Readonly<{
   timers: Timers;
   limits: Limits;
   random: Random;
+  /** How much of what went into the socket of descriptor `fd` its peer has not acknowledged. */
+  unacked: (fd: number) => number;
 }>;
 
 export type Site = SiteParts & {

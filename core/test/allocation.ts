@@ -79,7 +79,7 @@ const table = compileTable(model, endpoints.indexOf);
 const router = new Dispatch(table, endpoints, upstreamSite);
 // One connection carries them all.
 const limits = limitsOf({ keepAliveRequests: 0 });
-const site = openSite({ router, timers, limits, random: new Random(1) });
+const site = openSite({ router, timers, limits, random: new Random(1), unacked: () => 0 });
 const client = new DownstreamConnection(socket as unknown as DownstreamSocket, site);
 const live = endpoints.at(endpoints.indexOf("b"))!.endpoints[0]!;
 const head = new Head();

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { openLibc } from "../libc.ts";
+import { openLibc, unackedBy } from "../libc.ts";
 
 /** More than any pipe holds. */
 const LINES = 20_000;
@@ -35,6 +35,29 @@ test("a log that nobody reads stops nobody", async () => {
   assert.is(done, "done");
   assert.ok(Number(lines) > 100 && Number(lines) < LINES, `${lines} lines`);
   rmSync(folder, { recursive: true });
+});
+
+test("it is told what a peer has not acknowledged: what it has no room for, then nothing", async () => {
+  if (!openLibc().ok) return;
+  const unacked = unackedBy();
+  const opened = Promise.withResolvers<Bun.Socket & { fd: number }>();
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { open: (socket) => opened.resolve(socket as Bun.Socket & { fd: number }), data() {} },
+  });
+  const { port } = listener;
+  const reader = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+  reader.pause();
+  const socket = await opened.promise;
+  const taken = socket.write(Buffer.alloc(64 * 1_048_576));
+  const waits = unacked(socket.fd);
+  assert.ok(waits > 0 && waits <= taken, `${waits} of ${taken}`);
+  reader.resume();
+  while (unacked(socket.fd) > 0) await Bun.sleep(1);
+  socket.terminate();
+  assert.is(unacked(socket.fd), 0, "a closed socket is no error");
+  listener.stop(true);
 });
 
 test.run();

@@ -95,7 +95,7 @@ export class World {
     this.#put(model);
     const router = new Dispatch(table, this.endpoints, upstream);
     this.#budget = router.budget;
-    this.#site = openSite({ router, timers, limits, random });
+    this.#site = openSite({ router, timers, limits, random, unacked: () => 0 });
     timers.add = (item) => {
       this.#filed.add(item);
       Timers.prototype.add.call(timers, item);

@@ -22,7 +22,7 @@ const NOUNS = [
   "outbox",
   "protocol",
 ]
-  .concat("contain", "notice", "refusal", "slab", "tally", "timers")
+  .concat("contain", "libc", "notice", "refusal", "slab", "tally", "timers")
   .map((name) => `core/${name}.ts`);
 const ROOTS = [...BASE, ...NOUNS];
 const PURE = ["core/route/", "core/http1/", "core/http2/"];
@@ -30,7 +30,7 @@ const PURE = ["core/route/", "core/http1/", "core/http2/"];
 const WAY = [...PURE, "core/output.ts", "core/exchange.ts", "core/filter/"];
 const TRAFFIC = [...WAY, "core/upstream/", "core/downstream/"];
 /** The process side of the data plane, without the process that moves the bytes. */
-const KEEPERS = ["cursors", "launch", "libc", "process", "reserve", "slot"]
+const KEEPERS = ["cursors", "launch", "process", "reserve", "slot"]
   .concat("sockets", "solo", "supervisor")
   .map((name) => `core/${name}.ts`);
 const KUBE = ["watch/finding.ts", "watch/objects.ts", "watch/snapshot.ts"];

@@ -67,7 +67,8 @@ class Life {
     };
     const limits = limitsOf({ backlogBytes: 600, discardBytes: 200, keepAliveRequests: 20 });
     const timers = this.#timers;
-    this.site = openSite({ router, timers, limits, random: new Generator(1 + random(1e9)) });
+    const parts = { router, timers, limits, unacked: () => 0 };
+    this.site = openSite({ ...parts, random: new Generator(1 + random(1e9)) });
     const socket = {
       remoteAddress: "192.0.2.1",
       localPort: 80,
