@@ -3,7 +3,7 @@
  * all workers together and not only within each of them. The file has no name: it is unlinked as
  * soon as it is open, and a worker inherits the descriptor.
  */
-import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { CURSORS_FD } from "./launch.ts";
 
@@ -47,7 +47,7 @@ function openIn(folder: string): Opened {
     try {
       unlinkSync(path);
       // Written and not just extended: a full file system must fail here, not as SIGBUS later.
-      writeSync(fd, new Uint8Array(CURSORS_MAX * CURSOR_BYTES));
+      writeFileSync(fd, new Uint8Array(CURSORS_MAX * CURSOR_BYTES));
       return { ok: true, fd };
     } catch (error) {
       closeSync(fd);

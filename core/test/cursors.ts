@@ -13,6 +13,18 @@ if (!mapped.ok) throw new Error(mapped.reason);
 for (let i = 0; i < 10_000; i++) Atomics.add(mapped.cursors, 7, 1);
 `;
 
+/** A process in whose folder there is room for a part of the file. */
+const CRAMPED = `
+import { openCursors } from ${JSON.stringify(join(import.meta.dir, "../cursors.ts"))};
+console.log(openCursors([${JSON.stringify(tmpdir())}]).ok);
+`;
+
+test("a file that there is room for only in part is none", async () => {
+  const limited = `ulimit -f 100; exec "$0" -e "$1"`;
+  const child = Bun.spawn(["sh", "-c", limited, process.execPath, CRAMPED]);
+  assert.is(await new Response(child.stdout).text(), "false\n");
+});
+
 test("processes that inherit the file share its counters; the file has no name", async () => {
   const folder = mkdtempSync(join(tmpdir(), "rind-test-"));
   const opened = openCursors([folder]);
