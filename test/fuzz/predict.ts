@@ -12,7 +12,7 @@ import { parseRequest, requestLineMax } from "../../core/http1/request.ts";
 import { writeRequest } from "../../core/http1/write.ts";
 import { canonicalPath } from "../../core/route/path.ts";
 import { Slab } from "../../core/slab.ts";
-import { readMessage } from "../message.ts";
+import { readMessage, valuesOf } from "../message.ts";
 
 /** A request that goes upstream whole. `fields` are lines, the framing of a chunked body first. */
 export type Accepted = Readonly<{
@@ -200,6 +200,8 @@ class Reader {
       const message = readMessage(written, { response: false, bodiless: true, ended: true })!;
       const [method = "", target = ""] = message.first.split(" ");
       const fields = message.fields.map(([name, value]) => `${name}: ${value}`);
+      const hop = message.fields.find(([name]) => nominates(head, name.toLowerCase()));
+      if (hop !== undefined) this.#unequal = `${hop[0]} was named by Connection`;
       return { method, target, fields, body: "" };
     } catch (error) {
       this.#unequal = `${(error as Error).message}: ${written.toString("latin1")}`;
@@ -216,6 +218,17 @@ function rewrite(head: Head, { address, port }: Setting): Buffer {
   SLAB.end = 0;
   writeRequest(SLAB, head, forwardedLines({ address, port, scheme: "http" }), false);
   return Buffer.from(SLAB.bytes.subarray(0, SLAB.end));
+}
+
+/** Whether the client's own `Connection` names the field, and it is none that rind writes. */
+function nominates(head: Head, field: string): boolean {
+  if (/^(?:via|x-forwarded-.*|x-real-ip|connection|upgrade|max-forwards)$/.test(field))
+    return false;
+  const bytes = head.bytes.subarray(head.methodStart, head.end);
+  const { fields } = readMessage(bytes, { response: false, bodiless: true, ended: true })!;
+  return valuesOf(fields, "connection").some((value) =>
+    value.split(",").some((option) => option.trim().toLowerCase() === field),
+  );
 }
 
 function meaning(head: Head): string {
