@@ -37,7 +37,7 @@ test("a log that nobody reads stops nobody", async () => {
   rmSync(folder, { recursive: true });
 });
 
-test("it is told what a peer has not acknowledged: what it has no room for, then nothing", async () => {
+test("what a peer has no room for is told as not acknowledged, until it reads", async () => {
   if (!openLibc().ok) return;
   const unacked = unackedBy();
   const opened = Promise.withResolvers<Bun.Socket & { fd: number }>();

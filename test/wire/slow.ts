@@ -17,8 +17,6 @@ import { withRig, type Rig } from "../rig.ts";
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const MIB = 1_048_576;
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 /** One request on a connection of its own must be answered. */
 async function visit(rig: Rig): Promise<void> {
   const client = await rig.client();
@@ -50,10 +48,11 @@ test("1000 clients that drip heads are gone at their deadline; others are served
       for (const client of slow) client.send("G");
       const there = (): boolean => slow.some((client) => client.ending === "open");
       const drip = async (): Promise<void> => {
-        for (let i = 0; there(); i++) {
-          const client = slow[i % slow.length]!;
-          if (!client.closed) client.send("x");
-          await turn();
+        for (let i = 0; there(); i += 50) {
+          for (const client of slow.slice(i % slow.length).slice(0, 50)) {
+            if (!client.closed) client.send("x");
+          }
+          await Bun.sleep(20);
         }
       };
       const [visits] = await Promise.all([visitWhile(rig, there), drip()]);
@@ -62,7 +61,7 @@ test("1000 clients that drip heads are gone at their deadline; others are served
       assert.is(tallied(REQUEST_TIMEOUT), before + slow.length);
       assert.ok(rig.origin.peers.every((peer) => peer.unread.length === 0));
     },
-    { limits: { headMs: 1_500 } },
+    { limits: { headMs: 1_000 } },
   ));
 
 test("clients that say nothing are gone at their deadline, without an answer", () =>
@@ -162,11 +161,11 @@ test("a flood of header lines is refused early, and read no further", () =>
     { limits: { lingerMs: 200 } },
   ));
 
-test("100 000 pipelined requests wait their turn, others do not wait for them", () =>
+test("20 000 pipelined requests wait their turn, others do not wait for them", () =>
   withRig(
     answering(() => respond(200, "x")),
     async (rig) => {
-      const count = 100_000;
+      const count = 20_000;
       const greedy = await rig.client();
       greedy.send(GET);
       await greedy.response();
