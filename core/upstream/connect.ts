@@ -73,24 +73,28 @@ const KNOCK_HANDLERS: Bun.SocketHandler<Knock> = {
   },
 };
 
+/** Knocks that hold a descriptor, by who asked, and who waits until there are fewer. */
+const knocks = new Map<Knocker, Knock>();
+const patient: Knocker[] = [];
+
 /**
  * Tells whether anybody listens: `knocked(true)` when a connection is accepted within KNOCK_MS and
  * not closed in the KNOCK_STAY_MS after that, as a proxy does that has no server behind it. Called
- * once, and never before this returns. At most KNOCKS_MAX knocks are on their way at a time.
+ * once, and never before this returns. A dial cannot be cancelled, and holds its descriptor for two
+ * minutes where a dead node answers nothing: it serves the next knock of its endpoint as well, and
+ * no more than KNOCKS_MAX of them are on their way at a time.
  */
 export function knock(knocker: Knocker): void {
-  if (knocks < KNOCKS_MAX) start(knocker);
+  const dialling = knocks.get(knocker);
+  if (dialling !== undefined) dialling.again();
+  else if (knocks.size < KNOCKS_MAX) start(knocker);
   else patient.push(knocker);
 }
 
-/** How many knocks are on their way, and who waits for one to be over. */
-let knocks = 0;
-const patient: Knocker[] = [];
-
 function start(knocker: Knocker): void {
-  knocks++;
   const { address, port } = knocker;
   const data = new Knock(knocker);
+  knocks.set(knocker, data);
   const socket = KNOCK_HANDLERS;
   const dialled = async (): Promise<unknown> =>
     Bun.connect({ hostname: address, port, data, socket });
@@ -101,36 +105,46 @@ class Knock {
   readonly #knocker: Knocker;
   #socket: Bun.Socket<Knock> | null = null;
   #timer: Timer;
-  #over = false;
+  /** Nobody waits for an outcome. */
+  #told = false;
 
   constructor(knocker: Knocker) {
     this.#knocker = knocker;
-    this.#timer = this.#in(KNOCK_MS, false);
+    this.#timer = this.#unopened();
+  }
+
+  /** The next knock, while the dial is still on its way. */
+  again(): void {
+    this.#told = false;
+    this.#timer = this.#unopened();
   }
 
   opened(socket: Bun.Socket<Knock>): void {
-    if (this.#over) {
-      socket.end();
-      return;
-    }
     this.#socket = socket;
+    if (this.#told) return this.over(false);
     clearTimeout(this.#timer);
-    this.#timer = this.#in(KNOCK_STAY_MS, true);
+    this.#timer = setTimeout(() => this.over(true), KNOCK_STAY_MS).unref();
   }
 
+  /** Its descriptor is free, or soon: the outcome, if it is still awaited. */
   over(open: boolean): void {
-    if (this.#over) return;
-    this.#over = true;
-    clearTimeout(this.#timer);
+    if (knocks.get(this.#knocker) !== this) return;
+    knocks.delete(this.#knocker);
     this.#socket?.end();
-    knocks--;
     const next = patient.shift();
     if (next !== undefined) start(next);
+    this.#tell(open);
+  }
+
+  #tell(open: boolean): void {
+    if (this.#told) return;
+    this.#told = true;
+    clearTimeout(this.#timer);
     contain(this.#knocker, () => this.#knocker.knocked(open));
   }
 
   /** Nobody has to wait for it when the process ends. */
-  #in(ms: number, open: boolean): Timer {
-    return setTimeout(() => this.over(open), ms).unref();
+  #unopened(): Timer {
+    return setTimeout(() => this.#tell(false), KNOCK_MS).unref();
   }
 }

@@ -1,8 +1,11 @@
 /** Whether anybody listens: over sockets, since that is all it is about. */
+import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openOrigin, type Script } from "../../../test/origin.ts";
+import { openLibc } from "../../libc.ts";
 import { KNOCKS_MAX } from "../../limits.ts";
+import { openSockets } from "../../sockets.ts";
 import { knock } from "../connect.ts";
 
 const stays: Script = async (peer) => {
@@ -81,6 +84,54 @@ test("nobody listens, or there is no such address: closed", async () => {
   origin.stop();
   assert.is(await ask(origin.address, origin.port), false);
   assert.is(await ask("127.0.0.1", 65_536), false);
+});
+
+/** A listener whose queue is full: the kernel drops whoever comes, until `accept`. */
+async function openFull(): Promise<Readonly<{ port: number; accept: () => void }> | null> {
+  const opened = openLibc();
+  const held = openSockets([{ host: "127.0.0.1", port: 0 }], 1);
+  if (!opened.ok || !held.ok || held.sockets === null) return null;
+  const { port } = held.sockets.addresses[0]!;
+  const fd = held.sockets.of(0)[0]!;
+  opened.libc.listen(fd, 0);
+  const socket = { data() {}, connectError() {} };
+  const first = await Bun.connect({ hostname: "127.0.0.1", port, socket });
+  const accept = (): void => {
+    first.end();
+    const options = { fd, socket: { data() {} } };
+    Bun.listen(options as unknown as Bun.TCPSocketListenOptions<undefined>).unref();
+  };
+  return { port, accept };
+}
+
+/** How many connections to a port are on their way: SYN_SENT in the kernel's table. */
+function dialling(port: number): number {
+  const to = port.toString(16).toUpperCase().padStart(4, "0");
+  const lines = readFileSync("/proc/net/tcp", "latin1").split("\n");
+  return lines.filter((line) => line.includes(`:${to} 02 `)).length;
+}
+
+test("a dial that is on its way serves the next knock of its endpoint as well", async () => {
+  const full = await openFull();
+  if (full === null) return;
+  const { port, accept } = full;
+  let outcome = (_open: boolean): void => {};
+  const knocker = {
+    address: "127.0.0.1",
+    port,
+    knocked: (open: boolean) => outcome(open),
+    broken: () => {},
+  };
+  const again = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      outcome = resolve;
+      knock(knocker);
+    });
+  assert.is(await again(), false, "nothing in its time");
+  const second = again();
+  assert.is(dialling(port), 1);
+  accept();
+  assert.is(await second, true);
 });
 
 test.run();
