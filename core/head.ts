@@ -55,6 +55,7 @@ export const MANY_OPTIONS = 1 << 26;
 export const TRAILERS = 1 << 24;
 /** `Max-Forwards` is there; it counts for OPTIONS. */
 export const MAX_FORWARDS = 1 << 25;
+export const HAS_DATE = 1 << 27;
 
 const NOTHING = Buffer.alloc(0);
 

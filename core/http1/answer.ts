@@ -1,6 +1,7 @@
 /** Answers rind gives by itself: faults, redirects and fixed responses. */
 import { ascii } from "../bytes.ts";
 import type { Slab } from "../slab.ts";
+import { dateLine } from "./date.ts";
 import { statusLine } from "./status.ts";
 
 /** A header line that nobody can read as more than one; code points, not what is left of them. */
@@ -15,8 +16,8 @@ export function writeAnswer(slab: Slab, answer: Answer): void {
   const length = answer.status === 204 ? "" : `Content-Length: ${answer.length}\r\n`;
   const type = answer.length > 0 ? "Content-Type: text/plain; charset=utf-8\r\n" : "";
   const connection = answer.close ? "Connection: close\r\n" : "";
-  const date = `Date: ${new Date().toUTCString()}\r\n`;
-  slab.add(ascii(`${date}${type}${length}${safe(answer.extra)}${connection}\r\n`));
+  slab.add(dateLine());
+  slab.add(ascii(`${type}${length}${safe(answer.extra)}${connection}\r\n`));
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   FIELD,
   H2C,
   HAS_CODING,
+  HAS_DATE,
   HAS_HOST,
   HAS_LENGTH,
   KEEP_ALIVE,
@@ -40,6 +41,7 @@ import {
   H_AUTH,
   H_CODING,
   H_CONNECTION,
+  H_DATE,
   H_DROPPED,
   H_EXPECT,
   H_HOST,
@@ -47,11 +49,11 @@ import {
   H_LENGTH,
   H_MAX_FORWARDS,
   H_OTHER,
+  H_TE,
   H_UPGRADE,
   H_VIA,
   H_WS_KEY,
   H_WS_VERSION,
-  H_TE,
   knownName,
 } from "./names.ts";
 import { dropNominated } from "./nominate.ts";
@@ -102,6 +104,9 @@ function readLine(head: Head, known: number, from: number, to: number): void {
       return readAuth(head, from, to);
     case H_MAX_FORWARDS:
       return readMaxForwards(head, from, to);
+    case H_DATE:
+      head.flags |= HAS_DATE;
+      return;
     case H_TE:
       return readTokens(head, from, to, codingOffered);
     case H_KEEP_ALIVE:

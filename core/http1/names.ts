@@ -30,9 +30,11 @@ export const H_FORWARDED_FOR = 19;
 export const H_FORWARDED_HOST = 20;
 export const H_FORWARDED_PROTO = 21;
 export const H_FORWARDED_PORT = 22;
+export const H_DATE = 23;
 
 const NAMES: readonly (readonly [string, number])[] = [
   ["host", H_HOST],
+  ["date", H_DATE],
   ["connection", H_CONNECTION],
   ["content-length", H_LENGTH],
   ["transfer-encoding", H_CODING],

@@ -2,6 +2,7 @@
 import { ascii, equalsFolded } from "../bytes.ts";
 import {
   FIELD,
+  HAS_DATE,
   KNOWN,
   MANY_OPTIONS,
   NAME_END,
@@ -12,7 +13,7 @@ import {
 } from "../head.ts";
 import type { Head } from "../head.ts";
 import { readTokens } from "./lists.ts";
-import { H_CONNECTION, H_DROPPED, foldedName, isManaged } from "./names.ts";
+import { H_CONNECTION, H_DATE, H_DROPPED, foldedName, isManaged } from "./names.ts";
 
 const NOMINATIONS_MAX = 64;
 
@@ -42,6 +43,7 @@ function dropNamed(head: Head, from: number, to: number): void {
     const start = head.fields[line + NAME_START]!;
     if (equalsFolded(head.bytes, start, head.fields[line + NAME_END]!, wanted)) {
       head.fields[line + KNOWN] = H_DROPPED;
+      if (known === H_DATE) head.flags &= ~HAS_DATE;
     }
   }
 }

@@ -15,6 +15,7 @@ import {
   ABSOLUTE,
   ASTERISK,
   CLOSE,
+  HAS_DATE,
   HAS_HOST,
   HAS_LENGTH,
   KEEP_ALIVE,
@@ -49,7 +50,7 @@ const LINE_LIMITS: HeadLimits = {
 const DEFAULT = headLimitsOf(DEFAULT_LIMITS);
 
 /** Flags that need no more than a Host line to be a plain, valid request. */
-const ORDINARY = HAS_HOST | CLOSE | KEEP_ALIVE | PATH_ODD | HAS_LENGTH | TRAILERS;
+const ORDINARY = HAS_HOST | CLOSE | KEEP_ALIVE | PATH_ODD | HAS_LENGTH | HAS_DATE | TRAILERS;
 
 // === hot ===
 

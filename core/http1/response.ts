@@ -1,6 +1,6 @@
 /** Response heads from backends, which are no more trusted than clients (RFC 9112 §4, §6.3). */
 import { BAD_RESPONSE, MORE, OK } from "../fault.ts";
-import { BOUND, CLOSE, HAS_CODING, HAS_LENGTH, KEEP_ALIVE } from "../head.ts";
+import { BOUND, CLOSE, HAS_CODING, HAS_DATE, HAS_LENGTH, KEEP_ALIVE } from "../head.ts";
 import { BAD_CODING_LINE, BAD_LENGTH_LINE, MANY_OPTIONS, UNKNOWN_CODING_LINE } from "../head.ts";
 import type { Head } from "../head.ts";
 import { BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY } from "./body.ts";
@@ -13,7 +13,7 @@ const LF = 10;
 const SP = 32;
 
 /** Flags of a response that cannot be framed wrongly. */
-const ORDINARY = HAS_LENGTH | CLOSE | KEEP_ALIVE;
+const ORDINARY = HAS_LENGTH | HAS_DATE | CLOSE | KEEP_ALIVE;
 
 // === hot ===
 

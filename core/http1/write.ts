@@ -4,12 +4,14 @@
  * meaning whatever came in (RFC 9110 §7.6, RFC 9112 §6).
  */
 import { ascii, writeDecimal, writeHex } from "../bytes.ts";
-import { FIELD, KNOWN, NAME_START, WEBSOCKET } from "../head.ts";
+import { FIELD, HAS_DATE, KNOWN, NAME_START, WEBSOCKET } from "../head.ts";
 import type { Head } from "../head.ts";
 import type { Slab } from "../slab.ts";
+import { dateLine } from "./date.ts";
 import { BY_CHUNKS } from "./body.ts";
 import {
   H_AUTH,
+  H_DATE,
   H_EXPECT,
   H_FORWARDED_FOR,
   H_FORWARDED_HOST,
@@ -45,6 +47,7 @@ const NO_HOST = ascii("Host:\r\n");
 
 /** 1 for the ids of lines that a request takes along. */
 const REQUEST_KEEPS = keeps([
+  H_DATE,
   H_OTHER,
   H_HOST,
   H_VIA,
@@ -56,6 +59,7 @@ const REQUEST_KEEPS = keeps([
 
 /** The same for a response, where managed names are the backend's to set. */
 const RESPONSE_KEEPS = keeps([
+  H_DATE,
   H_OTHER,
   H_HOST,
   H_EXPECT,
@@ -121,6 +125,7 @@ export function writeResponse(slab: Slab, head: Head, kind: number, say: number)
   slab.add(statusLine(head.status));
   copyLines(slab, head, RESPONSE_KEEPS);
   const bodiless = head.status < 200 || head.status === 204;
+  if ((head.flags & HAS_DATE) === 0 && head.status >= 200) slab.add(dateLine());
   if (kind === BY_CHUNKS) slab.add(CHUNKED);
   else if (head.length >= 0 && !bodiless) writeNumber(slab, LENGTH, head.length);
   if (say === SAY_CLOSE) slab.add(CLOSE);

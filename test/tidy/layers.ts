@@ -112,7 +112,7 @@ const FENCES: readonly Fence[] = [
     name: /\b(?:Math\.random|Date\.now|new Date|performance\.now)\b/,
     files: ["core/clock.ts", "core/timers.ts", "core/plane.ts", "core/log.ts"].concat(
       // A Date field is the time of day.
-      "core/http1/answer.ts",
+      "core/http1/date.ts",
       ["scripts/", "cli/", "admin/"],
     ),
     because: "time and randomness come in through parameters",

@@ -99,13 +99,14 @@ test("2.7 every rule about the fields of a response", () => {
     answering(() => answer),
     async (own) => {
       const client = await own.client();
-      for (const [name, first, lines, seen] of RESPONSE_FORWARDING) {
-        answer = `${[first, ...lines, "Content-Length: 0"].join("\r\n")}\r\n\r\n`;
+      for (const [name, first, given, seen] of RESPONSE_FORWARDING) {
+        answer = `${[first, ...given, "Content-Length: 0"].join("\r\n")}\r\n\r\n`;
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         await client.until(() => client.unread.includes("\r\n\r\n"), "a head");
         const head = client.take(client.unread.indexOf("\r\n\r\n") + 4).toString("latin1");
         assert.ok(head.startsWith("HTTP/1.1 200 OK\r\n"), `${name}: the reason is ours`);
-        assert.equal(linesIn(head), [...seen, "Content-Length: 0"], name);
+        const lines = linesIn(head).filter((line) => !/^Date: \w{3}, /.test(line));
+        assert.equal(lines, [...seen, "Content-Length: 0"], name);
       }
     },
   );

@@ -106,6 +106,7 @@ export const RESPONSE_FORWARDING: readonly ForwardingCase[] = [
   given("end to end: WWW-Authenticate", "WWW-Authenticate: Basic"),
   given("end to end: Date and Server", "Date: x", "Server: y", "Via: 1.1 z"),
   ["nominated", OK, ["Connection: X-Hop", "X-Hop: 1", "A: 2", "x-hop: 3"], ["A: 2"]],
+  ["nominated: Date", OK, ["Connection: date", "Date: x", "A: 2"], ["A: 2"]],
   taken("nominated and managed", "Connection: x-forwarded-for", "X-Forwarded-For: 1"),
   taken("hop: Connection", "Connection: keep-alive"),
   taken("hop: Keep-Alive", "Keep-Alive: timeout=5"),
