@@ -1,4 +1,5 @@
 /** Starts worker processes: this same program again, told by one variable what it is. */
+import { dirname, join } from "node:path";
 import { log } from "./log.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
 
@@ -10,6 +11,13 @@ export const SUPERVISOR_VARIABLE = "RIND_SUPERVISOR";
 /** Descriptors a worker inherits: the file of shared cursors, then a socket for each address. */
 export const CURSORS_FD = 3;
 export const SOCKETS_FD = 4;
+
+/** What the folder rind is called in holds, a .env or a bunfig.toml, is not meant for it. */
+const ISOLATED = [
+  "--no-install",
+  "--no-env-file",
+  `--config=${join(dirname(Bun.main), "bunfig.toml")}`,
+];
 
 /** What a child tells its owner. `gone` comes exactly once, last. */
 export type ChildEvents = Readonly<{
@@ -30,7 +38,10 @@ export type Launch = (index: number, sockets: readonly number[], events: ChildEv
 
 /** A launcher of this program, from source or compiled. `cursorsFd` is inherited by every child. */
 export function launcher(cursorsFd: number | null): Launch {
-  const command = Bun.isStandaloneExecutable ? [process.execPath] : [process.execPath, Bun.main];
+  const command = [
+    process.execPath,
+    ...(Bun.isStandaloneExecutable ? [] : [...ISOLATED, Bun.main]),
+  ];
   return (index, sockets, events) => {
     try {
       return spawn(command, { index, inherited: [cursorsFd ?? "ignore", ...sockets], events });

@@ -89,6 +89,16 @@ lifecycle("a second signal does not wait", async () => {
   origin.asked.pop()!.destroy();
 });
 
+lifecycle("what the folder holds that rind is called in is not run", async () => {
+  const cwd = mkdtempSync(join(tmpdir(), "rind-e2e-"));
+  writeFileSync(join(cwd, "bunfig.toml"), 'preload = ["./preload.ts"]\n');
+  writeFileSync(join(cwd, "preload.ts"), 'console.error("preloaded");\n');
+  const rind = await startRind(run(1), cwd);
+  assert.is(await rind.stop(), 0);
+  assert.not.match(rind.output(), "preloaded");
+  rmSync(cwd, { recursive: true });
+});
+
 lifecycle("signals that mean something to other proxies end nobody", async () => {
   const rind = await startRind(run(1));
   const pids = (await rind.readiness()).workers.map(({ pid }) => pid);

@@ -2,7 +2,9 @@
 import { connect } from "node:net";
 import { join } from "node:path";
 
-const RIND = join(import.meta.dir, "../../rind.ts");
+const ROOT = join(import.meta.dir, "../..");
+/** As scripts/rind.mjs starts it. */
+const RIND = ["--no-env-file", `--config=${join(ROOT, "bunfig.toml")}`, join(ROOT, "rind.ts")];
 /** Longest wait for anything that should happen. */
 const WAIT_MS_MAX = 20_000;
 const POLL_MS = 10;
@@ -32,7 +34,7 @@ export type Program = Readonly<{
 
 /** Runs rind to its end: for commands, and for starts that must fail. */
 export async function runToEnd(args: readonly string[], stdin = ""): Promise<[number, string]> {
-  const child = Bun.spawn([process.execPath, RIND, ...args], {
+  const child = Bun.spawn([process.execPath, ...RIND, ...args], {
     env: environment(),
     stdio: [new Blob([stdin]), "pipe", "pipe"],
     timeout: WAIT_MS_MAX,
@@ -42,10 +44,11 @@ export async function runToEnd(args: readonly string[], stdin = ""): Promise<[nu
   return [await child.exited, output];
 }
 
-/** Starts rind on ports of the system's choice; resolves when it says that it serves. */
-export async function startRind(args: readonly string[]): Promise<Program> {
+/** Starts rind in `cwd`, on ports of the system's choice; resolves when it says that it serves. */
+export async function startRind(args: readonly string[], cwd = "."): Promise<Program> {
   const doors = ["--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-  const child = Bun.spawn([process.execPath, RIND, ...args, ...doors], {
+  const child = Bun.spawn([process.execPath, ...RIND, ...args, ...doors], {
+    cwd,
     env: environment(),
     stdio: ["ignore", "pipe", "pipe"],
   });
