@@ -29,6 +29,8 @@ class Puppet {
   draining = false;
   version = 0;
   bugs = 0;
+  /** It does not compile the next delta. */
+  refuses = false;
   readonly later: (() => void)[] = [];
   readonly #events: ChildEvents;
   readonly #touch: (index: number) => void;
@@ -66,6 +68,10 @@ class Puppet {
 
   #apply({ base, version }: Delta): void {
     assert.is(base, this.version, "a delta fits what the worker has");
+    if (this.refuses) {
+      this.refuses = false;
+      return this.#events.message({ kind: "refused", version, reason: "bug" });
+    }
     this.version = version;
     if (!this.listening && !this.draining) {
       this.listening = true;
@@ -140,7 +146,7 @@ function happen(on: Stage, random: Random, versions: { last: number }): void {
   const { puppets, clock, supervisor } = on;
   const alive = puppets.filter((puppet) => puppet.alive);
   const some = alive[random.below(Math.max(1, alive.length))];
-  switch (random.below(12)) {
+  switch (random.below(13)) {
     case 0:
       return some?.die("code 1");
     case 1:
@@ -154,7 +160,10 @@ function happen(on: Stage, random: Random, versions: { last: number }): void {
       if (some !== undefined) some.bugs += random.below(15);
       return;
     case 5:
+      if (some !== undefined) some.refuses = true;
+      return;
     case 6:
+    case 7:
       return clock.advance(random.below(4_000));
     default:
       return some?.act();
@@ -182,6 +191,7 @@ for (const seed of SEEDS) {
       await turns();
       look(on);
     }
+    for (const puppet of on.puppets) puppet.refuses = false;
     const published = on.supervisor.publish(model(++versions.last));
     await calm(on, CALM_MS);
     look(on);
@@ -201,6 +211,36 @@ for (const seed of SEEDS) {
     await calm(on, 10_000);
     await drained;
     assert.is(on.puppets.filter((puppet) => puppet.alive).length, 0);
+  });
+}
+
+for (const seed of SEEDS) {
+  test(`a drain at any moment ends everybody, seed ${seed}`, async () => {
+    const random = new Random(seed);
+    const on = stage();
+    const versions = { last: 1 };
+    void on.supervisor.publish(model(1));
+    for (let step = random.below(STEPS); step > 0; step--) {
+      happen(on, random, versions);
+      await turns();
+    }
+    const replaced = on.supervisor.replace(1_000);
+    for (let step = random.below(10); step > 0; step--) happen(on, random, versions);
+    if (random.below(2) === 0) await turns();
+    const launched = on.puppets.length;
+    let ended = false;
+    void on.supervisor.drain(1_000).then(() => (ended = true));
+    for (let step = random.below(50); step > 0; step--) {
+      happen(on, random, versions);
+      await turns();
+    }
+    // Who was told to end has a second and a grace; who was replaced before, its own time.
+    await calm(on, 10_000);
+    assert.ok(ended);
+    assert.is(on.puppets.filter((puppet) => puppet.alive).length, 0);
+    assert.is(on.puppets.length, launched, "nobody is started any more");
+    await replaced;
+    assert.not.ok(on.supervisor.states().some(({ serving }) => serving));
   });
 }
 
