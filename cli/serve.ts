@@ -1,5 +1,6 @@
 /** Serving, from the first reservation of a port to the last drained connection. */
 import { heapSize } from "bun:jsc";
+import { existsSync } from "node:fs";
 import { systemClock } from "../core/clock.ts";
 import { openCursors } from "../core/cursors.ts";
 import { launcher } from "../core/launch.ts";
@@ -52,6 +53,9 @@ type Board = { model: Model; findings: readonly Finding[]; synced: boolean; drai
 
 /** Serves until a signal asks for the end. Resolves to the exit code. */
 export async function serve(config: Config, voice: Voice, openPlane: OpenPlane): Promise<number> {
+  // Served as an empty one, a misspelled folder would be ready and answer 404.
+  const missing = config.manifests.find((folder) => !existsSync(folder));
+  if (missing !== undefined) return refuse(`rind: --manifests ${missing} does not exist`);
   const system = openLibc();
   if (system.ok) neverWait(system.libc, STDERR);
   let renew = (): void => {};

@@ -137,6 +137,14 @@ lifecycle("an address that is taken is a clear message and exit code 1", async (
   }
 });
 
+lifecycle("a folder that does not exist is not served as an empty one", async () => {
+  const missing = join(folder, "nope");
+  const doors = ["--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+  const [code, output] = await runToEnd([...run(1), "--manifests", missing, ...doors]);
+  assert.is(code, 1);
+  assert.match(output, `--manifests ${missing} does not exist`);
+});
+
 lifecycle("a second rind does not creep onto a port of the first", async () => {
   const rind = await startRind(run(1));
   for (const [http, admin] of [
