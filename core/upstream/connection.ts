@@ -173,12 +173,21 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     this.#kept = false;
     const begun = this.#answer.begun;
     const result = this.#answer.read(exchange, bytes);
-    if (!begun && this.#answer.begun) this.endpoint.health.succeeded();
+    if (!begun && this.#answer.begun) this.#answered(exchange);
     if (result === MORE) {
       if (this.#answer.begun) this.#goOn(exchange);
     } else if (result === OK) this.#done(exchange);
     else if (result !== LEFT) this.#fail(result);
     if (!this.#kept) release(bytes);
+  }
+
+  /**
+   * The head of its answer is here, and the endpoint is well. Who answers before the whole request
+   * is there may never read the rest, and take it for the next request (GHSA-3ccp-42pg-hgv6).
+   */
+  #answered(exchange: Exchange): void {
+    this.endpoint.health.succeeded();
+    if (!exchange.requestDone || this.#out.waiting > 0) this.#answer.keep = false;
   }
 
   #goOn(exchange: Exchange): void {
@@ -189,7 +198,7 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
   /** The response is complete: back to the pool first, so that the next request may use it. */
   #done(exchange: Exchange): void {
     const trailers = this.#answer.trailers();
-    const kept = this.#answer.keep && exchange.requestDone && this.#out.waiting === 0;
+    const kept = this.#answer.keep;
     this.#exchange = null;
     exchange.up = null;
     if (this.#held) this.#unhold();

@@ -336,6 +336,31 @@ test("a client that holds the answer back in its first read stops the clock", ()
   assert.not.ok(it.told.includes("abort"), it.told.join());
 });
 
+test("a backend that answers before it has the whole request is not used again", () => {
+  for (const [room, done] of [
+    [Number.POSITIVE_INFINITY, false],
+    [200, true],
+  ] as const) {
+    const it = setup(UPLOAD);
+    it.socket.room = room;
+    it.open();
+    const send = (): void => {
+      it.exchange.requestBody(Buffer.alloc(1_000), 0, 1_000);
+      it.exchange.requestEnd();
+      it.exchange.requestFlush();
+    };
+    if (done) send();
+    it.receive("HTTP/1.1 405 X\r\nContent-Length: 2\r\n\r\na");
+    if (!done) send();
+    it.socket.room = Number.POSITIVE_INFINITY;
+    it.connection.drained();
+    it.receive("b");
+    assert.ok(it.told.includes("end"), it.told.join());
+    assert.is(it.endpoint.idle, 0);
+    assert.is(it.socket.done.at(-1), "closed");
+  }
+});
+
 test("an upload that goes on behind an early answer is not cut", () => {
   const it = setup(UPLOAD);
   it.open();
