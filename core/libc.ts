@@ -27,6 +27,9 @@ const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 const PR_SET_PDEATHSIG = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
+const F_SETPIPE_SZ = 1_031;
+/** The most that the system lets everybody have: thousands of lines. */
+const PIPE_BYTES = 1_048_576;
 const SIOCOUTQ = 0x5411;
 
 export type Libc = ReturnType<typeof dlopen<typeof CALLS>>["symbols"];
@@ -74,10 +77,12 @@ export function dieWith(libc: Libc, parent: number): boolean {
 /**
  * Has writes to `fd` fail when they would have to wait for its reader: a log that nobody takes any
  * more must not stop a process. Only pipes and sockets; all processes that share one share this.
+ * A pipe is made as long as it may be, so that a burst, such as the findings of a start, fits in.
  */
 export function neverWait(libc: Libc, fd: number): void {
   const file = fstatSync(fd);
   if (!file.isFIFO() && !file.isSocket()) return;
+  if (file.isFIFO()) libc.fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
   libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | files.O_NONBLOCK);
 }
 
