@@ -235,10 +235,11 @@ export async function standstill(count: () => number): Promise<number> {
 /** After so many turns what is awaited takes time, which others can use better. */
 const TURNS_MAX = 100;
 
-/** Waits for what no single connection announces; looks once a turn of the loop, and gives up. */
+/** Waits for what no single connection announces; looks once a turn. Throws if that is late. */
 export async function turnsUntil(ready: () => boolean): Promise<void> {
   const began = performance.now();
-  for (let turn = 0; !ready() && performance.now() - began < HANG_MS; turn++) {
+  for (let turn = 0; !ready(); turn++) {
+    if (performance.now() - began > HANG_MS) throw new Error(`waited in vain until ${ready}`);
     if (turn < TURNS_MAX) await new Promise((resolve) => setImmediate(resolve));
     else await Bun.sleep(1);
   }

@@ -4,10 +4,16 @@
  * or exits early counts as failed. `bun test/run.ts WORD…` runs the files whose path has a WORD.
  */
 
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 /** Another folder to look in, which the runner's own test needs. */
 const ROOT = process.env["RIND_TEST_ROOT"] ?? `${import.meta.dir}/..`;
-/** Processes at once; the tests of the data plane start workers of their own. */
-const PARALLEL = 2;
+/** Files at once: work for two cores, since the longest ones mostly wait. */
+const PARALLEL = 3;
+/** Parts of the paths that take longest; these start first, so that none runs on alone. */
+const LONG = ["test/e2e/workers", "test/churn/", "test/fuzz/", "test/e2e/", "test/sim/", "/alloc"];
 const FILE_MS_MAX = 120_000;
 /** Of the output of a failing file, the end is what explains it. */
 const OUTPUT_CHARS_MAX = 64 * 1024;
@@ -23,10 +29,16 @@ type Outcome = Readonly<{
   ms: number;
 }>;
 type Counts = Readonly<{ total: number; passed: number; skipped: number }>;
-/** How the process of a file ended. `late`: it was killed after FILE_MS_MAX. */
-type Ending = Readonly<{ code: number; late: boolean; output: string }>;
+/**
+ * How the process of a file ended. `late`: it was killed after FILE_MS_MAX. `left`: what it left in
+ * its temporary folder.
+ */
+type Ending = Readonly<{ code: number; late: boolean; output: string; left: readonly string[] }>;
 
 const running = new Set<number>();
+/** Every file has a temporary folder of its own in here, and nothing outlives the run. */
+const scratch = mkdtempSync(join(tmpdir(), "rind-tests-"));
+process.on("exit", () => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 }));
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
@@ -60,15 +72,22 @@ async function testFiles(words: readonly string[]): Promise<string[]> {
     if (words.length > 0 && !words.some((word) => path.includes(word))) continue;
     if (/^import .* from "uvu";$/m.test(await Bun.file(`${ROOT}/${path}`).text())) files.push(path);
   }
-  return files.sort();
+  return files.sort().sort((a, b) => order(a) - order(b));
+}
+
+/** Where a file stands in LONG, or behind it. */
+function order(file: string): number {
+  const at = LONG.findIndex((part) => file.includes(part));
+  return at < 0 ? LONG.length : at;
 }
 
 async function runFile(file: string): Promise<Outcome> {
   const startedAt = performance.now();
   const source = await Bun.file(`${ROOT}/${file}`).text();
-  const { code, late, output } = await execute(file);
+  const ending = await execute(file);
+  const { output } = ending;
   const counts = countsIn(output);
-  const reason = reasonOf({ code, late, output }, counts, source);
+  const reason = reasonOf(ending, counts, source);
   const { total, passed, skipped } = counts ?? { total: 0, passed: 0, skipped: 0 };
   const failed = Math.max(total - passed, reason === "" ? 0 : 1);
   const ms = performance.now() - startedAt;
@@ -77,9 +96,11 @@ async function runFile(file: string): Promise<Outcome> {
 
 /** The file leads a process group of its own, so that what it started can be stopped with it. */
 async function execute(file: string): Promise<Ending> {
+  const folder = join(scratch, file.replaceAll("/", "-"));
+  mkdirSync(folder);
   const child = Bun.spawn([process.execPath, file], {
     cwd: ROOT,
-    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined },
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, TMPDIR: folder },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -97,7 +118,7 @@ async function execute(file: string): Promise<Ending> {
   // A process left behind would hold the pipes open, and this run with them.
   killGroup(child.pid);
   running.delete(child.pid);
-  return { code, late, output: (await Promise.all(texts)).join("") };
+  return { code, late, output: (await Promise.all(texts)).join(""), left: readdirSync(folder) };
 }
 
 function killGroup(pid: number): void {
@@ -124,7 +145,8 @@ function reasonOf(ending: Ending, counts: Counts | null, source: string): string
   if (counts.total + counts.skipped === 0) return "runs no test";
   // uvu swallows what a `before` hook throws: then less passed than there is, and the code is 0.
   if (counts.passed < counts.total) return `${counts.total - counts.passed} failed`;
-  return ending.code === 0 ? "" : `passed, then ended with ${ending.code}`;
+  if (ending.code !== 0) return `passed, then ended with ${ending.code}`;
+  return ending.left.length === 0 ? "" : `left ${ending.left.join(", ")} in its temporary folder`;
 }
 
 function report({ file, passed, failed, skipped, reason, output, ms }: Outcome): void {

@@ -42,6 +42,13 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
     "passed, then ended with 3",
   ],
   [
+    "a folder left behind",
+    `import { mkdtempSync } from "node:fs";\nimport { tmpdir } from "node:os";\n${HEAD}` +
+      `mkdtempSync(\`\${tmpdir()}/mine-\`);\n${PASS}${RUN}`,
+    "1 passed, 1 failed",
+    "left mine-",
+  ],
+  [
     "a skipped test",
     `${HEAD}console.log("skip: no tool");\ntest.skip("b", () => {});\n${PASS}${RUN}`,
     "1 passed, 0 failed, 1 skipped",

@@ -1,6 +1,7 @@
 /** From a request to a connection and on to another one: a network that does what a test says. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { FakeSocket } from "../../test/socket.ts";
 import { Dispatch } from "../dispatch.ts";
 import { Exchange, type Downstream } from "../exchange.ts";
 import { RETRIES_FULL } from "../fault.ts";
@@ -23,29 +24,6 @@ const OK_EMPTY = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const TICK_MS = 250;
 /** Beyond every limit of a connection: what idles and what waits is given up. */
 const LONG_MS = 120_000;
-
-/** A socket to a backend. `room` is how many bytes the kernel takes; −1: it is dead. */
-class FakeSocket {
-  written = "";
-  room = Number.POSITIVE_INFINITY;
-  over = "";
-  write(bytes: Uint8Array, from: number, length: number): number {
-    if (this.room < 0) return -1;
-    const size = Math.min(length, this.room);
-    this.room -= size;
-    this.written += Buffer.from(bytes).toString("latin1", from, from + size);
-    return size;
-  }
-  pause(): void {}
-  resume(): void {}
-  shutdown(): void {}
-  terminate(): void {
-    this.over = "reset";
-  }
-  end(): void {
-    this.over = "fin";
-  }
-}
 
 /** Dials in order; each waits for the test to open or refuse it. */
 type Dial = Readonly<{
@@ -212,7 +190,7 @@ test("a dial that takes too long is left, and closed when it opens late", () => 
   const late = world.dials[0]!;
   assert.is(late.connection.endpoint.connections, 1, "a dial cannot be cancelled, so it counts");
   late.open();
-  assert.is(late.socket.over, "reset");
+  assert.equal(late.socket.done, ["reset"]);
   assert.is(late.socket.written, "");
   assert.is(late.connection.endpoint.connections, 0);
   assert.equal(world.told, ["200"]);
@@ -338,7 +316,7 @@ test("who waits for room in the worker gets it when another endpoint's connectio
   first.receive(OK_EMPTY);
   // Only where something was given back, as the loop does.
   for (let i = 0; i < 2; i++) first.connection.endpoint.settle();
-  assert.is(first.socket.over, "fin");
+  assert.equal(first.socket.done, ["end"]);
   const second = world.dials[1]!;
   assert.is.not(second.port, first.port);
   second.open();
@@ -365,7 +343,7 @@ test("nobody waits beside an idle connection: it makes room for one that is need
     world.ask(GET);
     if (ports === 2) world.dials[1]!.refuse();
     else kept.find(({ socket }) => socket.written !== "")!.connection.ended();
-    assert.is(kept.filter(({ socket }) => socket.over === "fin").length, 1);
+    assert.is(kept.filter(({ socket }) => socket.done.includes("end")).length, 1);
     const last = world.dials.at(-1)!;
     assert.is(world.dials.length, 3);
     assert.is(last.connection.endpoint.pending, 0);

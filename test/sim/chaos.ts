@@ -51,7 +51,7 @@ function draw(seed: number): Draw {
   const size = 1 + random.below(200) + (script.rooms === undefined ? 0 : 300);
   const pieces: Cut = (_side, _at, length) => Math.min(size, length);
   const cut = random.below(4) === 0 ? pieces : null;
-  const change = CHANGES[random.below(3)] ?? null;
+  const change = CHANGES[random.below(CHANGES.length + 1)] ?? null;
   const event = change === null ? null : { at: random.below(length), happen: change.happen };
   const throughout = random.below(2) === 0;
   const choose = failingSome(random, count, length);

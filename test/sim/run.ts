@@ -17,8 +17,9 @@ export type Run = Readonly<{
   clients: readonly Client[];
   /** What the kernel took for each connection to a backend, whether or not it arrived. */
   requests: readonly Transcript[];
-  /** What came through tunnels to backends, after the handshake. */
+  /** What rind threw, reported as a bug, or did though nobody was there for it. */
   bugs: readonly string[];
+  /** What it had not let go of when all deadlines were over. */
   leaks: readonly string[];
 }>;
 

@@ -205,13 +205,7 @@ export const SCRIPTS: readonly Script[] = [
       {
         asks: [ask("GET", "ws", 0, 101)],
         steps: [
-          send(
-            head(
-              "GET",
-              "ws",
-              `${UPGRADE}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n`,
-            ),
-          ),
+          send(head("GET", "ws", HANDSHAKE)),
           sees("welcome"),
           send("ping 1 ", "ping 2 "),
           sees("pong"),
@@ -222,7 +216,7 @@ export const SCRIPTS: readonly Script[] = [
     ],
     serve: following(
       sees("\r\n\r\n"),
-      send(`HTTP/1.1 101 X\r\n${UPGRADE}Sec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`),
+      send(SWITCH),
       send("welcome "),
       sees("ping 2 "),
       send("pong "),

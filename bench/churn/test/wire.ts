@@ -28,7 +28,8 @@ const wire = suite("wire");
 
 for (const [bytes, ending, expected] of CASES) {
   wire(`${JSON.stringify(bytes)}, then ${ending}`, async () => {
-    const listener = answerOn(0, (peer) => void answer(peer, bytes, ending));
+    const read = (): boolean => client.received === bytes.length;
+    const listener = answerOn(0, (peer) => void answer(peer, { bytes, ending, read }));
     const client = (await dial(listener.port)) as Wire;
     client.send("go\n");
     const message = await client.message("response", "GET");
@@ -44,7 +45,7 @@ for (const [bytes, ending, expected] of CASES) {
 }
 
 wire("an end before the first byte is no message", async () => {
-  const listener = answerOn(0, (peer) => void answer(peer, "", "fin"));
+  const listener = answerOn(0, (peer) => void peer.shut());
   const client = (await dial(listener.port)) as Wire;
   client.send("go\n");
   assert.is(await client.message("response", "GET"), null);
@@ -61,12 +62,16 @@ wire("nobody there is told as such", async () => {
   assert.match((client as Broken).reason, /ECONNREFUSED/);
 });
 
-async function answer(peer: Wire, bytes: string, ending: "fin" | "reset" | "open"): Promise<void> {
+type Answer = Readonly<{ bytes: string; ending: "fin" | "reset" | "open"; read: () => boolean }>;
+
+async function answer(peer: Wire, { bytes, ending, read }: Answer): Promise<void> {
   await peer.until("\n");
   peer.send(bytes);
   if (ending === "fin") peer.shut();
+  if (ending !== "reset") return;
   // A reset overtakes what was sent: the client has to have read it first.
-  if (ending === "reset") setTimeout(() => peer.reset(), bytes === "" ? 0 : 50);
+  while (!read()) await new Promise((resolve) => setImmediate(resolve));
+  peer.reset();
 }
 
 wire.run();

@@ -1,6 +1,7 @@
 /** A backend's connection and its deadlines, without sockets: time passes when the test says so. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { FakeSocket } from "../../../test/socket.ts";
 import { Exchange, type Downstream, type Router } from "../../exchange.ts";
 import {
   BAD_RESPONSE,
@@ -32,40 +33,6 @@ const TICK_MS = 250;
 const TIMEOUTS = { connectMs: 5 * SECOND, headMs: 60 * SECOND, idleMs: 20 * SECOND };
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const UPLOAD = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
-
-/** Records what is done to it. `room` is how many bytes the kernel still takes. */
-class FakeSocket {
-  written = "";
-  room = Number.POSITIVE_INFINITY;
-  readonly done: string[] = [];
-
-  write(bytes: Uint8Array, from: number, length: number): number {
-    const size = Math.min(length, this.room);
-    this.room -= size;
-    this.written += Buffer.from(bytes).toString("latin1", from, from + size);
-    return size;
-  }
-
-  pause(): void {
-    this.done.push("pause");
-  }
-
-  resume(): void {
-    this.done.push("resume");
-  }
-
-  shutdown(): void {
-    this.done.push("fin");
-  }
-
-  terminate(): void {
-    this.done.push("closed");
-  }
-
-  end(): void {
-    this.done.push("closed");
-  }
-}
 
 /** A client's side that writes down what it is told. */
 function fakeDown(told: string[], takes: () => boolean): Downstream {
@@ -164,7 +131,7 @@ test("a connection that does not open is 504 after connectMs; opened late it is 
   it.pass(SECOND + LATE_MS);
   assert.equal(it.told, ["answer 504", "over"]);
   it.open();
-  assert.equal(it.socket.done, ["closed"]);
+  assert.equal(it.socket.done, ["reset"]);
   assert.is(it.socket.written, "", "nothing is sent late");
 });
 
@@ -186,7 +153,7 @@ test("no answer after headMs is 504, and the connection is not kept", () => {
   );
   it.pass(2 * SECOND + LATE_MS);
   assert.ok(it.told.includes("answer 504"));
-  assert.equal(it.socket.done, ["closed"]);
+  assert.equal(it.socket.done, ["reset"]);
   assert.is(it.endpoint.idle, 0);
 });
 
@@ -274,17 +241,17 @@ test("an idle connection has 55 s, and is forgotten with the first byte or FIN",
 });
 
 test("a connection that is not in step with its exchange is not kept", () => {
-  for (const [answer, fault] of [
-    ["HTTP/1.1 204 X\r\n\r\nbytes", null],
-    ["HTTP/1.1 204 X\r\nConnection: close\r\n\r\n", null],
-    ["HTTP/1.0 200 X\r\nContent-Length: 0\r\n\r\n", null],
-    ["nonsense\r\n\r\n", "answer 502"],
+  for (const [answer, end, fault] of [
+    ["HTTP/1.1 204 X\r\n\r\nbytes", "end", null],
+    ["HTTP/1.1 204 X\r\nConnection: close\r\n\r\n", "end", null],
+    ["HTTP/1.0 200 X\r\nContent-Length: 0\r\n\r\n", "end", null],
+    ["nonsense\r\n\r\n", "reset", "answer 502"],
   ] as const) {
     const it = setup(GET);
     it.open();
     it.receive(answer);
     assert.is(it.endpoint.idle, 0, answer);
-    assert.equal(it.socket.done, ["closed"], answer);
+    assert.equal(it.socket.done, [end], answer);
     if (fault !== null) assert.ok(it.told.includes(fault), answer);
   }
 });
@@ -295,7 +262,7 @@ test("an answer before the request is complete ends the connection", () => {
   it.receive("HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n");
   assert.ok(it.told.includes("head 403") && it.told.includes("end"));
   assert.is(it.endpoint.idle, 0);
-  assert.equal(it.socket.done, ["closed"]);
+  assert.equal(it.socket.done, ["end"]);
 });
 
 test("a kept connection carries the next exchange from a clean start", async () => {
@@ -418,7 +385,7 @@ test("a tunnel is over when both sides have ended, whichever is first, and not b
     else it.exchange.requestBody(Buffer.from("late"), 0, 4);
     (first === "client" ? backend : client)();
     assert.ok(it.exchange.finished, first);
-    assert.equal(it.socket.done, ["fin", "closed"], first);
+    assert.equal(it.socket.done, ["fin", "end"], first);
     if (first === "client") assert.ok(it.told.includes("body late"));
     else assert.ok(it.socket.written.endsWith("late"));
   }
@@ -435,7 +402,7 @@ test("what waits for a slow backend reaches it before the tunnel is over", () =>
   it.socket.room = 4;
   it.connection.drained();
   assert.ok(it.socket.written.endsWith("slow"));
-  assert.equal(it.socket.done, ["fin", "closed"]);
+  assert.equal(it.socket.done, ["fin", "end"]);
   assert.ok(it.exchange.finished);
 });
 
@@ -452,7 +419,7 @@ test("a tunnel with one side left ends after idleMs without a byte", () => {
     assert.not.ok(it.exchange.finished, "ended while it moved");
     it.pass(20 * SECOND + LATE_MS);
     assert.ok(it.exchange.finished, first);
-    assert.equal(it.socket.done.at(-1), "closed");
+    assert.equal(it.socket.done.at(-1), "reset");
   }
 });
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openOrigin, type Script } from "../../../test/origin.ts";
-import { openLibc } from "../../libc.ts";
+import { openLibc, type Libc } from "../../libc.ts";
 import { KNOCKS_MAX } from "../../limits.ts";
 import { openSockets } from "../../sockets.ts";
 import { knock } from "../connect.ts";
@@ -87,13 +87,12 @@ test("nobody listens, or there is no such address: closed", async () => {
 });
 
 /** A listener whose queue is full: the kernel drops whoever comes, until `accept`. */
-async function openFull(): Promise<Readonly<{ port: number; accept: () => void }> | null> {
-  const opened = openLibc();
+async function openFull(libc: Libc): Promise<Readonly<{ port: number; accept: () => void }>> {
   const held = openSockets([{ host: "127.0.0.1", port: 0 }], 1);
-  if (!opened.ok || !held.ok || held.sockets === null) return null;
+  if (!held.ok || held.sockets === null) throw new Error("a free port can be listened on");
   const { port } = held.sockets.addresses[0]!;
   const fd = held.sockets.of(0)[0]!;
-  opened.libc.listen(fd, 0);
+  libc.listen(fd, 0);
   const socket = { data() {}, connectError() {} };
   const first = await Bun.connect({ hostname: "127.0.0.1", port, socket });
   const accept = (): void => {
@@ -111,10 +110,11 @@ function dialling(port: number): number {
   return lines.filter((line) => line.includes(`:${to} 02 `)).length;
 }
 
-test("a dial that is on its way serves the next knock of its endpoint as well", async () => {
-  const full = await openFull();
-  if (full === null) return;
-  const { port, accept } = full;
+const opened = openLibc();
+if (!opened.ok) console.log("skip: no libc that rind knows");
+
+(opened.ok ? test : test.skip)("a dial on its way serves the next knock as well", async () => {
+  const { port, accept } = await openFull((opened as { libc: Libc }).libc);
   let outcome = (_open: boolean): void => {};
   const knocker = {
     address: "127.0.0.1",
