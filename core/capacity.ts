@@ -21,7 +21,8 @@ const PROCESS_BYTES = 67_108_864;
  * The limits with fewer connections, where files or memory do not suffice: never so many clients
  * that their requests cannot be carried on, because each may need a connection to a backend too.
  * One client and one connection to a backend are always left. Files are this process's own, and
- * memory is that of all `workers` and their supervisor; at least a quarter is for connections.
+ * memory is that of all `workers` and their supervisor; at least a quarter is for connections, and
+ * half of that for answers that wait, which may be half a MiB for one client.
  */
 export function fittedLimits(limits: Limits, given: Surroundings, workers: number): Limits {
   const reserve = Math.min(RESERVE_FILES_MAX, Math.ceil(given.files / 4));
@@ -31,7 +32,9 @@ export function fittedLimits(limits: Limits, given: Surroundings, workers: numbe
   const byMemory = Math.floor(memoryBytes / CONNECTION_BYTES);
   const connections = Math.max(1, Math.min(limits.connections, Math.floor(files / 2), byMemory));
   const left = Math.max(1, files - connections);
-  return { ...limits, connections, upstreamTotal: Math.min(limits.upstreamTotal, left) };
+  const upstreamTotal = Math.min(limits.upstreamTotal, left);
+  const waitingBytes = Math.min(limits.waitingBytes, Math.floor(memoryBytes / 2));
+  return { ...limits, connections, upstreamTotal, waitingBytes };
 }
 
 /**

@@ -59,6 +59,7 @@ export const CONNECTION_SHED = 46;
 export const NAME_DROPPED = 47;
 /** A request could go again, but too many do already; counted besides the fault that it meets. */
 export const RETRIES_FULL = 48;
+export const WAITING_FULL = 49;
 
 /**
  * `retry`: `never`; `unsent` when no byte of the request reached the backend; `reused` when the
@@ -131,6 +132,7 @@ export const FAULTS: readonly Fault[] = [
   own("connectionShed", 503, "503 too many connections"),
   client("nameDropped", 400, "bad request: field name"),
   own("retriesFull", 502, "502 too many requests are sent again"),
+  own("waitingFull", 503, "503 too much waits for clients that do not read"),
 ];
 
 function client(name: string, status: number, text: string): Fault {

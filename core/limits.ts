@@ -68,6 +68,10 @@ export const LIMITS = {
     min: 16,
     max: HEAD_LINES_MAX,
   },
+  waitingBytes: {
+    ...bytes("waiting", 1_073_741_824, "of answers that clients have not taken, of one worker"),
+    max: 1_099_511_627_776,
+  },
   backlogBytes: bytes("backlog", 65_536, "pipelined requests that wait behind the current one"),
   discardBytes: bytes(
     "discard",

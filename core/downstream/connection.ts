@@ -21,6 +21,7 @@ import {
   MORE,
   OK,
   REQUEST_TIMEOUT,
+  WAITING_FULL,
 } from "../fault.ts";
 import {
   ASTERISK,
@@ -275,7 +276,10 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   }
 
   #stall(): boolean {
-    this.#patience.stall(this.#reply.out.taken);
+    const { out } = this.#reply;
+    if (this.#state === DEAD) return false;
+    this.#site.waiting.set(this, out.waiting);
+    this.#patience.stall(out.taken);
     return false;
   }
 
@@ -508,8 +512,8 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   }
 
   drained(): void {
-    const { out } = this.#reply;
-    if (!out.drain()) return this.#patience.stall(out.taken);
+    if (!this.#reply.out.drain()) return void this.#stall();
+    this.#site.waiting.set(this, 0);
     this.#patience.flowed(this.#body.total);
     if (this.#closing) return this.#finishShut();
     if (this.#halved) this.#socket?.shutdown();
@@ -551,11 +555,12 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
       this.#reply.keep = false;
       return this.#exchange.finished ? this.#shut() : this.#exchange.fail(fault);
     }
-    if (fault === CLIENT_STALLED && !this.#exchange.finished) this.#exchange.requestCut(fault);
+    const slow = fault === CLIENT_STALLED || fault === WAITING_FULL;
+    if (slow && !this.#exchange.finished) this.#exchange.requestCut(fault);
     else if (fault !== OK) tally(fault);
     // Of the rest of an unwanted body: the answer to it may still be on its way.
     if (this.#state === BODY_STATE && fault === OK) this.#shut();
-    else this.#kill(fault === CLIENT_STALLED);
+    else this.#kill(slow);
   }
 
   /** There is no room, and this one idles longest. */
@@ -619,6 +624,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     this.#state = DEAD;
     this.#socket = null;
     this.#reply.out.close();
+    this.#site.waiting.set(this, 0);
     this.#patience.end();
     this.#site.admission.wake(this);
     this.#site.admission.leave(this.#address);

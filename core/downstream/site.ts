@@ -10,6 +10,7 @@ import { Admission } from "./admission.ts";
 import type { DownstreamConnection } from "./connection.ts";
 import { spansOf } from "./patience.ts";
 import type { Spans } from "./patience.ts";
+import { Waiting } from "./waiting.ts";
 
 /** What a site is made of. */
 export type SiteParts = Readonly<{
@@ -25,6 +26,7 @@ export type Site = SiteParts & {
   /** Addresses of proxies whose forwarded headers are believed. */
   readonly trusted: Cidrs;
   readonly admission: Admission;
+  readonly waiting: Waiting;
   readonly spans: Spans;
   readonly headLimits: HeadLimits;
   readonly connections: Set<DownstreamConnection>;
@@ -40,8 +42,10 @@ const NOBODY = new Cidrs([]);
  */
 export function openSite(parts: SiteParts, trusted = NOBODY): Site {
   const admission = new Admission(parts.limits, parts.timers);
+  const waiting = new Waiting(parts.limits, parts.timers);
   const spans = spansOf(parts.limits);
   const headLimits = headLimitsOf(parts.limits);
   const connections = new Set<DownstreamConnection>();
-  return { ...parts, trusted, admission, spans, headLimits, connections, draining: false };
+  const shared = { admission, waiting, spans, headLimits, connections };
+  return { ...parts, ...shared, trusted, draining: false };
 }

@@ -81,6 +81,14 @@ for (const [files, memoryBytes, wanted, clients, upstreams] of FITTED) {
   });
 }
 
+test("answers that wait have half of what memory there is for connections", () => {
+  const waiting = (memoryBytes: number, workers: number): number =>
+    fittedLimits(limitsOf({}), { files: Infinity, memoryBytes }, workers).waitingBytes;
+  assert.is(waiting(Infinity, 1), 1_024 * MIB);
+  assert.is(waiting(256 * MIB, 1), 64 * MIB);
+  assert.is(waiting(1_024 * MIB, 2), 208 * MIB);
+});
+
 test("workers share the memory, and each has files of its own", () => {
   const given = { files: 4_096, memoryBytes: 768 * MIB };
   assert.is(fittedLimits(limitsOf({}), given, 1).connections, 1_536);

@@ -187,6 +187,7 @@ export class World {
       if (of > 0) leaks.push(`${of} ${what}`);
     };
     count("clients' connections", this.#site.connections.size);
+    count("bytes that wait for clients", this.#site.waiting.total);
     count("idle connections to backends", this.endpoints.idle);
     for (const endpoint of this.#known) {
       count("exchanges counted by an endpoint", endpoint.active);

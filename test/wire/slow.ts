@@ -7,6 +7,7 @@ import {
   CLIENT_STALLED,
   FIRST_BYTE_TIMEOUT,
   REQUEST_TIMEOUT,
+  WAITING_FULL,
 } from "../../core/fault.ts";
 import { tallied } from "../../core/tally.ts";
 import { statusOf } from "../message.ts";
@@ -142,6 +143,38 @@ test("clients that do not read hold their backends back, and are gone at their d
       assert.is(rig.plane.counts().connections, 0);
     },
     { limits: { clientStallMs: 1_000 } },
+  );
+});
+
+test("clients that do not read hold no more memory than there is; who reads is served", () => {
+  const body = Buffer.alloc(64 * MIB);
+  const large = Buffer.concat([
+    Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`),
+    body,
+  ]);
+  return withRig(
+    async (peer) => {
+      const head = await peer.head();
+      if (head.startsWith("GET / ")) return peer.send(respond(200, "x"));
+      peer.send(large);
+      await peer.left();
+    },
+    async (rig) => {
+      const before = tallied(WAITING_FULL);
+      const clients = await crowd(rig, 20);
+      for (const client of clients) {
+        client.pause();
+        client.send(GET.replace("/", "/large"));
+      }
+      await turnsUntil(() => tallied(WAITING_FULL) > before);
+      assert.ok(tallied(WAITING_FULL) > before, "some go");
+      await visit(rig);
+      for (const client of clients) client.resume();
+      await turnsUntil(() => clients.some((client) => client.closed));
+      const cut = clients.filter((client) => client.closed).length;
+      assert.ok(cut > 0 && cut < clients.length, `${cut} of ${clients.length} are cut`);
+    },
+    { limits: { waitingBytes: 2 * MIB } },
   );
 });
 

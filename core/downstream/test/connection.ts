@@ -10,6 +10,7 @@ import {
   FIRST_BYTE_TIMEOUT,
   OK,
   RESPONSE_CUT,
+  WAITING_FULL,
 } from "../../fault.ts";
 import { Head } from "../../head.ts";
 import { parseResponse, responseKind } from "../../http1/response.ts";
@@ -249,6 +250,37 @@ test("a client takes what its system acknowledges, though our kernel has room fo
   }
   it.pass(15 * SECOND + LATE_MS);
   assert.equal(it.socket.done, ["reset"]);
+});
+
+test("when too much waits for all clients, who is waited for longest goes", async () => {
+  const it = setup((exchange) => exchange.answer(200, Buffer.alloc(1_000_000), ""), {
+    waitingBytes: 2_500_000,
+  });
+  const before = tallied(WAITING_FULL);
+  const sockets = [it.socket, new FakeSocket(), new FakeSocket()];
+  const others = sockets
+    .slice(1)
+    .map((socket) => new DownstreamConnection(socket as unknown as DownstreamSocket, it.site));
+  const connections = [it.connection, ...others];
+  for (const [i, connection] of connections.entries()) {
+    sockets[i]!.room = 0;
+    connection.received(Buffer.from(GET));
+    // The second one's answer waits anew: it takes what waited.
+    if (i !== 1) continue;
+    sockets[i]!.room = Number.POSITIVE_INFINITY;
+    connection.drained();
+    sockets[i]!.room = 0;
+    connection.received(Buffer.from(GET));
+  }
+  assert.ok(it.site.waiting.total > 3_000_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(
+    sockets.map(({ done }) => done),
+    [["reset"], [], []],
+  );
+  assert.is(tallied(WAITING_FULL), before + 1);
+  for (const connection of others) connection.closed();
+  assert.is(it.site.waiting.total, 0);
 });
 
 test("acknowledging a byte now and then is no progress for ever", () => {

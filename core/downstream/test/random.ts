@@ -182,6 +182,7 @@ class Life {
     const { admission, connections } = this.site;
     assert.is(admission.open, connections.size);
     if (this.#closed) assert.is(connections.size, 0);
+    if (this.#closed) assert.is(this.site.waiting.total, 0);
     const exchange = this.#exchange;
     const busy = exchange !== null && !exchange.finished;
     if (busy) assert.is(this.#connection.idleSince, 0);
