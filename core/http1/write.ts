@@ -29,6 +29,7 @@ import {
 } from "./names.ts";
 import { statusLine } from "./status.ts";
 
+const NONE = -1;
 const CR = 13;
 const LF = 10;
 const SP = 32;
@@ -90,18 +91,13 @@ export const SAY_UPGRADE = 3;
  * it names the forwarded host already.
  */
 export function writeRequest(slab: Slab, head: Head, forwarded: Uint8Array, hosted: boolean): void {
-  const out = slab.bytes;
-  let at = slab.end;
-  at += head.bytes.copy(out, at, head.methodStart, head.methodEnd);
-  out[at++] = SP;
-  at += head.path.copy(out, at, head.pathStart, head.pathEnd);
-  if (head.queryStart >= 0) {
-    out[at++] = QUESTION;
-    at += head.bytes.copy(out, at, head.queryStart, head.queryEnd);
+  // A request line that nothing was changed of travels with the lines behind it, in one piece.
+  const asItCame = head.path === head.bytes && head.pathStart === head.methodEnd + 1;
+  if (asItCame && head.minor === 1) copyLines(slab, head, REQUEST_KEEPS, head.methodStart);
+  else {
+    writeRequestLine(slab, head);
+    copyLines(slab, head, REQUEST_KEEPS, NONE);
   }
-  slab.end = at;
-  slab.add(VERSION);
-  copyLines(slab, head, REQUEST_KEEPS);
   if (head.length >= 0) writeNumber(slab, LENGTH, head.length);
   else if (head.chunked) slab.add(CHUNKED);
   if ((head.flags & WEBSOCKET) !== 0) slab.add(UPGRADE);
@@ -111,7 +107,8 @@ export function writeRequest(slab: Slab, head: Head, forwarded: Uint8Array, host
   if (head.authorityEnd === head.authorityStart) slab.add(NO_HOST);
   else if (!hosted) {
     slab.add(FORWARDED_HOST);
-    at = slab.end;
+    const out = slab.bytes;
+    let at = slab.end;
     at += head.bytes.copy(out, at, head.authorityStart, head.authorityEnd);
     out[at] = CR;
     out[at + 1] = LF;
@@ -123,7 +120,7 @@ export function writeRequest(slab: Slab, head: Head, forwarded: Uint8Array, host
 /** Writes a response head with the framing `kind` and one of the `SAY_…` words. */
 export function writeResponse(slab: Slab, head: Head, kind: number, say: number): void {
   slab.add(statusLine(head.status));
-  copyLines(slab, head, RESPONSE_KEEPS);
+  copyLines(slab, head, RESPONSE_KEEPS, NONE);
   const bodiless = head.status < 200 || head.status === 204;
   if ((head.flags & HAS_DATE) === 0 && head.status >= 200) slab.add(dateLine());
   if (kind === BY_CHUNKS) slab.add(CHUNKED);
@@ -134,16 +131,31 @@ export function writeResponse(slab: Slab, head: Head, kind: number, say: number)
   endHead(slab);
 }
 
-function copyLines(slab: Slab, head: Head, kept: Uint8Array): void {
+function writeRequestLine(slab: Slab, head: Head): void {
+  const out = slab.bytes;
+  let at = slab.end;
+  at += head.bytes.copy(out, at, head.methodStart, head.methodEnd);
+  out[at++] = SP;
+  at += head.path.copy(out, at, head.pathStart, head.pathEnd);
+  if (head.queryStart >= 0) {
+    out[at++] = QUESTION;
+    at += head.bytes.copy(out, at, head.queryStart, head.queryEnd);
+  }
+  slab.end = at;
+  slab.add(VERSION);
+}
+
+/** Copies the lines that are `kept`, and before them what begins at `from` if that is not NONE. */
+function copyLines(slab: Slab, head: Head, kept: Uint8Array, from: number): void {
   const fields = head.fields;
   const last = head.count * FIELD;
-  let run = -1;
+  let run = from;
   for (let line = 0; line < last; line += FIELD) {
     if (kept[fields[line + KNOWN]!] === 1) {
       if (run < 0) run = fields[line + NAME_START]!;
     } else if (run >= 0) {
       slab.end += head.bytes.copy(slab.bytes, slab.end, run, fields[line + NAME_START]!);
-      run = -1;
+      run = NONE;
     }
   }
   // The lines end where the empty line begins.
