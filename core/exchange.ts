@@ -164,12 +164,16 @@ export class Exchange {
     if (this.kept === null) {
       this.kept = new Backlog();
       // The bytes of the head may be written over: they came with the body that leaves now.
-      if (this.replay === bytes) {
-        this.replay = Buffer.from(bytes.subarray(this.replayStart, from));
-        this.replayStart = 0;
-      }
+      this.keepHead(bytes, from);
     }
     this.kept.append(bytes, from, to);
+  }
+
+  /** The read that the request's head came with is not to be held for it any more. */
+  keepHead(bytes: Buffer, end: number): void {
+    if (this.replay !== bytes) return;
+    this.replay = Buffer.from(bytes.subarray(this.replayStart, end));
+    this.replayStart = 0;
   }
 
   /** Whether all that was sent of the request is kept. */

@@ -112,6 +112,8 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   #requestsLeft: number;
   readonly #oldAt: number;
   #backlog: Backlog | null = null;
+  /** The backlog has a turn of the event loop coming. */
+  #later = false;
   #partial: Partial | null = null;
 
   /** A connection that was admitted; `address` null is nobody's in particular. */
@@ -459,6 +461,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   #readRest(bytes: Buffer, from: number, to: number): void {
     if (from === to || this.#state === LINGER || this.#state === DEAD) return;
     this.#keepForLater(bytes, from, to);
+    this.#exchange.keepHead(bytes, from);
     if (this.#state === HEAD_STATE) this.#readOnLater();
   }
 
@@ -469,9 +472,14 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     if (this.#backlog.size > this.#site.limits.backlogBytes) this.#pause();
   }
 
-  /** Others have their turn first. */
+  /** Others have their turn first: one of ours for each of theirs, whoever asks for it. */
   #readOnLater(): void {
-    setImmediate(() => this.#readOn());
+    if (this.#later) return;
+    this.#later = true;
+    setImmediate(() => {
+      this.#later = false;
+      this.#readOn();
+    });
   }
 
   /** `#readBacklog` from somebody else's callback, whose socket must not pay for our bugs. */

@@ -14,7 +14,7 @@ import {
 } from "../../fault.ts";
 import { Head } from "../../head.ts";
 import { parseResponse, responseKind } from "../../http1/response.ts";
-import { type Limits, limitsOf } from "../../limits.ts";
+import { type Limits, TURN_MAX, limitsOf } from "../../limits.ts";
 import { Random } from "../../random.ts";
 import { tallied } from "../../tally.ts";
 import { Timers } from "../../timers.ts";
@@ -250,6 +250,22 @@ test("a client takes what its system acknowledges, though our kernel has room fo
   }
   it.pass(15 * SECOND + LATE_MS);
   assert.equal(it.socket.done, ["reset"]);
+});
+
+test("a request holds its own head, not what is pipelined behind it", () => {
+  const it = setup();
+  it.receive(GET + GET.repeat(1_000));
+  assert.is(it.exchanges.length, 1);
+  assert.is(it.exchanges[0]!.replay.toString("latin1"), GET);
+});
+
+test("pipelined requests have one turn at a time, whatever asks for it", async () => {
+  const it = setup((exchange) => exchange.answer(200, Buffer.alloc(9), ""));
+  it.receive(GET.repeat(1_000));
+  for (let i = 0; i < 20; i++) it.connection.drained();
+  const before = it.exchanges.length;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.is(it.exchanges.length, before + TURN_MAX);
 });
 
 test("when too much waits for all clients, who is waited for longest goes", async () => {
