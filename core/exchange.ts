@@ -156,11 +156,7 @@ export class Exchange {
 
   /** Keeps body bytes while they are few and may be sent again; from then on nothing is. */
   #keep(bytes: Buffer, from: number, to: number): void {
-    if (this.answered || this.sent > this.#router.replayMax(this)) {
-      this.replay = NO_BYTES;
-      this.kept = null;
-      return;
-    }
+    if (this.sent > this.#router.replayMax(this)) return this.#forget();
     if (this.kept === null) {
       this.kept = new Backlog();
       // The bytes of the head may be written over: they came with the body that leaves now.
@@ -225,13 +221,14 @@ export class Exchange {
   responseHead(head: Head, kind: number): void {
     this.answered = true;
     this.expects = false;
-    this.kept = null;
+    this.#forget();
     this.#router.answered(this);
     this.down.sendHead(head, kind);
   }
 
   responseSwitch(head: Head): void {
     this.answered = true;
+    this.#forget();
     this.#router.answered(this);
     this.down.sendSwitch(head);
   }
@@ -290,6 +287,11 @@ export class Exchange {
     this.finished = true;
     this.#router.over(this);
     this.up = null;
+    this.#forget();
+  }
+
+  /** The request is not sent again: its read, up to half a megabyte, is not held any longer. */
+  #forget(): void {
     this.replay = NO_BYTES;
     this.kept = null;
   }

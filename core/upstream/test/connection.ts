@@ -303,6 +303,19 @@ test("a client that holds the answer back in its first read stops the clock", ()
   assert.not.ok(it.told.includes("abort"), it.told.join());
 });
 
+test("what is kept to be sent again is let go with the head of an answer, not its end", () => {
+  for (const request of [GET, UPLOAD]) {
+    const it = setup(request);
+    it.exchange.replay = Buffer.from(request, "latin1");
+    it.open();
+    assert.ok(it.exchange.whole);
+    it.receive("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx");
+    assert.is(it.exchange.replay.length, 0);
+    assert.not.ok(it.exchange.whole);
+  }
+  assert.is(tunnel().exchange.replay.length, 0);
+});
+
 test("a backend that answers before it has the whole request is not used again", () => {
   for (const [room, done] of [
     [Number.POSITIVE_INFINITY, false],
