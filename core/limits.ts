@@ -32,7 +32,7 @@ export const LIMITS = {
     ...count("body-rate", 500, "bytes a second a request body needs, on average; 0 is any"),
     unit: "rate",
   },
-  bodyGraceMs: time("body-grace", 30_000, "before the rate of a body is looked at"),
+  bodyGraceMs: time("body-grace", 30_000, "to be slower than body-rate; early bytes buy ten times"),
   clientStallMs: time("client-stall", 30_000, "for the client to take some of what waits for it"),
   answerRateMin: {
     ...count("answer-rate", 100, "bytes for each second of client-stall are some; 0: one byte is"),

@@ -37,6 +37,8 @@ export const NOTHING = 6;
 /** Nothing until it is told to go on; but it may send its body without. */
 export const PROCEED = 7;
 
+/** What bytes buy is at most so many times the grace: who was fast may not be slow for hours. */
+const CREDIT_GRACES = 10;
 /** How often within its time a client that stands still is looked at: nothing tells of progress. */
 const LOOKS = 8;
 /** More ticks than a process lives. */
@@ -50,6 +52,7 @@ export type Spans = Readonly<{
   /** The time that a byte of a body buys, and how much of it there is at first. */
   byte: number;
   grace: number;
+  credit: number;
   /** The time in which `some` bytes of an answer that waits are taken. */
   stall: number;
   some: number;
@@ -62,12 +65,14 @@ export type Spans = Readonly<{
 export function spansOf(limits: Limits): Spans {
   const { bodyRateMin, answerRateMin, clientStallMs } = limits;
   const stall = ticksOf(clientStallMs);
+  const grace = ticksOf(limits.bodyGraceMs);
   return {
     firstByte: ticksOf(limits.firstByteMs),
     head: ticksOf(limits.headMs),
     bodyIdle: ticksOf(limits.bodyIdleMs),
     byte: bodyRateMin === 0 ? 0 : 1_000 / TICK_MS / bodyRateMin,
-    grace: bodyRateMin === 0 ? NEVER : ticksOf(limits.bodyGraceMs),
+    grace: bodyRateMin === 0 ? NEVER : grace,
+    credit: bodyRateMin === 0 ? NEVER : CREDIT_GRACES * grace,
     stall,
     some: Math.max(1, (answerRateMin * clientStallMs) / 1_000),
     look: Math.ceil(stall / LOOKS),
@@ -101,7 +106,7 @@ export class Patience implements Timed {
   /** We do not read from the client. */
   #held = false;
   #heldAt = 0;
-  /** When the body began, moved on by the time we held it. */
+  /** When the body began; later by the time we held it, earlier by credit that is too much. */
   #bodyFrom = 0;
   /** The rate of the body is what it would fail next. */
   #slow = false;
@@ -154,8 +159,11 @@ export class Patience implements Timed {
 
   #bodyDue(total: number): number {
     if (this.#held) return 0;
-    const idle = this.#timers.now + this.#spans.bodyIdle;
-    const rate = this.#bodyFrom + this.#spans.grace + Math.floor(total * this.#spans.byte);
+    const { now } = this.#timers;
+    const { bodyIdle, grace, byte, credit } = this.#spans;
+    const idle = now + bodyIdle;
+    const rate = this.#bodyFrom + grace + Math.floor(total * byte);
+    if (rate > now + credit) this.#bodyFrom -= rate - now - credit;
     this.#slow = rate < idle;
     return this.#slow ? rate : idle;
   }

@@ -160,6 +160,20 @@ test("a body has 500 bytes a second, averaged, once 30 s have passed", () => {
   assert.ok(it.isOver());
 });
 
+test("what came early buys five minutes at most", () => {
+  const it = setup();
+  it.receive(LARGE.replace("1000000", "2000000"));
+  it.receive(pieceOf(1_900_000));
+  // By the average alone it would have more than an hour.
+  for (let at = 0; at < 290; at += 10) {
+    it.pass(10 * SECOND);
+    it.receive("x");
+    assert.not.ok(it.isOver(), `${at + 10} s`);
+  }
+  it.pass(15 * SECOND);
+  assert.ok(it.isOver());
+});
+
 test("the time we hold a body does not count against its rate", () => {
   const it = setup();
   it.receive(LARGE);
