@@ -27,15 +27,19 @@ export class Outbox {
   /** Writes `bytes[from, to)`, behind what waits. A part that has to wait is copied. */
   send(sink: Sink | null, bytes: Uint8Array, from: number, to: number): boolean {
     const at = from + this.#write(sink, bytes, from, to);
-    // Not `bytes.slice`: a Buffer's is a view, and the slab is filled again before this leaves.
-    if (at < to) this.#keep(Uint8Array.prototype.slice.call(bytes, at, to), 0, to - at);
+    // The slab is filled again before this leaves.
+    if (at < to) this.#keep(copyOf(bytes, at, to), 0, to - at);
     return this.size === 0;
   }
 
-  /** As `send`, for bytes that nobody changes any more: what has to wait is kept as it is. */
+  /**
+   * As `send`, for bytes that nobody changes any more: what has to wait is kept as it is, unless
+   * it is less than half of them, so that no more than twice what waits is held.
+   */
   lend(sink: Sink | null, bytes: Uint8Array, from: number, to: number): boolean {
     const at = from + this.#write(sink, bytes, from, to);
-    if (at < to) this.#keep(bytes, at, to);
+    if (at < to && isSmall(bytes, at, to)) this.#keep(copyOf(bytes, at, to), 0, to - at);
+    else if (at < to) this.#keep(bytes, at, to);
     return this.size === 0;
   }
 
@@ -48,7 +52,7 @@ export class Outbox {
       this.size -= sent;
       this.taken += sent;
       if (sent < to - from) {
-        this.#from[0] = from + sent;
+        this.#shrink(from + sent, to);
         return false;
       }
       this.#chunks.shift();
@@ -57,6 +61,15 @@ export class Outbox {
     }
     assert(this.size === 0, "an empty outbox holds no bytes");
     return true;
+  }
+
+  /** Of the first chunk `[from, to)` is left. */
+  #shrink(from: number, to: number): void {
+    const chunk = this.#chunks[0]!;
+    const small = isSmall(chunk, from, to);
+    if (small) this.#chunks[0] = copyOf(chunk, from, to);
+    this.#from[0] = small ? 0 : from;
+    this.#to[0] = small ? to - from : to;
   }
 
   /** Takes over what waits in another outbox that never got to write a byte. */
@@ -99,4 +112,14 @@ export class Outbox {
     sink.resume();
     return 0;
   }
+}
+
+/** `[from, to)` is less than half of what it is part of. */
+function isSmall(bytes: Uint8Array, from: number, to: number): boolean {
+  return 2 * (to - from) < bytes.length;
+}
+
+/** Not `bytes.slice`: a Buffer's is a view. */
+function copyOf(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, from, to);
 }

@@ -280,7 +280,8 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   #stall(): boolean {
     const { out } = this.#reply;
     if (this.#state === DEAD) return false;
-    this.#site.waiting.set(this, out.waiting);
+    // Of a dead socket the close event frees it in a moment.
+    this.#site.waiting.set(this, out.dead ? 0 : out.waiting);
     this.#patience.stall(out.taken);
     return false;
   }

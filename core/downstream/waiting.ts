@@ -46,8 +46,8 @@ export class Waiting {
     this.#relieving = false;
     for (const client of this.#bytes.keys()) {
       if (this.total <= this.#limit) return;
-      this.#notices.tell(WAITING_FULL, { limit: LIMITS.waitingBytes.name, value: this.#limit });
       contain(client, () => client.expired(WAITING_FULL));
+      this.#notices.tell(WAITING_FULL, { limit: LIMITS.waitingBytes.name, value: this.#limit });
     }
   }
 }

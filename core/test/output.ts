@@ -70,6 +70,22 @@ for (const chunks of [false, true]) {
   }
 }
 
+test("a small rest of a large read does not hold all of it", () => {
+  const offered: number[] = [];
+  const sink = {
+    write: (bytes: Uint8Array, _from: number, length: number) => {
+      offered.push(bytes.length);
+      return Math.min(length, 100_000);
+    },
+    resume: () => {},
+  };
+  const out = new Output(new Slab(), sink);
+  out.body(piece(500_000, 1), 0, 500_000);
+  while (!out.drain());
+  // 400, 300, 200 and 100 thousand wait: the last two in arrays of their own.
+  assert.equal(offered, [500_000, 500_000, 500_000, 200_000, 200_000]);
+});
+
 test("what the kernel does not take waits in order, and is exact", () => {
   for (let round = 0; round < 60; round++) {
     const kernel = new Kernel(moody(random));
