@@ -142,6 +142,11 @@ export const DRAIN_IDLE_MS = 1_000;
 export const DRAIN_SPREAD_MS = 2_000;
 /** Requests rind answers by itself in one go, before others get their turn. */
 export const TURN_MAX = 8;
+/**
+ * Bun reads up to 512 KiB at once, and the same socket again at once while all but 24 KiB of that
+ * fill: from a read of this size on, a connection is paused for a turn, or others wait for ten.
+ */
+export const LONG_READ = 488 * 1024;
 /** Interim responses before the final one. */
 export const INTERIM_MAX = 32;
 /** So many races of a reused connection with its backend's idle close, in this time … */

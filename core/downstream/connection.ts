@@ -42,7 +42,7 @@ import { Relay } from "../http1/relay.ts";
 import { parseRequest, requestLineMax } from "../http1/request.ts";
 import { faultBody, faultLines } from "../refusal.ts";
 import { canonicalPath } from "../route/path.ts";
-import { DRAIN_IDLE_MS, DRAIN_SPREAD_MS, TURN_MAX } from "../limits.ts";
+import { DRAIN_IDLE_MS, DRAIN_SPREAD_MS, LONG_READ, TURN_MAX } from "../limits.ts";
 import type { Random } from "../random.ts";
 import { tally } from "../tally.ts";
 import type { Idle } from "./admission.ts";
@@ -137,6 +137,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   received(bytes: Buffer): void {
     this.#kept = false;
     this.#read(bytes);
+    if (bytes.length >= LONG_READ) this.#giveWay();
     if (!this.#kept && this.#exchange.replay !== bytes) release(bytes);
   }
 
@@ -471,6 +472,15 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     this.#backlog ??= new Backlog();
     this.#backlog.append(bytes, from, to);
     if (this.#backlog.size > this.#site.limits.backlogBytes) this.#pause();
+  }
+
+  /** Others have a turn before the next read. */
+  #giveWay(): void {
+    if (this.#held || this.#full || this.#socket === null) return;
+    this.#socket.pause();
+    setImmediate(() => {
+      if (!this.#held && !this.#full) this.#socket?.resume();
+    });
   }
 
   /** Others have their turn first: one of ours for each of theirs, whoever asks for it. */

@@ -27,6 +27,7 @@ import {
   UNSOLICITED,
 } from "../fault.ts";
 import type { Head } from "../head.ts";
+import { LONG_READ } from "../limits.ts";
 import { writeRequest } from "../http1/write.ts";
 import { Output } from "../output.ts";
 import { Slab } from "../slab.ts";
@@ -178,6 +179,7 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
       if (this.#answer.begun) this.#goOn(exchange);
     } else if (result === OK) this.#done(exchange);
     else if (result !== LEFT) this.#fail(result);
+    if (bytes.length >= LONG_READ) this.#giveWay();
     if (!this.#kept) release(bytes);
   }
 
@@ -238,6 +240,15 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
   }
 
   // === cold ===
+
+  /** Others have a turn before the next read. */
+  #giveWay(): void {
+    if (this.#held || this.#socket === null) return;
+    this.#socket.pause();
+    setImmediate(() => {
+      if (!this.#held) this.#socket?.resume();
+    });
+  }
 
   /**
    * Gets a socket: opens one, or waits until one is free when the endpoint has as many as it may.

@@ -14,7 +14,7 @@ import {
 } from "../../fault.ts";
 import { Head } from "../../head.ts";
 import { parseResponse, responseKind } from "../../http1/response.ts";
-import { type Limits, TURN_MAX, limitsOf } from "../../limits.ts";
+import { LONG_READ, type Limits, TURN_MAX, limitsOf } from "../../limits.ts";
 import { Random } from "../../random.ts";
 import { tallied } from "../../tally.ts";
 import { Timers } from "../../timers.ts";
@@ -588,6 +588,26 @@ test("a client is paused for what it pipelines, and read on after the answer", (
   assert.equal(it.socket.done, ["pause"], "much still waits");
   for (let i = 1; i < 3_000; i++) answered(it.exchanges[i]!);
   assert.equal(it.socket.done, ["pause", "resume"]);
+});
+
+test("a client that sends faster than it is read gives others a turn each time", async () => {
+  const it = setup();
+  it.receive(LARGE);
+  it.receive("a".repeat(LONG_READ - 1));
+  assert.equal(it.socket.done, [], "the kernel had no more");
+  it.receive("a".repeat(LONG_READ));
+  assert.equal(it.socket.done, ["pause"]);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(it.socket.done, ["pause", "resume"]);
+});
+
+test("who gave way and is held meanwhile is not read on", async () => {
+  const it = setup();
+  it.receive(LARGE);
+  it.receive("a".repeat(LONG_READ));
+  it.connection.hold();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(it.socket.done, ["pause", "pause"]);
 });
 
 test("a client that is held is read on when its exchange is over", () => {

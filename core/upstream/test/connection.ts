@@ -16,7 +16,7 @@ import {
   UNSOLICITED,
 } from "../../fault.ts";
 import { Head } from "../../head.ts";
-import { DEFAULT_LIMITS } from "../../limits.ts";
+import { DEFAULT_LIMITS, LONG_READ } from "../../limits.ts";
 import { DEFAULT_POLICY } from "../../model.ts";
 import { parseRequest } from "../../http1/request.ts";
 import { Random } from "../../random.ts";
@@ -507,6 +507,20 @@ test("a body that ends with the connection is complete by FIN and cut by a reset
     assert.is(it.told.includes("abort"), end === "closed", end);
     assert.is(it.told.includes("end"), end === "ended", end);
   }
+});
+
+test("a backend that sends faster than it is read lets others have a turn each time", async () => {
+  const it = setup(GET);
+  it.open();
+  it.receive("HTTP/1.1 200 OK\r\n\r\n");
+  it.receive("a".repeat(LONG_READ));
+  assert.equal(it.socket.done, ["pause"]);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(it.socket.done, ["pause", "resume"]);
+  it.receive("a".repeat(LONG_READ));
+  it.connection.hold();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(it.socket.done, ["pause", "resume", "pause", "pause"], "who is held is not read");
 });
 
 test.run();
