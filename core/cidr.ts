@@ -62,8 +62,7 @@ export class Cidrs {
 
   /** Whether a peer's address, as the socket tells it, is in a range; a zone is ignored. */
   hasAddress(text: string): boolean {
-    const zone = text.indexOf("%");
-    const bytes = Buffer.from(zone < 0 ? text : text.slice(0, zone), "latin1");
+    const bytes = bytesOf(text);
     return this.has(bytes, 0, bytes.length);
   }
 
@@ -201,6 +200,23 @@ function spread(gap: number, count: number): true {
 }
 
 // === cold ===
+
+/**
+ * Who counts as one client: an address, but of IPv6 its network of 64 bits, since whoever has one
+ * of its addresses has them all (RFC 6177 §2).
+ */
+export function clientOf(address: string): string {
+  const bytes = bytesOf(address);
+  if (read(bytes, 0, bytes.length) !== GROUPS_V6) return address;
+  const network = [...groups.subarray(0, GROUPS_V6 / 2)].map((group) => group.toString(16));
+  return `${network.join(":")}::/64`;
+}
+
+/** A peer's address as the socket tells it, without its zone. */
+function bytesOf(text: string): Uint8Array {
+  const zone = text.indexOf("%");
+  return Buffer.from(zone < 0 ? text : text.slice(0, zone), "latin1");
+}
 
 /** Ranges from texts that were looked at before: one that cannot be read is a programming error. */
 export function cidrsOf(texts: readonly string[]): Cidrs {

@@ -51,7 +51,7 @@ export const LIMITS = {
   connectionsPerClient: count(
     "connections-per-client",
     0,
-    "connections of one client address, of one worker; 0 is half of all; trusted proxies have none",
+    "of one address, or IPv6 /64, of one worker; 0 is half of all; trusted proxies have none",
   ),
   headBytes: {
     ...bytes("head-bytes", 65_536, "of a request head; more is answered 431"),

@@ -1,4 +1,5 @@
 /** The only place that accepts connections from clients. */
+import { clientOf } from "../cidr.ts";
 import { reportBug } from "../contain.ts";
 import { CLIENT_FULL, CONNECTIONS_FULL, FAULTS, OK } from "../fault.ts";
 import { statusLine } from "../http1/status.ts";
@@ -80,7 +81,7 @@ function accept(socket: DownstreamSocket, site: Site): void {
   // A client that reset the connection already has no address any more.
   const address = (socket.remoteAddress as string | undefined) ?? "unknown";
   // A trusted proxy brings the connections of many clients.
-  const client = site.trusted.hasAddress(address) ? null : address;
+  const client = site.trusted.hasAddress(address) ? null : clientOf(address);
   const fault = site.admission.admit(client);
   if (fault === OK) socket.data = new DownstreamConnection(socket, site, client);
   else {

@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isIP } from "node:net";
-import { Cidrs, cidrsOf, isAddress, parseCidr } from "../cidr.ts";
+import { Cidrs, cidrsOf, clientOf, isAddress, parseCidr } from "../cidr.ts";
 import { seeded, seedOfRun } from "../http1/test/cuts.cases.ts";
 
 /** Rows: a range, addresses inside, addresses outside. */
@@ -99,6 +99,20 @@ test("no range has no address, and many ranges have the addresses of each", () =
 test("a text that was not looked at before is a programming error", () => {
   assert.throws(() => cidrsOf(["10.0.0.0/33"]), "at most 32 bits");
 });
+
+for (const [address, client] of [
+  ["192.0.2.7", "192.0.2.7"],
+  ["::ffff:192.0.2.7", "::ffff:192.0.2.7"],
+  ["2001:db8:0:a1::7", "2001:db8:0:a1::/64"],
+  ["2001:db8:0:a1:ffff::", "2001:db8:0:a1::/64"],
+  ["2001:db8:0:a2::7", "2001:db8:0:a2::/64"],
+  ["fe80::1%eth0", "fe80:0:0:0::/64"],
+  ["unknown", "unknown"],
+] as const) {
+  test(`${address} is a connection of the client ${client}`, () => {
+    assert.is(clientOf(address), client);
+  });
+}
 
 test("what is an address is what everybody takes for one", () => {
   const seed = seedOfRun();
