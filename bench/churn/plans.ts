@@ -20,12 +20,13 @@ export const FULL: Plan = {
 export const SMALL: Plan = {
   ...COMMON,
   perSecond: 400,
-  replacements: 150,
+  replacements: 100,
   flips: 100,
   workerReplacements: 4,
   restarts: 1,
-  kills: 6,
+  kills: 5,
   drainMs: 1_000,
+  lameDuckMs: 500,
   secondsMax: 60,
 };
 

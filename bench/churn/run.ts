@@ -14,8 +14,8 @@ import {
   makeNoise,
   populate,
   replacePod,
-  reportErrors,
   restartProxy,
+  stopProxy,
 } from "./scenario.ts";
 import { Score } from "./score.ts";
 import { Executions, Front, Pace, type Site } from "./site.ts";
@@ -112,12 +112,7 @@ export async function runChurn(plan: Plan): Promise<Outcome> {
     site.running = false;
     await load;
     await Promise.all(site.ending);
-    for (const proxy of [...site.front.all]) {
-      const code = await proxy.stop(0);
-      if (code !== 0) site.score.failed("(end)", `exit code ${code}`, "");
-      reportErrors(site, proxy);
-      site.front.remove(proxy);
-    }
+    await Promise.all(site.front.all.map((proxy) => stopProxy(site, proxy)));
     return { done, score: site.score };
   } finally {
     process.off("exit", close);
@@ -146,17 +141,8 @@ export function proxyArgs(
   folder: string,
   plan: Pick<Plan, "workers" | "drainMs" | "lameDuckMs" | "flags">,
 ): readonly string[] {
-  const lameDuck = plan.lameDuckMs === 0 ? [] : ["--lame-duck", `${plan.lameDuckMs}ms`];
-  const drain = ["--drain", `${plan.drainMs}ms`];
-  return [
-    "--manifests",
-    folder,
-    "--workers",
-    `${plan.workers}`,
-    ...drain,
-    ...lameDuck,
-    ...plan.flags,
-  ];
+  const ending = ["--drain", `${plan.drainMs}ms`, "--lame-duck", `${plan.lameDuckMs}ms`];
+  return ["--manifests", folder, "--workers", `${plan.workers}`, ...ending, ...plan.flags];
 }
 
 type Done = Record<"replacements" | "flips" | "workerReplacements" | "restarts" | "kills", number>;

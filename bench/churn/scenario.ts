@@ -121,14 +121,14 @@ export async function addProxy(site: Site, args: readonly string[]): Promise<Pro
 /** Stops a proxy as Kubernetes stops a pod; a new one takes its place first. */
 export async function restartProxy(site: Site, old: Proxy, args: readonly string[]): Promise<void> {
   await addProxy(site, args);
-  const code = await old.stop(site.lameDuckMs);
-  site.front.remove(old);
-  if (code !== 0) site.score.failed("(restart)", `exit code ${code}`, old.errors.join(" | "));
-  reportErrors(site, old);
+  await stopProxy(site, old);
 }
 
-/** What a proxy logged as an error, and nobody's manifest was to blame for. */
-export function reportErrors({ score }: Site, proxy: Proxy): void {
+/** Stops a proxy. An exit code is a failure, and so is an error in its log. */
+export async function stopProxy({ front, score, lameDuckMs }: Site, proxy: Proxy): Promise<void> {
+  const code = await proxy.stop(lameDuckMs);
+  front.remove(proxy);
+  if (code !== 0) score.failed("(end)", `exit code ${code}`, proxy.errors.join(" | "));
   for (const line of proxy.errors) score.failed("(log)", "rind logged an error", line);
 }
 

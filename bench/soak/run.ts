@@ -2,7 +2,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Random } from "../../core/random.ts";
-import type { Proxy } from "../churn/proxy.ts";
 import { openSite, proxyArgs, startLoad } from "../churn/run.ts";
 import {
   addProxy,
@@ -13,7 +12,7 @@ import {
   makeNoise,
   populate,
   replacePod,
-  reportErrors,
+  stopProxy,
 } from "../churn/scenario.ts";
 import { Pace, type Site } from "../churn/site.ts";
 import { OUT } from "../load/products.ts";
@@ -33,7 +32,6 @@ export type Soak = Readonly<{
 const HOSTILE_CLIENTS = 8;
 /** Requests of every kind for one attack. */
 const HOSTILE_SHARE = 10;
-const SETTLE_MS = 2_000;
 const PROGRESS_MS = 30_000;
 const REPLACE_MS = 1_000;
 const FLIP_MS = 3_000;
@@ -55,7 +53,6 @@ export async function soak(plan: Soak, say: (line: string) => void): Promise<boo
     populate(site);
     const args = proxyArgs(folder, { ...plan, ...ending });
     const proxy = await addProxy(site, args);
-    await Bun.sleep(SETTLE_MS);
     const sampler = new Sampler(proxy.child.pid, () => proxy.heaps);
     const before = sampler.fds();
     const pids = [...proxy.pids].join();
@@ -64,7 +61,7 @@ export async function soak(plan: Soak, say: (line: string) => void): Promise<boo
     const wrong = [...(await fallen(site, sampler, before))];
     await proxy.look();
     if (proxy.pids.join() !== pids) wrong.push(`workers were ${pids} and are ${proxy.pids.join()}`);
-    wrong.push(...(await ended(site, proxy)));
+    await stopProxy(site, proxy);
     say(`raw samples: ${keep([...sampler.series.values()])}`);
     const trends = report([...sampler.series.values()], plan.workers);
     for (const line of [...site.score.lines(), ...trends.lines]) say(line);
@@ -146,10 +143,4 @@ function keep(series: readonly Series[]): string {
   const path = join(OUT, "soak.json");
   writeFileSync(path, JSON.stringify(series));
   return path;
-}
-
-async function ended(site: Site, proxy: Proxy): Promise<string[]> {
-  const code = await proxy.stop(0);
-  reportErrors(site, proxy);
-  return code === 0 ? [] : [`rind ended with ${code}`];
 }

@@ -84,6 +84,26 @@ export async function startRind(args: readonly string[], cwd = "."): Promise<Pro
   };
 }
 
+/** Starts rind for `body` and ends it whatever happens; a failed test leaves no process. */
+export async function withRind(
+  args: readonly string[],
+  body: (rind: Program) => Promise<void>,
+): Promise<void> {
+  const rind = await startRind(args);
+  const seen = await pidsOf(rind);
+  try {
+    await body(rind);
+  } finally {
+    if (alive(rind.pid)) process.kill(rind.pid, "SIGKILL");
+    await until("no worker is left", () => seen.every((pid) => !alive(pid)));
+  }
+}
+
+/** The processes of its workers; 0 for one that is away. */
+export async function pidsOf(rind: Program): Promise<number[]> {
+  return (await rind.readiness()).workers.map(({ pid }) => pid);
+}
+
 /** Waits for a condition; throws with its name when it does not come true in time. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + WAIT_MS_MAX;

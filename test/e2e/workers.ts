@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { startLoad } from "./load.ts";
-import { alive, get, manifestsOf, startRind, until } from "./program.ts";
+import { alive, get, manifestsOf, pidsOf, until, withRind } from "./program.ts";
 import type { Program } from "./program.ts";
 
 const HOST = "quick.example";
@@ -36,29 +36,10 @@ function run(count: number, ...more: string[]): readonly string[] {
   return ["run", "--manifests", folder, "--workers", String(count), ...more];
 }
 
-async function pidsOf(rind: Program): Promise<number[]> {
-  return (await rind.readiness()).workers.map(({ pid }) => pid);
-}
-
 /** All workers serve, and none of them is one of `before`. */
 async function renewed(rind: Program, before: readonly number[]): Promise<boolean> {
   const { ready, workers: now } = await rind.readiness();
   return ready && now.every(({ pid, serving }) => serving && !before.includes(pid));
-}
-
-/** Ends rind whatever happens, so that a failed test leaves no process. */
-async function withRind(
-  args: readonly string[],
-  body: (rind: Program) => Promise<void>,
-): Promise<void> {
-  const rind = await startRind(args);
-  const seen = await pidsOf(rind);
-  try {
-    await body(rind);
-  } finally {
-    if (alive(rind.pid)) process.kill(rind.pid, "SIGKILL");
-    await until("no worker is left", () => seen.every((pid) => !alive(pid)));
-  }
 }
 
 workers("SIGHUP replaces every worker, three times, and no request fails", () =>
@@ -126,17 +107,6 @@ workers("while a worker that keeps dying is away, the other one gets every conne
     await until("it is back", () => renewed(rind, [0]));
     assert.is(listening(rind.port), 2);
     for (let i = 0; i < 20; i++) assert.is((await get(rind.port, HOST, "/")).status, 200);
-  }),
-);
-
-workers("a worker that is stuck is replaced, and its queue is served", () =>
-  withRind(run(1), async (rind) => {
-    const [victim] = await pidsOf(rind);
-    process.kill(victim!, "SIGSTOP");
-    const answer = get(rind.port, HOST, "/");
-    assert.is((await answer).status, 200);
-    assert.is.not((await pidsOf(rind))[0], victim);
-    assert.match(rind.output(), /worker does not answer.*\n.*SIGKILL/);
   }),
 );
 

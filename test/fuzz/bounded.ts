@@ -6,7 +6,7 @@ import { tableCases } from "./cases.ts";
 import { RequestRun } from "./requests.ts";
 import { fuzz, type Direction } from "./run.ts";
 
-const CASES = 6_000;
+const CASES = 3_000;
 /** On a slow machine it is fewer cases. */
 const MS_MAX = 4_000;
 
