@@ -95,7 +95,9 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   // Followed to the very end: running exchanges must not go to endpoints that are gone.
   loop.stop();
   admin.stop();
-  return began?.ok === false ? refuse(refusal("http", began.address, began.code)) : 0;
+  if (began?.ok === false) return refuse(refusal("http", began.address, began.code));
+  log("info", "rind has ended");
+  return 0;
 }
 
 /**

@@ -9,6 +9,7 @@ import { openSite } from "./downstream/site.ts";
 import type { Site } from "./downstream/site.ts";
 import { unackedBy } from "./libc.ts";
 import type { Limits } from "./limits.ts";
+import { log } from "./log.ts";
 import { EMPTY_MODEL } from "./model.ts";
 import type { Delta } from "./model.ts";
 import type { Refused } from "./protocol.ts";
@@ -132,6 +133,8 @@ export class Plane {
     for (const listener of this.#listeners.splice(0)) listener.stop();
     for (const connection of this.#site.connections) connection.drain();
     await this.#untilClosed(deadlineMs);
+    const late = this.#site.connections.size;
+    if (late > 0) log("warn", "the drain is over: what still runs is cut", { connections: late });
     for (const connection of this.#site.connections) connection.farewell();
     await this.#untilClosed(FAREWELL_MS);
     this.stop();

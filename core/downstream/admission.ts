@@ -105,7 +105,7 @@ export class Admission {
   /** Counts the fault, and says now and then which limit it was. */
   #tell(fault: number, fields: Fields): number {
     tally(fault);
-    const raise = "--limit NAME=…; open files and memory are limits too";
+    const raise = `--limit ${fields["limit"]}=…; open files and memory are limits too`;
     this.#notices.tell(fault, { ...fields, raise });
     return fault;
   }

@@ -66,6 +66,9 @@ lifecycle("a drain has an end: what does not finish is cut", async () => {
   await until("the origin is asked", () => origin.asked.length > 0);
   assert.is(await rind.stop(), 0);
   assert.is.not(await answer, "200");
+  await until("the log tells", () =>
+    /is cut connections=1\n[^]*rind has ended/.test(rind.output()),
+  );
   origin.asked.pop()!.destroy();
 });
 
