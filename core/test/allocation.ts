@@ -1,6 +1,6 @@
 /**
  * The whole way of a request through a worker allocates nothing of ours: no collection is asked for
- * in a million exchanges over a pooled connection. The sockets are doubles: the kernel's part,
+ * in two million exchanges over a pooled connection. The sockets are doubles: the kernel's part,
  * and the array that the runtime makes for each read, are not counted.
  */
 import { test } from "uvu";
@@ -123,6 +123,6 @@ assert.is(exchangeOnce(), 1, "the exchange goes over the pooled connection");
 assert.ok(socket.bytes > before + REQUEST.length, "both ends were written to");
 
 const workloads = { "both heads parsed": parseBoth, "a whole exchange": exchangeOnce };
-await testCollections(import.meta.path, workloads, 1_000_000);
+await testCollections(import.meta.path, workloads, 2_000_000);
 
 test.run();
