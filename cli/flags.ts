@@ -32,12 +32,12 @@ const FLAGS = {
     value: "",
     doc: "take Ingresses without a class; always so for folders",
   },
-  drain: { kind: "one", value: "TIME", doc: "what running requests get at the end, such as 30s" },
   "lame-duck": {
     kind: "one",
     value: "TIME",
-    doc: "before that, serve on while load balancers learn of the end, such as 5s",
+    doc: "after SIGTERM, serve on while load balancers learn of the end, such as 5s",
   },
+  drain: { kind: "one", value: "TIME", doc: "what running requests get after that, such as 30s" },
   limit: {
     kind: "list",
     value: "NAME=VALUE",
