@@ -13,7 +13,7 @@ const ROOT = process.env["RIND_TEST_ROOT"] ?? `${import.meta.dir}/..`;
 /** Files at once: work for two cores, since the longest ones mostly wait. */
 const PARALLEL = 3;
 /** Parts of the paths that take longest; these start first, so that none runs on alone. */
-const LONG = ["test/churn/", "test/e2e/", "test/fuzz/", "test/sim/", "launcher", "allocation"];
+const LONG = ["test/churn/", "test/e2e/", "test/fuzz/", "test/sim/", "allocation", "slow"];
 const FILE_MS_MAX = 120_000;
 /** Of the output of a failing file, the end is what explains it. */
 const OUTPUT_CHARS_MAX = 64 * 1024;
