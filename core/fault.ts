@@ -60,6 +60,8 @@ export const NAME_DROPPED = 47;
 /** A request could go again, but too many do already; counted besides the fault that it meets. */
 export const RETRIES_FULL = 48;
 export const WAITING_FULL = 49;
+/** The connection ended inside the head of a response. */
+export const HEAD_CUT = 50;
 
 /**
  * `retry`: `never`; `unsent` when no byte of the request reached the backend; `reused` when the
@@ -133,6 +135,7 @@ export const FAULTS: readonly Fault[] = [
   client("nameDropped", 400, "bad request: field name"),
   own("retriesFull", 502, "502 too many requests are sent again"),
   own("waitingFull", 503, "503 too much waits for clients that do not read"),
+  upstream("headCut", 502, "never", "502 the backend stopped in the middle of a response head"),
 ];
 
 function client(name: string, status: number, text: string): Fault {

@@ -40,6 +40,10 @@ export const LIMITS = {
   },
   keepAliveMs: time("keep-alive", 75_000, "between two requests of a kept connection"),
   keepAliveRequests: count("keep-alive-requests", 10_000, "requests of one connection; 0 is any"),
+  halfClose: {
+    ...count("half-close", 1, "1: who ended its side still gets its answer; 0: it has left"),
+    max: 1,
+  },
   connectionAgeMs: time("connection-age", HOUR_MS, "age of a kept connection, 10 % more or less"),
   lingerMs: time("linger", 2_000, "from our FIN to the client's, so that no reset eats an answer"),
   // --- downstream: how much ---

@@ -542,9 +542,13 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     else this.#readBacklog();
   }
 
-  /** The client sends no more. A complete request still gets its answer (RFC 9112 §9.6). */
+  /**
+   * The client sends no more. A complete request still gets its answer (RFC 9112 §9.6), unless
+   * `half-close` says that whoever sends no more has left.
+   */
   ended(): void {
     this.#fin = true;
+    if (this.#site.limits.halfClose === 0 && !this.#tunnel) return this.#kill(false);
     // Complete requests that wait still get their answers.
     if (this.#state === BUSY || (this.#state === HEAD_STATE && this.#backlog !== null)) return;
     if (this.#tunnel && !this.#exchange.finished) this.#exchange.requestEnd();

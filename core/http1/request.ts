@@ -178,6 +178,10 @@ function skipEmptyLines(head: Head, available: number): number {
 function wrongLine(head: Head, available: number): number {
   const verdict = judge(head, available, LINE_LIMITS, BAD_REQUEST_LINE);
   if (verdict === HEAD_TOO_LARGE) return wrongStart(head);
+  // What cannot begin a method (TLS on the plain port, say) need not be waited for.
+  if (verdict === MORE && head.methodEnd === head.next && head.next < available) {
+    return BAD_REQUEST_LINE;
+  }
   if (verdict === MORE) return MORE;
   const lf = head.bytes.indexOf(LF, head.next);
   const line = head.bytes.toString("latin1", head.next, lf + 1);

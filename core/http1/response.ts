@@ -73,7 +73,9 @@ function hasLine(head: Head, available: number): boolean {
 
 function wrongLine(head: Head, available: number): number {
   const verdict = judge(head, available, RESPONSE_LIMITS, BAD_RESPONSE);
-  return verdict === MORE ? MORE : BAD_RESPONSE;
+  // A first byte of something else, HTTP/2 say, need not wait for the end of its line.
+  const other = head.next < available && head.bytes[head.next] !== 0x48;
+  return verdict === MORE && !other ? MORE : BAD_RESPONSE;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Exchange, Upstream } from "../exchange.ts";
 import {
   BAD_RESPONSE,
   CONNECTION_LOST,
+  HEAD_CUT,
   MORE,
   OK,
   RESPONSE_CUT,
@@ -167,6 +168,6 @@ export class Answer {
   /** What it means that the connection ended here. */
   get lossFault(): number {
     if (this.begun) return RESPONSE_CUT;
-    return this.touched ? BAD_RESPONSE : CONNECTION_LOST;
+    return this.touched ? HEAD_CUT : CONNECTION_LOST;
   }
 }

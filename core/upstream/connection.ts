@@ -18,6 +18,7 @@ import {
   CONNECTION_LOST,
   CONNECT_FAILED,
   CONNECT_TIMEOUT,
+  HEAD_CUT,
   MORE,
   OK,
   PENDING_TIMEOUT,
@@ -53,8 +54,14 @@ const RACE_TICKS = ticksOf(1_000);
 const SLAB = new Slab();
 
 /** Faults that speak against the endpoint: no connection to it, or none with an answer. */
-const UNREACHABLE = [CONNECT_FAILED, CONNECT_TIMEOUT];
-const FAILED = [CONNECTION_LOST, RESPONSE_TIMEOUT, BAD_RESPONSE];
+const FAILED = [
+  CONNECT_FAILED,
+  CONNECT_TIMEOUT,
+  CONNECTION_LOST,
+  HEAD_CUT,
+  RESPONSE_TIMEOUT,
+  BAD_RESPONSE,
+];
 
 export type UpstreamSocket = Bun.Socket<UpstreamConnection>;
 
@@ -379,8 +386,7 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     const { now } = this.#site.timers;
     const raced = this.reused && now - this.#since <= RACE_TICKS;
     if (fault === CONNECTION_LOST && raced) endpoint.raced(now);
-    else if (UNREACHABLE.includes(fault)) endpoint.health.failed(now, true);
-    else if (FAILED.includes(fault)) endpoint.health.failed(now, false);
+    else if (FAILED.includes(fault)) endpoint.health.failed(now, fault);
   }
 
   /** Bytes that nobody asked for would answer the next request: GHSA-35p6-xmwp-9g52. */

@@ -10,6 +10,7 @@
  * knocks fail there is no probe, and when one succeeds again there is one at once, so that a pod
  * that was down is used within a second.
  */
+import { CONNECT_FAILED, CONNECT_TIMEOUT, FAULTS } from "../fault.ts";
 import { type Fields, log } from "../log.ts";
 import { type Timed, ticksOf } from "../timers.ts";
 import type { UpstreamSite } from "./site.ts";
@@ -89,12 +90,12 @@ export class Health implements Timed {
   // === cold ===
 
   /**
-   * A request failed there, by the endpoint's doing, at tick `now`; `unreachable` when it got no
-   * connection. While it is ejected this is late news of requests before, unless it is the probe.
+   * A request failed there with `fault`, by the endpoint's doing, at tick `now`. While it is
+   * ejected this is late news of requests before, unless it is the probe.
    */
-  failed(now: number, unreachable: boolean): void {
+  failed(now: number, fault: number): void {
     if (this.#until !== 0) {
-      if (this.#probed !== 0) this.#eject(now, unreachable);
+      if (this.#probed !== 0) this.#eject(now, fault);
       return;
     }
     const { ejectAfter, ejectWindowMs } = this.#site.limits;
@@ -108,7 +109,7 @@ export class Health implements Timed {
     // Each window that it was well makes up for one doubling.
     const healed = Math.floor((this.#since - this.#well) / window);
     this.#level = Math.max(0, this.#level - healed);
-    this.#eject(now, unreachable);
+    this.#eject(now, fault);
   }
 
   /** Nobody asks any more. */
@@ -125,13 +126,13 @@ export class Health implements Timed {
     this.#until = now + ticksOf(Math.max(waited, this.#site.limits.ejectWindowMs));
   }
 
-  #eject(now: number, unreachable: boolean): void {
+  #eject(now: number, fault: number): void {
     const ms = this.#wait();
-    if (this.#until === 0) this.#tell(now, unreachable);
+    if (this.#until === 0) this.#tell(now, fault);
     this.#failures = 0;
     this.#probed = 0;
     this.#ejected = now;
-    this.#down = unreachable;
+    this.#down = fault === CONNECT_FAILED || fault === CONNECT_TIMEOUT;
     // Give or take a tenth, so that workers do not all probe at once.
     this.#until = now + ticksOf(ms * 0.9 + this.#site.random.below(Math.ceil(ms / 5)));
     this.#plan(now);
@@ -157,12 +158,11 @@ export class Health implements Timed {
   }
 
   /** One line an ejection, but not for each time that it comes and goes. */
-  #tell(now: number, unreachable: boolean): void {
+  #tell(now: number, fault: number): void {
     this.#telling = this.#told === 0 || now - this.#told > ticksOf(this.#site.limits.ejectWindowMs);
     if (!this.#telling) return;
     this.#told = now;
-    const why = unreachable ? "takes no connections" : "fails requests";
-    log("warn", "endpoint is ejected", { ...this.#named(), why });
+    log("warn", "endpoint is ejected", { ...this.#named(), fault: FAULTS[fault]!.name });
   }
 
   #named(): Fields {

@@ -636,6 +636,21 @@ test("a client that does not read gets no further answer until it has the first"
   assert.is(it.socket.written.match(/HTTP\/1\.1 200 /g)?.length, 6);
 });
 
+test("with half-close=0 a client that ended its side has left", () => {
+  for (const [halfClose, answers] of [
+    [1, 1],
+    [0, 0],
+  ] as const) {
+    const it = setup(() => {}, { halfClose });
+    it.receive(GET);
+    it.connection.ended();
+    assert.is(it.exchanges[0]!.finished, answers === 0, `half-close=${halfClose}`);
+    if (answers === 1) answered(it.exchanges[0]!);
+    assert.is(it.socket.written.includes("HTTP/1.1 200"), answers === 1);
+    assert.ok(it.isOver());
+  }
+});
+
 test("pipelined requests with FIN behind them are answered as the client takes them", () => {
   const it = setup((exchange) => exchange.answer(200, Buffer.alloc(10_000), ""));
   it.socket.room = 1_000;

@@ -28,6 +28,7 @@ const cl = (value: string): string => ok(`Content-Length:${value}\r\n`);
 const LINE: readonly ResponseCase[] = [
   ["smallest", line("HTTP/1.1 200 OK"), { status: 200, minor: 1, length: -1, chunked: false }],
   ["minor version 0", line("HTTP/1.0 200 OK"), { status: 200, minor: 0 }],
+  ["a first byte of another protocol", "\0\0\x12\x04", false],
   ["no reason", line("HTTP/1.1 204 "), { status: 204 }],
   ["no reason, no space", line("HTTP/1.1 204"), { status: 204 }],
   ["reason of words", line("HTTP/1.1 404 Not Found at all"), { status: 404 }],

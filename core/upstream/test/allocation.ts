@@ -1,4 +1,5 @@
 /** Choosing an endpoint, and waiting for one, allocate nothing. */
+import { BAD_RESPONSE } from "../../fault.ts";
 import { test } from "uvu";
 import { testCollections, type Workloads } from "../../../test/collections.cases.ts";
 import { DEFAULT_LIMITS, limitsOf } from "../../limits.ts";
@@ -23,7 +24,7 @@ function picking(balance: Balance, ejected: number, limits = DEFAULT_LIMITS): ()
   registry.put({ id: "a", endpoints, reason: "", balance });
   const backend = registry.at(registry.indexOf("a"))!;
   for (const endpoint of backend.endpoints.slice(0, ejected)) {
-    for (let i = 0; i < limits.ejectAfter; i++) endpoint.health.failed(timers.now, false);
+    for (let i = 0; i < limits.ejectAfter; i++) endpoint.health.failed(timers.now, BAD_RESPONSE);
   }
   const busy = backend.endpoints.slice();
   let at = 0;

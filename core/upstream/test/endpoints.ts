@@ -1,6 +1,7 @@
 /** The registry of backends and endpoints: numbers that stay, connections that survive swaps. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { BAD_RESPONSE } from "../../fault.ts";
 import { DEFAULT_POLICY, NONE, type Endpoint as Address } from "../../model.ts";
 import type * as model from "../../model.ts";
 import { DEFAULT_LIMITS, limitsOf } from "../../limits.ts";
@@ -204,7 +205,7 @@ test("health belongs to the address, whoever lists it, and survives swaps", () =
   registry.put(backend("a", at(1), at(2)));
   registry.put(backend("b", at(1)));
   const [one] = registry.at(registry.indexOf("a"))!.endpoints;
-  for (let i = 0; i < 3; i++) one!.health.failed(SITE.timers.now, false);
+  for (let i = 0; i < 3; i++) one!.health.failed(SITE.timers.now, BAD_RESPONSE);
   registry.put(backend("a", at(3), at(1)));
   const again = registry.at(registry.indexOf("a"))!.endpoints[1]!;
   assert.not.ok(again.health.available(SITE.timers.now));

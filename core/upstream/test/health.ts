@@ -1,6 +1,7 @@
 /** When an endpoint is left alone, for how long, and how it comes back; time is ticked by hand. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { BAD_RESPONSE, CONNECT_FAILED } from "../../fault.ts";
 import { limitsOf, type Limits } from "../../limits.ts";
 import { Random } from "../../random.ts";
 import { Timers } from "../../timers.ts";
@@ -66,9 +67,9 @@ function setup(given: Partial<Limits> = {}, seed = 1): Setup {
       for (let i = 0; i < ms / TICK_MS; i++) tick();
     },
     fail: (times = 1) => {
-      for (let i = 0; i < times; i++) health.failed(timers.now, false);
+      for (let i = 0; i < times; i++) health.failed(timers.now, BAD_RESPONSE);
     },
-    lose: () => health.failed(timers.now, true),
+    lose: () => health.failed(timers.now, CONNECT_FAILED),
     succeed: () => health.succeeded(),
     wait: () => {
       const began = timers.now;

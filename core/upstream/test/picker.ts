@@ -1,6 +1,7 @@
 /** Which endpoint gets a request, against slow and simple ideas of which one should. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { BAD_RESPONSE } from "../../fault.ts";
 import { limitsOf } from "../../limits.ts";
 import type { Balance } from "../../model.ts";
 import { Random } from "../../random.ts";
@@ -40,7 +41,7 @@ function setup(count: number, balance: Balance, seed = SEED): Setup {
     timers,
     pick: (not = null) => pickEndpoint(backend, not, random, timers.now),
     eject: (endpoint) => {
-      for (let i = 0; i < limits.ejectAfter; i++) endpoint.health.failed(timers.now, false);
+      for (let i = 0; i < limits.ejectAfter; i++) endpoint.health.failed(timers.now, BAD_RESPONSE);
     },
   };
 }
