@@ -148,9 +148,11 @@ export const DRAIN_SPREAD_MS = 2_000;
 export const TURN_MAX = 8;
 /**
  * Bun reads up to 512 KiB at once, and the same socket again at once while all but 24 KiB of that
- * fill: from a read of this size on, a connection is paused for a turn, or others wait for ten.
+ * fill, ten times over. A read of this size …
  */
 export const LONG_READ = 488 * 1024;
+/** … with more chunks than that is work, and its connection waits for a turn of the others. */
+export const CHUNKS_MAX = 2_048;
 /** Interim responses before the final one. */
 export const INTERIM_MAX = 32;
 /** So many races of a reused connection with its backend's idle close, in this time … */

@@ -42,5 +42,7 @@ export class Slab {
   }
 }
 
-/** Body bytes worth copying behind a head instead of writing them by themselves. */
+/** Body bytes that are copied behind a head when it does not fit in front of them. */
+export const JOIN_MAX = 96 * 1024;
+/** Body bytes worth copying behind a head in any case, instead of writing them by themselves. */
 export const COPY_MAX = 16 * 1024;

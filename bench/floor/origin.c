@@ -54,7 +54,8 @@ static void make_pages(void) {
     struct page *page = &pages[p];
     page->bytes = malloc(page->body + 256);
     int head = sprintf(page->bytes,
-                       "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+                       "HTTP/1.1 200 OK\r\nDate: Wed, 25 Nov 2026 12:00:00 GMT\r\n"
+                       "Content-Type: text/plain\r\n"
                        "Content-Length: %zu\r\n\r\n",
                        page->body);
     for (size_t i = 0; i < page->body; i++) page->bytes[head + i] = 'a' + i % 23;

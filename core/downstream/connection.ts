@@ -42,7 +42,7 @@ import { Relay } from "../http1/relay.ts";
 import { parseRequest, requestLineMax } from "../http1/request.ts";
 import { faultBody, faultLines } from "../refusal.ts";
 import { canonicalPath } from "../route/path.ts";
-import { DRAIN_IDLE_MS, DRAIN_SPREAD_MS, LONG_READ, TURN_MAX } from "../limits.ts";
+import { CHUNKS_MAX, DRAIN_IDLE_MS, DRAIN_SPREAD_MS, LONG_READ, TURN_MAX } from "../limits.ts";
 import type { Random } from "../random.ts";
 import { tally } from "../tally.ts";
 import type { Idle } from "./admission.ts";
@@ -136,8 +136,9 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
 
   received(bytes: Buffer): void {
     this.#kept = false;
+    const { chunks } = this.#body;
     this.#read(bytes);
-    if (bytes.length >= LONG_READ) this.#giveWay();
+    if (bytes.length >= LONG_READ && this.#body.chunks - chunks > CHUNKS_MAX) this.#giveWay();
     if (!this.#kept && this.#exchange.replay !== bytes) release(bytes);
   }
 
@@ -474,7 +475,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     if (this.#backlog.size > this.#site.limits.backlogBytes) this.#pause();
   }
 
-  /** Others have a turn before the next read. */
+  /** What it sent was work: others have a turn before its next read. */
   #giveWay(): void {
     if (this.#held || this.#full || this.#socket === null) return;
     this.#socket.pause();

@@ -63,6 +63,8 @@ export class Body {
   to = 0;
   /** Where `next` stopped. */
   at = 0;
+  /** Chunks seen so far, of all bodies. */
+  chunks = 0;
   /** Data bytes seen so far. */
   total = 0;
   /** Whether space may follow a chunk size: old servers pad it, clients have no business to. */
@@ -202,6 +204,7 @@ export class Body {
 
   #sized(): number {
     this.#overhead -= CHUNK_CREDIT;
+    this.chunks++;
     return this.left > 0 ? CHUNK : LAST;
   }
 

@@ -63,6 +63,11 @@ export class Answer {
     this.#partial = null;
   }
 
+  /** Chunks that were read, in all its time: the work that small ones make. */
+  get chunks(): number {
+    return this.#body.chunks;
+  }
+
   // === hot ===
 
   /** Takes a read. OK: the response is complete. MORE: it goes on. LEFT, or a fault. */

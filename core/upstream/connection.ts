@@ -28,7 +28,7 @@ import {
   UNSOLICITED,
 } from "../fault.ts";
 import type { Head } from "../head.ts";
-import { LONG_READ } from "../limits.ts";
+import { CHUNKS_MAX, LONG_READ } from "../limits.ts";
 import { writeRequest } from "../http1/write.ts";
 import { Output } from "../output.ts";
 import { Slab } from "../slab.ts";
@@ -180,13 +180,14 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     if (this.#state !== BUSY || exchange === null) return this.#unasked();
     this.#kept = false;
     const begun = this.#answer.begun;
+    const chunks = this.#answer.chunks;
     const result = this.#answer.read(exchange, bytes);
     if (!begun && this.#answer.begun) this.#answered(exchange);
     if (result === MORE) {
       if (this.#answer.begun) this.#goOn(exchange);
     } else if (result === OK) this.#done(exchange);
     else if (result !== LEFT) this.#fail(result);
-    if (bytes.length >= LONG_READ) this.#giveWay();
+    if (bytes.length >= LONG_READ && this.#answer.chunks - chunks > CHUNKS_MAX) this.#giveWay();
     if (!this.#kept) release(bytes);
   }
 
@@ -248,7 +249,7 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
 
   // === cold ===
 
-  /** Others have a turn before the next read. */
+  /** What it sent was work: others have a turn before its next read. */
   #giveWay(): void {
     if (this.#held || this.#socket === null) return;
     this.#socket.pause();

@@ -510,18 +510,26 @@ test("a body that ends with the connection is complete by FIN and cut by a reset
   }
 });
 
+/** A long read of nothing but work. */
+const CHUNKS_OF_1 = "1\r\na\r\n".repeat(Math.ceil(LONG_READ / 6));
+
 test("a backend that sends faster than it is read lets others have a turn each time", async () => {
   const it = setup(GET);
   it.open();
-  it.receive("HTTP/1.1 200 OK\r\n\r\n");
-  it.receive("a".repeat(LONG_READ));
+  it.receive("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+  it.receive(CHUNKS_OF_1);
   assert.equal(it.socket.done, ["pause"]);
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(it.socket.done, ["pause", "resume"]);
-  it.receive("a".repeat(LONG_READ));
+  it.receive(CHUNKS_OF_1);
   it.connection.hold();
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(it.socket.done, ["pause", "resume", "pause", "pause"], "who is held is not read");
+  const large = setup(GET);
+  large.open();
+  large.receive("HTTP/1.1 200 OK\r\n\r\n");
+  large.receive("a".repeat(LONG_READ));
+  assert.equal(large.socket.done, [], "much to read is not much work");
 });
 
 test.run();
