@@ -198,6 +198,7 @@ const LINE: readonly RequestCase[] = [
   ["empty lines: bare LF before", `\n${line("GET / HTTP/1.1")}`, 400],
   ["empty lines: bare CR before", `\r${line("GET / HTTP/1.1")}`, 400],
   ["empty lines: CRLF LF before", `\r\n\n${line("GET / HTTP/1.1")}`, 400],
+  ["empty lines: then what begins no method, without a line end", "\r\n\x19", 400],
   ["grammar: what begins no method, without a line end", "\x16\x03\x01\x02", 400],
   ["grammar: space before", ` ${line("GET / HTTP/1.1")}`, 400],
   ["grammar: two spaces after the method", line("GET  / HTTP/1.1"), 400],
