@@ -47,11 +47,10 @@ export const LIMITS = {
   connectionAgeMs: time("connection-age", HOUR_MS, "age of a kept connection, 10 % more or less"),
   lingerMs: time("linger", 2_000, "from our FIN to the client's, so that no reset eats an answer"),
   // --- downstream: how much ---
-  connections: count(
-    "connections",
-    20_000,
-    "clients' connections of one worker; or what open files allow",
-  ),
+  connections: {
+    ...count("connections", 20_000, "clients' connections of one worker; or what open files allow"),
+    min: 1,
+  },
   connectionsPerClient: count(
     "connections-per-client",
     0,
