@@ -38,7 +38,9 @@ function line(
   what: "rssKib" | "heapKib" | "fds" | "sockets",
 ): Readonly<{ text: string; grows: boolean }> {
   const points = samples.map((sample) => ({ minute: sample.minute, value: sample[what] }));
-  const { start, end, min, max, slope, growth, verdict } = trendOf(points);
+  // The heap is a small part of a process, and its waves are long: it counts as that part.
+  const whole = what === "heapKib" ? samples.at(-1)!.rssKib : undefined;
+  const { start, end, min, max, slope, growth, verdict } = trendOf(points, whole);
   const unit = what.endsWith("Kib") ? " KiB" : "";
   const column = (value: number) => `${value}${unit}`.padStart(11);
   const head = `${name.padEnd(18)}${what.replace("Kib", "")}`.padEnd(26).slice(0, 26);

@@ -5,7 +5,7 @@
  */
 
 /** Part of the time that a process needs to reach its working size. */
-const WARM_UP = 1 / 5;
+const WARM_UP = 1 / 3;
 /** Growth over the judged time that is still called none, as part of the mean. */
 const GROWTH_MAX = 0.05;
 const WINDOW_MINUTES = 0.5;
@@ -25,8 +25,11 @@ export type Trend = Readonly<{
   verdict: "flat" | "grows" | "too short to judge";
 }>;
 
-/** The trend of at least one point, in the order of time. */
-export function trendOf(points: readonly Point[]): Trend {
+/**
+ * The trend of at least one point, in the order of time. `whole` is what growth is a part of: the
+ * mean of the points themselves when it is left out.
+ */
+export function trendOf(points: readonly Point[], whole?: number): Trend {
   const values = points.map(({ value }) => value);
   const first = points[0]!;
   const last = points.at(-1)!;
@@ -35,7 +38,7 @@ export function trendOf(points: readonly Point[]): Trend {
   const mean = meanOf(judged.map(({ value }) => value));
   const minutes = last.minute - warm;
   const slope = slopeOf(judged, mean);
-  const growth = mean === 0 ? 0 : (slope * minutes) / mean;
+  const growth = mean === 0 ? 0 : (slope * minutes) / (whole ?? mean);
   const short = minutes < JUDGED_MINUTES_MIN;
   return {
     start: first.value,

@@ -60,7 +60,7 @@ server.on("connection", (socket) => {
   socket.on("close", () => marks.delete(socket));
 });
 server.on("clientError", (error, socket) => {
-  const packet = error.rawPacket?.toString("latin1").slice(0, 16_384) ?? "";
+  const packet = error.rawPacket?.toString("latin1").slice(0, 131_072) ?? "";
   say({ kind: "error", code: String(error.code), packet });
   socket.destroy();
 });
