@@ -19,7 +19,7 @@ const EAGER = 4;
 /** Clients at once. */
 const LANES = 64;
 /** How often the origin is asked whether it is at rest, until what it holds is a failure. */
-const SETTLE_LOOKS = 400;
+const SETTLE_LOOKS = 1_000;
 /** Errors that say nothing about framing: a request was broken off, as it must be at times. */
 const HARMLESS = ["ECONNRESET", "EPIPE", "HPE_INVALID_EOF_STATE"];
 

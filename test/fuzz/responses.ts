@@ -17,7 +17,7 @@ import { PATIENT, addressOf, visit, type Outcome } from "./visit.ts";
 const LANES = 64;
 /** One in so many clients says FIN right behind its last byte. */
 const EAGER = 5;
-const SETTLE_LOOKS = 400;
+const SETTLE_LOOKS = 1_000;
 /** Answers of rind itself about its backend. */
 const OWN = [502, 503, 504];
 

@@ -13,7 +13,8 @@ export const PATIENT = {
   bodyIdleMs: 10 * HANG_MS,
   bodyRateMin: 0,
   clientStallMs: 10 * HANG_MS,
-  lingerMs: 10 * HANG_MS,
+  // Who was refused with much behind it is kept this long, whatever it does.
+  lingerMs: 2_000,
   pendingMs: 10 * HANG_MS,
   ejectAfter: 0,
 };
