@@ -19,5 +19,5 @@ export async function readOnce(path: string, adoption: Adoption): Promise<Transl
     path === STDIN ? readManifest(await Bun.stdin.text(), "stdin") : readFolder([path]);
   const snapshot = snapshotOf(objects, findings);
   const read = translate(snapshot, { ...adoption, version: EMPTY_MODEL.version + 1 });
-  return { model: read.model, findings: [...snapshot.findings, ...read.findings] };
+  return { ...read, findings: [...snapshot.findings, ...read.findings] };
 }

@@ -12,7 +12,7 @@ import { Holdoff } from "./holdoff.ts";
 import { Camera, type Snapshot } from "./snapshot.ts";
 import type { Source, SourceEvent } from "./source/source.ts";
 import { Store, type StoreEvent } from "./store.ts";
-import type { Translation } from "./translate/draft.ts";
+import { NOTHING, type Translation } from "./translate/draft.ts";
 
 const HOLDOFF = { quietMs: 10, maxMs: 100 };
 /** After a publish that failed, the same is tried again. */
@@ -39,9 +39,14 @@ export type LoopConfig = Readonly<{
   translate: (snapshot: Snapshot) => Translation;
   /**
    * Makes a model live, with everything there is to say about it. One call at a time: the next
-   * one waits for the promise. A version that was seen before means that only findings changed.
+   * one waits for the promise. A version that was seen before means that only findings changed, or
+   * whose Ingresses are ours (`ours`).
    */
-  publish: (model: Model, findings: readonly Finding[]) => Promise<void> | void;
+  publish: (
+    model: Model,
+    findings: readonly Finding[],
+    ours: ReadonlySet<string>,
+  ) => Promise<void> | void;
   /** Hears once of each thing that should not happen: a bug in translate, a failed publish. */
   report: (what: string, error: unknown) => void;
 }>;
@@ -57,7 +62,7 @@ export class Loop {
   #synced = false;
   #stopped = false;
   /** The last good translation. The version of its model is 0 until there is one. */
-  #good: Translation = { model: EMPTY_MODEL, findings: [] };
+  #good: Translation = NOTHING;
   /** What was published last; the findings are those of the source and of translate. */
   #published: Model = EMPTY_MODEL;
   #findings: readonly Finding[] = [];
@@ -95,6 +100,7 @@ export class Loop {
       case "put":
       case "gone":
       case "replace":
+      case "name":
         if (this.#store.apply(event)) this.#touch(isEndpoints(event));
         return;
       case "findings":
@@ -120,6 +126,7 @@ export class Loop {
     if (this.#publishing || this.#stopped) return;
     const snapshot = this.#camera.take(this.#sourceFindings);
     const bugs = this.#translate(snapshot);
+    this.#config.source.want?.(this.#good.wants);
     const { model } = this.#good;
     // Before there is any good model there is nothing to serve, and nobody to say it to.
     if (model.version === 0) return;
@@ -133,8 +140,8 @@ export class Loop {
   /** Makes the next good translation, or leaves the last one and gives a finding that says so. */
   #translate(snapshot: Snapshot): readonly Finding[] {
     try {
-      const { model, findings } = this.#config.translate(snapshot);
-      this.#good = { model: this.#next(model), findings };
+      const translation = this.#config.translate(snapshot);
+      this.#good = { ...translation, model: this.#next(translation.model) };
       this.#translateFailure = "";
       return [];
     } catch (error) {
@@ -173,7 +180,7 @@ export class Loop {
   /** Publishes; the answer is why it failed, or "". */
   async #attempt(model: Model, findings: readonly Finding[]): Promise<string> {
     try {
-      await this.#config.publish(model, findings);
+      await this.#config.publish(model, findings, this.#good.ours);
       return "";
     } catch (error) {
       const failure = String(error);
@@ -185,6 +192,7 @@ export class Loop {
 
 /** These change with every pod, and a change of theirs routes nothing anew. */
 function isEndpoints(event: StoreEvent): boolean {
+  if (event.type === "name") return true;
   const kind = event.type === "replace" ? event.kind : event.object.kind;
   return kind === "EndpointSlice" || kind === "Endpoints";
 }

@@ -4,6 +4,9 @@
  * whoever wrote it. What is below `spec` is not validated here; translate reads it defensively.
  */
 import type { Finding } from "./finding.ts";
+import { type Kind, RESOURCES, type Resource } from "./resources.ts";
+
+export type { Kind } from "./resources.ts";
 
 /** Values in one object: an object of the API server's largest size stays well below. */
 const NODES_MAX = 500_000;
@@ -11,30 +14,6 @@ const DEPTH_MAX = 64;
 /** Kubernetes object names: DNS-1123 subdomains of at most 253 characters. */
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const TEXT_SHOWN_MAX = 60;
-
-/** What translate understands; a row is all a new kind needs to reach the snapshot. */
-const RESOURCES: readonly Resource[] = [
-  {
-    kind: "Ingress",
-    apiVersions: ["networking.k8s.io/v1", "networking.k8s.io/v1beta1", "extensions/v1beta1"],
-    namespaced: true,
-  },
-  {
-    kind: "IngressClass",
-    apiVersions: ["networking.k8s.io/v1", "networking.k8s.io/v1beta1"],
-    namespaced: false,
-  },
-  { kind: "Service", apiVersions: ["v1"], namespaced: true },
-  {
-    kind: "EndpointSlice",
-    apiVersions: ["discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"],
-    namespaced: true,
-  },
-  { kind: "Endpoints", apiVersions: ["v1"], namespaced: true },
-];
-
-/** The kinds a snapshot holds. */
-export type Kind = "Ingress" | "IngressClass" | "Service" | "EndpointSlice" | "Endpoints";
 
 /** Keys of `annotations` and `labels` come from users (`__proto__` is legal), hence maps. */
 export type Metadata = Readonly<{
@@ -60,7 +39,6 @@ export type KubeObject = Readonly<{
 /** `object` is null when it is of no interest, or beyond use: then `findings` says why. */
 export type Read = Readonly<{ object: KubeObject | null; findings: readonly Finding[] }>;
 
-type Resource = Readonly<{ kind: Kind; apiVersions: readonly string[]; namespaced: boolean }>;
 type Fields = Readonly<Record<string, unknown>>;
 type Subject = Readonly<{ kind: string; namespace: string; name: string; place: string }>;
 type Budget = { nodes: number };

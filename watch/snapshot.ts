@@ -19,14 +19,24 @@ export type Snapshot = Readonly<{
   slices: ReadonlyMap<string, readonly KubeObject[]>;
   /** By `namespace/name`. */
   endpoints: ReadonlyMap<string, KubeObject>;
+  /** By `namespace/name`. */
+  secrets: ReadonlyMap<string, KubeObject>;
+  /** By name. */
+  namespaces: ReadonlyMap<string, KubeObject>;
+  /** What DNS says of the names that ExternalName Services have. */
+  names: ReadonlyMap<string, Resolved>;
   /** What the source itself has to say, such as a file that does not parse. */
   findings: readonly Finding[];
 }>;
+
+/** The addresses of a DNS name; `problem` says why there are none, or that they are old ones. */
+export type Resolved = Readonly<{ addresses: readonly string[]; problem: string }>;
 
 /** What a snapshot is taken of: objects by key, and a number that moves when a kind changes. */
 export type Shelf = Readonly<{
   objects(kind: Kind): ReadonlyMap<string, KubeObject>;
   revision(kind: Kind): number;
+  names(): ReadonlyMap<string, Resolved>;
 }>;
 
 /** Remembers the last snapshot of one shelf, so that unchanged kinds cost nothing. */
@@ -52,6 +62,9 @@ export class Camera {
       services: this.#copied("Service", last.services),
       slices: slices === null ? last.slices : byService(slices),
       endpoints: this.#copied("Endpoints", last.endpoints),
+      secrets: this.#copied("Secret", last.secrets),
+      namespaces: this.#copied("Namespace", last.namespaces),
+      names: this.#shelf.names(),
       findings: Object.freeze([...findings, ...this.#strays]),
     });
     return this.#last;
@@ -85,6 +98,9 @@ export function snapshotOf(objects: readonly KubeObject[], findings: readonly Fi
     services: of("Service"),
     slices: byService(of("EndpointSlice")),
     endpoints: of("Endpoints"),
+    secrets: of("Secret"),
+    namespaces: of("Namespace"),
+    names: new Map(),
     findings: Object.freeze([...findings, ...straysOf(of("EndpointSlice"))]),
   });
 }

@@ -1,10 +1,15 @@
 /** The store: the objects of the cluster as last heard of. It says whether an event mattered. */
 import { assert } from "../core/assert.ts";
 import { type Kind, type KubeObject, keyOf } from "./objects.ts";
+import type { Resolved } from "./snapshot.ts";
 
-/** One thing that a source tells. `replace` is a whole list: what is not in it is gone. */
+/**
+ * One thing that a source tells. `replace` is a whole list: what is not in it is gone. `name` is
+ * what DNS says of a name; null forgets it.
+ */
 export type StoreEvent =
   | Readonly<{ type: "put" | "gone"; object: KubeObject }>
+  | Readonly<{ type: "name"; name: string; resolved: Resolved | null }>
   | Readonly<{ type: "replace"; kind: Kind; objects: readonly KubeObject[] }>;
 
 type Shelf = { readonly objects: Map<string, KubeObject>; revision: number };
@@ -12,6 +17,7 @@ type Shelf = { readonly objects: Map<string, KubeObject>; revision: number };
 /** Objects by kind and key. Events may repeat themselves and may name what was never there. */
 export class Store {
   readonly #shelves = new Map<Kind, Shelf>();
+  #names: ReadonlyMap<string, Resolved> = new Map();
 
   /**
    * True when the event changed anything that translate could see. Versions, managed fields and
@@ -19,6 +25,7 @@ export class Store {
    */
   apply(event: StoreEvent): boolean {
     if (event.type === "replace") return this.#replace(event.kind, event.objects);
+    if (event.type === "name") return this.#name(event.name, event.resolved);
     const shelf = this.#shelf(event.object.kind);
     const key = keyOf(event.object);
     const changed =
@@ -35,6 +42,21 @@ export class Store {
   /** A number that grows whenever an event about this kind mattered. */
   revision(kind: Kind): number {
     return this.#shelf(kind).revision;
+  }
+
+  /** What DNS says, by name; another map after each change. */
+  names(): ReadonlyMap<string, Resolved> {
+    return this.#names;
+  }
+
+  #name(name: string, resolved: Resolved | null): boolean {
+    const known = this.#names.get(name) ?? null;
+    if (Bun.deepEquals(known, resolved, true)) return false;
+    const names = new Map(this.#names);
+    if (resolved === null) names.delete(name);
+    else names.set(name, resolved);
+    this.#names = names;
+    return true;
   }
 
   #replace(kind: Kind, objects: readonly KubeObject[]): boolean {

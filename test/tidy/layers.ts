@@ -33,8 +33,10 @@ const TRAFFIC = [...WAY, "core/upstream/", "core/downstream/"];
 const KEEPERS = ["cursors", "launch", "process", "reserve", "slot"]
   .concat("sockets", "solo", "supervisor")
   .map((name) => `core/${name}.ts`);
-const KUBE = ["watch/finding.ts", "watch/objects.ts", "watch/snapshot.ts"];
-const PLAIN = ["assert", "clock", "log", "metrics", "model"].map((name) => `core/${name}.ts`);
+const KUBE = ["watch/finding.ts", "watch/objects.ts", "watch/resources.ts", "watch/snapshot.ts"];
+const PLAIN = ["assert", "cidr", "clock", "log", "metrics", "model", "random"].map(
+  (name) => `core/${name}.ts`,
+);
 
 /** From the bottom up; the first room that has the file is its room. */
 const ROOMS: readonly Room[] = [
@@ -54,7 +56,11 @@ const ROOMS: readonly Room[] = [
   { files: KEEPERS, may: ROOTS, types: ["core/worker.ts"] },
   { files: ["core/worker.ts"], may: [...ROOTS, ...KEEPERS, "core/plane.ts"] },
   { files: KUBE, may: PLAIN },
-  { files: ["watch/translate/"], may: [...KUBE, ...PLAIN, "core/route/path.ts"] },
+  {
+    files: ["watch/translate/"],
+    may: [...KUBE, ...PLAIN, "core/route/path.ts"],
+    types: ["watch/source/source.ts"],
+  },
   { files: ["watch/store.ts"], may: [...KUBE, ...PLAIN] },
   { files: ["watch/source/"], may: [...KUBE, ...PLAIN, "watch/store.ts"] },
   { files: ["watch/"], may: [...PLAIN, "watch/"] },

@@ -12,10 +12,31 @@ export type SourceEvent =
   | Readonly<{ type: "synced" }>;
 
 /**
+ * What the objects name and a source tells only when it is asked: Secrets by `namespace/name`, and
+ * the DNS names of ExternalName Services. Each call replaces the one before.
+ */
+export type Wants = Readonly<{ secrets: ReadonlySet<string>; names: ReadonlySet<string> }>;
+
+/** One list and watch of the source, as `/readyz` and the dashboard show it. */
+export type FeedState = Readonly<{
+  /** `Ingress`, or `Ingress in shop` where a namespace is followed alone. */
+  name: string;
+  synced: boolean;
+  /** Milliseconds since the cluster was last heard of here; it is heard of at least each 90 s. */
+  ageMs: number;
+  /** Why it is not heard of now, or "". */
+  problem: string;
+}>;
+
+/**
  * A cluster to follow. It never tells that something is gone because it could not be read.
  * `watch` is called once; after `stop` nothing is told any more.
  */
 export type Source = Readonly<{
   watch(sink: (event: SourceEvent) => void): void;
   stop(): void;
+  /** Without it the source tells everything anyway. */
+  want?(wants: Wants): void;
+  /** Without it there is nothing that could be late. */
+  feeds?(): readonly FeedState[];
 }>;

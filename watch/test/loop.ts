@@ -6,6 +6,7 @@ import type { Finding } from "../finding.ts";
 import { Loop } from "../loop.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { SourceEvent } from "../source/source.ts";
+import { NOTHING } from "../translate/draft.ts";
 import { ingress, slice } from "./fixture/objects.ts";
 
 const FINDING: Finding = {
@@ -40,7 +41,7 @@ function rig(): Rig {
     source: { watch: (to) => void (sink = to), stop: () => void (sink = () => {}) },
     translate: (snapshot) => {
       if (made.translateFails !== "") throw new Error(made.translateFails);
-      return { model: modelOf(snapshot), findings: [] };
+      return { ...NOTHING, model: modelOf(snapshot) };
     },
     publish: (model, findings) => {
       made.models.push(model);

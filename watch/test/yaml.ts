@@ -6,7 +6,7 @@ const A = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n";
 const B = "apiVersion: v1\nkind: Service\nmetadata: {name: b}\n";
 const LIST = `apiVersion: v1\nkind: List\nitems:
 - {apiVersion: v1, kind: Service, metadata: {name: a}}
-- {apiVersion: v1, kind: Secret}\n- {apiVersion: v1, kind: Service, metadata: {name: b}}\n`;
+- {apiVersion: v1, kind: ConfigMap}\n- {apiVersion: v1, kind: Service, metadata: {name: b}}\n`;
 
 /** Texts and the names of the objects that are read from them, without any finding. */
 const GOOD: readonly [name: string, text: string, names: string][] = [

@@ -2,9 +2,11 @@
  * What translators write into: claims on a path of a host, backends and findings. Translators only
  * claim; who gets a path that several objects claim is decided once, in `freeze`.
  */
-import type { Backend, Model, Route, VirtualHost } from "../../core/model.ts";
+import { type Backend, EMPTY_MODEL, type Model } from "../../core/model.ts";
+import type { Route, VirtualHost } from "../../core/model.ts";
 import type { Finding } from "../finding.ts";
-import type { KubeObject } from "../objects.ts";
+import { type KubeObject, keyOf } from "../objects.ts";
+import type { Wants } from "../source/source.ts";
 import { ANY_HOST } from "./hosts.ts";
 
 /** Digits that an index of a list can have in the order of findings. */
@@ -22,7 +24,22 @@ export type TranslateOptions = Readonly<{
 }>;
 
 /** The result of translating a snapshot. Findings are in the order of their objects. */
-export type Translation = Readonly<{ model: Model; findings: readonly Finding[] }>;
+export type Translation = Readonly<{
+  model: Model;
+  findings: readonly Finding[];
+  /** The Ingresses that are ours, by `namespace/name`, whatever is wrong with them. */
+  ours: ReadonlySet<string>;
+  /** What the objects name and the source may not have told yet. */
+  wants: Wants;
+}>;
+
+/** Of no object at all. */
+export const NOTHING: Translation = {
+  model: EMPTY_MODEL,
+  findings: [],
+  ours: new Set(),
+  wants: { secrets: new Set(), names: new Set() },
+};
 
 /** A path as it is written in a rule. */
 export const RULE = 0;
@@ -57,9 +74,17 @@ export class Draft {
   readonly #backends = new Map<string, Backend>();
   /** By content: two paths that meet the same broken object say so once. */
   readonly #findings = new Map<string, Finding>();
+  readonly #ours = new Set<string>();
+  readonly #secrets = new Set<string>();
+  readonly #names = new Set<string>();
 
   constructor(options: TranslateOptions) {
     this.options = options;
+  }
+
+  /** Notes that an Ingress is ours. */
+  own(object: KubeObject): void {
+    this.#ours.add(keyOf(object));
   }
 
   /** Notes a wish. It may lose against another one. */
@@ -104,7 +129,12 @@ export class Draft {
     }
     const findings = [...this.#findings.entries()].sort(([a], [b]) => order(a, b));
     const model = { version: this.options.version, ...this.#settle(hosts) };
-    return { model, findings: findings.map(([, finding]) => finding) };
+    return {
+      model,
+      findings: findings.map(([, finding]) => finding),
+      ours: this.#ours,
+      wants: { secrets: this.#secrets, names: this.#names },
+    };
   }
 
   #refuse(loser: Claim, winner: Claim): void {

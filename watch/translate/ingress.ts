@@ -40,6 +40,7 @@ export function translateIngresses(snapshot: Snapshot, draft: Draft): void {
   for (const object of snapshot.ingresses) {
     const field = whole(object, (finding) => draft.find(finding));
     if (!adopted(object, field, snapshot.classes, draft.options)) continue;
+    draft.own(object);
     const asked = readAnnotations(field, object.metadata.annotations);
     if (asked.withheld) continue;
     translateIngress({ snapshot, draft, object, field, asked });
