@@ -1,5 +1,6 @@
 /** What the admin address answers: one row a path. Reading only; nothing here changes anything. */
-import { findingsJson, modelJson, readinessJson } from "./json.ts";
+import { clusterJson, findingsJson, modelJson, readinessJson } from "./json.ts";
+import { metricsText } from "./metrics.ts";
 import { describe } from "../watch/translate/describe.ts";
 import type { Readiness } from "./json.ts";
 import type { Model } from "../core/model.ts";
@@ -16,6 +17,8 @@ type Row = Readonly<{ doc: string; answer: (request: Request, view: View) => Res
 
 const TEXT_TYPE = "text/plain; charset=utf-8";
 const JSON_TYPE = "application/json";
+/** What Prometheus sends for and expects. */
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 const HTML_TYPE = "text/html; charset=utf-8";
 
 const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
@@ -29,6 +32,21 @@ const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
         const readiness = view.readiness();
         return reply(`${readinessJson(readiness)}\n`, JSON_TYPE, readiness.ready ? 200 : 503);
       },
+    },
+  ],
+  [
+    "/metrics",
+    {
+      doc: "the same in numbers, for Prometheus",
+      answer: (_request, view) => reply(metricsText(view), METRICS_TYPE),
+    },
+  ],
+  [
+    "/api/cluster",
+    {
+      doc: "the API server: what is followed, how late it is, and who reports",
+      answer: (_request, view) =>
+        reply(`${clusterJson({ cluster: view.readiness().cluster })}\n`, JSON_TYPE),
     },
   ],
   [

@@ -4,16 +4,45 @@ import type { ObjectSchema, Schema } from "fast-json-stringify";
 import type { WorkerState } from "../core/supervisor.ts";
 import type { Model } from "../core/model.ts";
 import type { Finding } from "../watch/finding.ts";
+import type { FeedState } from "../watch/source/source.ts";
+
+/** Who writes status and Events, seen from here. */
+export type ReportState = Readonly<{
+  /** This rind does. */
+  leader: boolean;
+  /** The pod that does, or "". */
+  holder: string;
+  /** Writes that wait. */
+  pending: number;
+  /** Why something is not written, or "". */
+  problem: string;
+}>;
+
+/** The cluster behind what is served. */
+export type ClusterState = Readonly<{
+  server: string;
+  /** Milliseconds since the feed that was heard of least lately was heard of. */
+  ageMs: number;
+  /** What is served comes from the saved state: the API server has not answered yet. */
+  saved: boolean;
+  feeds: readonly FeedState[];
+  /** null: nothing is reported. */
+  report: ReportState | null;
+}>;
 
 /** What `/readyz` says. `reason` is "" when ready; `version` is served by every worker. */
 export type Readiness = Readonly<{
   ready: boolean;
   reason: string;
+  /** What is wrong and does not speak against traffic, in sentences. */
+  notes: readonly string[];
   version: number;
   http: readonly string[];
   /** What the last collection left on the supervisor's heap. */
   heapBytes: number;
   workers: readonly WorkerState[];
+  /** null where a folder is served. */
+  cluster: ClusterState | null;
 }>;
 
 const TEXT = { type: "string" } as const;
@@ -83,14 +112,35 @@ export const modelJson: (model: Model) => string = fastJson(
 export const findingsJson: (answer: Readonly<{ findings: readonly Finding[] }>) => string =
   fastJson(shape({ findings: listOf(FINDING) }));
 
+const CLUSTER: ObjectSchema = {
+  ...shape({
+    server: TEXT,
+    ageMs: WHOLE,
+    saved: FLAG,
+    feeds: listOf(shape({ name: TEXT, synced: FLAG, ageMs: WHOLE, problem: TEXT })),
+    report: {
+      ...shape({ leader: FLAG, holder: TEXT, pending: WHOLE, problem: TEXT }),
+      nullable: true,
+    },
+  }),
+  nullable: true,
+};
+
+/** `/api/cluster`. */
+export const clusterJson: (answer: Readonly<{ cluster: ClusterState | null }>) => string = fastJson(
+  shape({ cluster: CLUSTER }),
+);
+
 /** `/readyz`. */
 export const readinessJson: (readiness: Readiness) => string = fastJson(
   shape({
     ready: FLAG,
     reason: TEXT,
+    notes: listOf(TEXT),
     version: WHOLE,
     http: listOf(TEXT),
     heapBytes: WHOLE,
     workers: listOf(shape({ pid: WHOLE, serving: FLAG, version: WHOLE, heapBytes: WHOLE })),
+    cluster: CLUSTER,
   }),
 );

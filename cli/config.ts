@@ -5,8 +5,10 @@ import { parseAddress } from "./address.ts";
 import type { Parsed } from "./address.ts";
 import { parseCidr } from "../core/cidr.ts";
 import { showAddress } from "../core/protocol.ts";
+import { readCluster, readRanges } from "./cluster.ts";
 import { readLimits } from "./limits.ts";
 import { readUnit } from "./units.ts";
+import type { ClusterConfig } from "./cluster.ts";
 import type { Given } from "./flags.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Address } from "../core/protocol.ts";
@@ -22,6 +24,12 @@ export type Adoption = Omit<TranslateOptions, "version">;
 /** `workers: 0` serves from the supervisor's own process. */
 export type Config = Readonly<{
   manifests: readonly string[];
+  /** null where manifests are served. */
+  cluster: ClusterConfig | null;
+  /** Ranges that endpoints may be in although they are not trusted otherwise. */
+  ranges: readonly string[];
+  /** Where what is served is kept for the next start, or null. */
+  state: string | null;
   http: readonly Address[];
   admin: Address;
   workers: number;
@@ -33,8 +41,16 @@ export type Config = Readonly<{
   trusted: readonly string[];
 }>;
 
-/** Where a command listens, and how it ends, when it is not told. */
-export type Defaults = Readonly<{ http: string; admin: string; lameDuck: string }>;
+/**
+ * Where a command listens, and how it ends, when it is not told. `cluster`: what it serves without
+ * manifests is a cluster.
+ */
+export type Defaults = Readonly<{
+  http: string;
+  admin: string;
+  lameDuck: string;
+  cluster: boolean;
+}>;
 
 /** Reads the flags of `run` and `demo`; the first that does not parse is the reason. */
 export function readConfig(given: Given, defaults: Defaults): Parsed<Config> {
@@ -52,11 +68,18 @@ export function readConfig(given: Given, defaults: Defaults): Parsed<Config> {
     const cidr = parseCidr(text);
     if (!cidr.ok) return about("trusted-proxy", cidr.reason);
   }
+  const cluster = readCluster(given, defaults.cluster);
+  if (!cluster.ok) return cluster;
+  const ranges = readRanges(given);
+  if (!ranges.ok) return ranges;
   const value = {
     ...doors.value,
     manifests: given.all("manifests"),
+    cluster: cluster.value,
+    ranges: ranges.value,
+    state: given.last("state") ?? null,
     workers: workers.value,
-    adoption: readAdoption(given),
+    adoption: readAdoption(given, cluster.value),
     lameDuckMs: lameDuck.value,
     drainMs: drain.value,
     limits: limits.value,
@@ -97,12 +120,15 @@ function meet(one: Address, other: Address): boolean {
   );
 }
 
-/** Whose Ingresses to take. A folder has one reader: what has no class there is meant for us. */
-export function readAdoption(given: Given): Adoption {
+/**
+ * Whose Ingresses to take. A folder has one reader: what has no class there is meant for us. A
+ * cluster may have several, and then it has to be said.
+ */
+export function readAdoption(given: Given, cluster: ClusterConfig | null = null): Adoption {
   return {
     classes: given.last("class") === undefined ? ["rind"] : given.all("class"),
     controller: given.last("controller") ?? "rind.dev/ingress-controller",
-    withoutClass: true,
+    withoutClass: cluster === null || given.last("without-class") !== undefined,
   };
 }
 

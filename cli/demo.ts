@@ -13,7 +13,12 @@ import type { Shop } from "./demo/cheeses.ts";
 import type { Given } from "./flags.ts";
 import type { Doors, OpenPlane, Voice } from "./serve.ts";
 
-const DEFAULTS = { http: "127.0.0.1:8000", admin: "127.0.0.1:8080", lameDuck: "0s" };
+const DEFAULTS = {
+  http: "127.0.0.1:8000",
+  admin: "127.0.0.1:8080",
+  lameDuck: "0s",
+  cluster: false,
+};
 const EXAMPLES = fileURLToPath(new URL("../k8s/examples", import.meta.url));
 /** Any name under nip.io is the address in it, so browsers need no set-up. */
 const DOMAIN = "127.0.0.1.nip.io";

@@ -48,7 +48,56 @@ const FLAGS = {
     value: "CIDR",
     doc: "believe the forwarded headers of these addresses",
   },
-  kubeconfig: { kind: "one", value: "FILE", doc: "a cluster to serve; not in this version" },
+  kubeconfig: {
+    kind: "one",
+    value: "FILE",
+    doc: "serve the cluster of this file; in a pod, its own",
+  },
+  context: { kind: "one", value: "NAME", doc: "of the kubeconfig, instead of its current one" },
+  namespaces: { kind: "list", value: "NAME", doc: "follow this namespace only (default: all)" },
+  "namespace-selector": {
+    kind: "one",
+    value: "SELECTOR",
+    doc: "take Ingresses of namespaces with these labels, such as team=a,!legacy",
+  },
+  secrets: {
+    kind: "one",
+    value: "named|all",
+    doc: "follow only the Secrets that Ingresses name, one by one, or all (default: named)",
+  },
+  pod: { kind: "one", value: "NS/NAME", doc: "the pod that rind runs in" },
+  report: { kind: "one", value: "on|off", doc: "write status and Events (default: on in a pod)" },
+  lease: {
+    kind: "one",
+    value: "NS/NAME",
+    doc: "who holds it reports (default: rind, in the pod's)",
+  },
+  "publish-service": {
+    kind: "one",
+    value: "NS/NAME",
+    doc: "status shows the addresses of this Service, not of nodes",
+  },
+  "publish-address": { kind: "list", value: "ADDR", doc: "status shows this IP or host name" },
+  "node-address": {
+    kind: "one",
+    value: "TYPE",
+    doc: "status shows the nodes' InternalIP (default) or ExternalIP",
+  },
+  "external-names": {
+    kind: "list",
+    value: "SUFFIX",
+    doc: "follow ExternalName Services to such names: .example.com, a.example.com or *",
+  },
+  "allow-address": {
+    kind: "list",
+    value: "CIDR",
+    doc: "endpoints may be here though it is loopback, link-local or the API server",
+  },
+  state: {
+    kind: "one",
+    value: "DIR",
+    doc: "keep what is served here, to start with when the API server does not answer",
+  },
 } as const satisfies Readonly<Record<string, Flag>>;
 
 export type FlagName = keyof typeof FLAGS;

@@ -31,14 +31,31 @@ const SERVING: readonly FlagName[] = [
   "trusted-proxy",
 ];
 
+const CLUSTER: readonly FlagName[] = [
+  "kubeconfig",
+  "context",
+  "namespaces",
+  "namespace-selector",
+  "secrets",
+  "pod",
+  "report",
+  "lease",
+  "publish-service",
+  "publish-address",
+  "node-address",
+  "external-names",
+  "allow-address",
+  "state",
+];
+
 const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   [
     "run",
     {
       operands: "",
       operandsMax: 0,
-      doc: "serve manifests",
-      flags: ["manifests", ...SERVING, ...ADOPTION, "kubeconfig"],
+      doc: "serve a cluster, or a folder of manifests",
+      flags: ["manifests", ...SERVING, ...ADOPTION, ...CLUSTER],
       run: async (given, openPlane) => (await import("./run.ts")).run(given, openPlane),
     },
   ],

@@ -1,4 +1,4 @@
-/** `rind run`: serve manifests until asked to stop. */
+/** `rind run`: serve a cluster, or a folder of manifests, until asked to stop. */
 import { log } from "../core/log.ts";
 import { readConfig } from "./config.ts";
 import { serve } from "./serve.ts";
@@ -6,17 +6,18 @@ import type { OpenPlane } from "./serve.ts";
 import type { Finding } from "../watch/finding.ts";
 import type { Given } from "./flags.ts";
 
-const DEFAULTS = { http: "0.0.0.0:8000", admin: "127.0.0.1:8080", lameDuck: "5s" };
+const DEFAULTS = { http: "0.0.0.0:8000", admin: "127.0.0.1:8080", lameDuck: "5s", cluster: true };
 
 /** Resolves when drained; 1 when rind could not start, 2 when it was not told what to serve. */
 export async function run(given: Given, openPlane: OpenPlane): Promise<number> {
   const config = readConfig(given, DEFAULTS);
   if (!config.ok) return misused(config.reason);
-  if (given.last("kubeconfig") !== undefined) {
-    return misused("--kubeconfig: this version serves folders only; give --manifests DIR");
-  }
-  if (config.value.manifests.length === 0) {
-    return misused("what shall be served? Give --manifests DIR; clusters are not served yet");
+  const { cluster } = config.value;
+  const inPod = process.env["KUBERNETES_SERVICE_HOST"] !== undefined;
+  if (cluster !== null && cluster.kubeconfig === null && !inPod) {
+    return misused(
+      "what shall be served? Give --manifests DIR or --kubeconfig FILE; this is no pod",
+    );
   }
   const voice = {
     opened: () => {},

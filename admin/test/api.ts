@@ -5,7 +5,7 @@ import { answer } from "../api.ts";
 import type { Model, Route } from "../../core/model.ts";
 import type { Finding } from "../../watch/finding.ts";
 import type { View } from "../api.ts";
-import type { Readiness } from "../json.ts";
+import type { ClusterState, Readiness } from "../json.ts";
 
 const EVIL = `</p><script>alert("x")</script>`;
 
@@ -76,7 +76,9 @@ function view(change: Partial<Readiness> = {}): View {
       version: 7,
       http: ["[::1]:8000"],
       heapBytes: 2_000_000,
+      notes: [],
       workers: [{ pid: 1, serving: true, version: 7, heapBytes: 3_000_000 }],
+      cluster: null,
       ...change,
     }),
   };
@@ -94,7 +96,9 @@ const STATUS: readonly [string, string, number, RegExp][] = [
   ["GET", "/api/findings", 200, /application\/json/],
   ["HEAD", "/api/findings", 200, /application\/json/],
   ["GET", "/api/findings?x=1", 200, /application\/json/],
-  ["GET", "/metrics", 404, /text\/plain/],
+  ["GET", "/metrics", 200, /text\/plain; version=0\.0\.4/],
+  ["GET", "/api/cluster", 200, /application\/json/],
+  ["GET", "/metric", 404, /text\/plain/],
   ["GET", "/livez/", 404, /text\/plain/],
   ["POST", "/livez", 405, /text\/plain/],
   ["DELETE", "/nowhere", 405, /text\/plain/],
@@ -127,6 +131,47 @@ test("routes come as text, or as JSON when that is asked for", async () => {
 
 test("findings are whole", async () => {
   assert.equal(await get("/api/findings").json(), { findings: [FINDING] });
+});
+
+const CLUSTER: ClusterState = {
+  server: "https://10.0.0.1:6443",
+  ageMs: 1_500,
+  saved: false,
+  feeds: [
+    { name: "Ingress", synced: true, ageMs: 20, problem: "" },
+    { name: 'Service in "x"', synced: false, ageMs: 1_500, problem: "refused" },
+  ],
+  report: { leader: true, holder: "rind-a", pending: 3, problem: "" },
+};
+
+test("the cluster is shown with the readiness and on its own", async () => {
+  const seen = view({ cluster: CLUSTER, notes: ["late"] });
+  assert.equal(await get("/readyz", {}, seen).json(), seen.readiness());
+  assert.equal(await get("/api/cluster", {}, seen).json(), { cluster: CLUSTER });
+  assert.equal(await get("/api/cluster").json(), { cluster: null });
+});
+
+test("metrics are a help line, a type line and samples, with labels escaped", async () => {
+  const text = await get("/metrics", {}, view({ cluster: CLUSTER })).text();
+  for (const line of text.trimEnd().split("\n")) {
+    assert.match(line, /^(# (HELP|TYPE) rind_[a-z_]+ \S.*|rind_[a-z_]+(\{.+\})? [0-9.]+)$/);
+  }
+  for (const line of [
+    "rind_ready 1",
+    "rind_model_version 7",
+    'rind_findings{level="error"} 1',
+    "rind_api_age_seconds 1.5",
+    'rind_api_feed_synced{feed="Service in \\"x\\""} 0',
+    'rind_api_feed_failing{feed="Ingress"} 0',
+    "rind_leader 1",
+    "rind_report_pending 3",
+  ]) {
+    assert.ok(text.split("\n").includes(line), line);
+  }
+});
+
+test("a folder has no metrics of an API server", async () => {
+  assert.not.match(await get("/metrics").text(), "rind_api");
 });
 
 test("the page lists every path and escapes what it shows", async () => {

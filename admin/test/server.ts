@@ -21,7 +21,9 @@ server.before(() => {
         version: 0,
         http: [],
         heapBytes: 0,
+        notes: [],
         workers: [],
+        cluster: null,
       }),
     },
   );

@@ -202,7 +202,7 @@ const WRONG: readonly [string, RegExp][] = [
   ["rutes", /did you mean routes\?/],
   ["run", /--manifests DIR/],
   ["run --manifest x", /did you mean --manifests\?/],
-  ["run --kubeconfig x", /--kubeconfig: this version serves folders only/],
+  ["run --kubeconfig x --manifests y", /give one of them/],
   ["run --limit head=0s", /--limit: head: 0s is not in 1ms to 168h/],
   ["run --http :80 --admin 0.0.0.0:80", /--admin: 0\.0\.0\.0:80 is an address for HTTP already/],
   ["check", /Give a folder/],

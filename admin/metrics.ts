@@ -1,0 +1,85 @@
+/** `/metrics`: what the supervisor knows, as Prometheus reads it (text format 0.0.4). */
+import type { View } from "./api.ts";
+import type { ClusterState } from "./json.ts";
+
+type Sample = Readonly<{ labels: Readonly<Record<string, string>>; value: number }>;
+type Metric = Readonly<{ name: string; help: string; samples: readonly Sample[] }>;
+
+/** All of it, as the body of an answer. Every label has few values: feeds, levels, worker slots. */
+export function metricsText(view: View): string {
+  const { ready, version, heapBytes, workers, cluster } = view.readiness();
+  const findings = view.findings();
+  const level = (name: string): Sample => ({
+    labels: { level: name },
+    value: findings.filter((finding) => finding.level === name).length,
+  });
+  const metrics: readonly Metric[] = [
+    single("rind_ready", "1 while more traffic is welcome.", Number(ready)),
+    single("rind_model_version", "Version that every worker serves.", version),
+    single("rind_hosts", "Hosts that are served.", view.model().hosts.length),
+    single("rind_heap_bytes", "Heap of the supervisor after its last collection.", heapBytes),
+    {
+      name: "rind_findings",
+      help: "What is wrong in the objects that rind reads.",
+      samples: ["error", "warning"].map(level),
+    },
+    {
+      name: "rind_worker_serving",
+      help: "1 while the worker in this place serves.",
+      samples: workers.map(({ serving }, i) => ({
+        labels: { worker: String(i) },
+        value: Number(serving),
+      })),
+    },
+    ...(cluster === null ? [] : clusterMetrics(cluster)),
+  ];
+  return metrics.map(show).join("");
+}
+
+function clusterMetrics(cluster: ClusterState): readonly Metric[] {
+  const { ageMs, saved, feeds, report } = cluster;
+  const of = (value: (feed: (typeof feeds)[number]) => number): readonly Sample[] =>
+    feeds.map((feed) => ({ labels: { feed: feed.name }, value: value(feed) }));
+  return [
+    single("rind_api_age_seconds", "Since the API server was last heard of.", ageMs / 1_000),
+    single("rind_api_saved_state", "1 while the saved state is served.", Number(saved)),
+    {
+      name: "rind_api_feed_synced",
+      help: "1 when the first list of this kind is here.",
+      samples: of(({ synced }) => Number(synced)),
+    },
+    {
+      name: "rind_api_feed_failing",
+      help: "1 while this kind is not heard of.",
+      samples: of(({ problem }) => Number(problem !== "")),
+    },
+    ...(report === null
+      ? []
+      : [
+          single(
+            "rind_leader",
+            "1 while this rind writes status and Events.",
+            Number(report.leader),
+          ),
+          single("rind_report_pending", "Writes that wait.", report.pending),
+        ]),
+  ];
+}
+
+function single(name: string, help: string, value: number): Metric {
+  return { name, help, samples: [{ labels: {}, value }] };
+}
+
+function show({ name, help, samples }: Metric): string {
+  const lines = samples.map(({ labels, value }) => {
+    const inner = Object.entries(labels)
+      .map(([key, text]) => `${key}="${text.replace(/[\\"\n]/g, escape)}"`)
+      .join(",");
+    return `${name}${inner === "" ? "" : `{${inner}}`} ${value}\n`;
+  });
+  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join("")}`;
+}
+
+function escape(character: string): string {
+  return character === "\n" ? "\\n" : `\\${character}`;
+}

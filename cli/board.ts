@@ -1,0 +1,73 @@
+/** What is known of a rind that serves, as the admin address shows it. */
+import { heapSize } from "bun:jsc";
+import { showAddress } from "../core/protocol.ts";
+import type { ClusterState, Readiness } from "../admin/json.ts";
+import { EMPTY_MODEL, type Model } from "../core/model.ts";
+import type { Workers } from "../core/supervisor.ts";
+import type { Finding } from "../watch/finding.ts";
+
+/** Longer than a watch is ever silent (bookmarks come once a minute), milliseconds. */
+const LATE_MS = 100_000;
+
+/** What is known at the moment. `synced`: something is served, be it only the saved state. */
+export type Board = {
+  model: Model;
+  findings: readonly Finding[];
+  synced: boolean;
+  draining: boolean;
+  /** null where a folder is served. */
+  cluster: () => ClusterState | null;
+};
+
+/** Before anything is known. */
+export const BLANK: Board = {
+  model: EMPTY_MODEL,
+  findings: [],
+  synced: false,
+  draining: false,
+  cluster: () => null,
+};
+
+/** Ready: the first sync is served by every worker, and nothing speaks against more traffic. */
+export function readiness(board: Board, workers: Workers): Readiness {
+  const states = workers.states();
+  const serving = states.filter((state) => state.serving);
+  const cluster = board.cluster();
+  const reason = board.draining
+    ? "draining"
+    : !board.synced || serving.length === 0
+      ? `no worker serves the manifests yet${awaited(cluster)}`
+      : workers.stormy()
+        ? "workers keep crashing"
+        : "";
+  return {
+    ready: reason === "",
+    reason,
+    notes: cluster === null ? [] : notes(cluster),
+    version: serving.length === 0 ? 0 : Math.min(...serving.map((state) => state.version)),
+    http: workers.addresses().map(showAddress),
+    heapBytes: heapSize(),
+    workers: states,
+    cluster,
+  };
+}
+
+/** What the first sync waits for. */
+function awaited(cluster: ClusterState | null): string {
+  const missing = cluster?.feeds.filter(({ synced }) => !synced) ?? [];
+  if (missing.length === 0) return "";
+  const named = missing.map(({ name, problem }) => (problem === "" ? name : `${name}: ${problem}`));
+  return `; waiting for ${named.join("; ")}`;
+}
+
+function notes({ feeds, saved, report }: ClusterState): readonly string[] {
+  const found = saved ? ["serves the saved state: the API server has not answered yet"] : [];
+  for (const { name, problem, synced, ageMs } of feeds) {
+    if (!synced) continue;
+    const late = `not heard of for ${Math.round(ageMs / 1_000)} s`;
+    if (problem !== "") found.push(`${name}: what was read last is served; ${late}: ${problem}`);
+    else if (ageMs > LATE_MS) found.push(`${name}: what was read last is served; ${late}`);
+  }
+  if (report !== null && report.problem !== "") found.push(`report: ${report.problem}`);
+  return found;
+}
