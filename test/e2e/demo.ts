@@ -93,7 +93,7 @@ demo("editing a manifest moves traffic under load and no request fails", async (
   await until("the load runs", () => served.length > 50);
   const file = join(folder, "cheeses.yaml");
   const before = readFileSync(file, "utf8");
-  const moved = before.replace(/serviceName: cheddar\b/, "serviceName: stilton");
+  const moved = before.replace(/(service:\s+name: )cheddar\b/, "$1stilton");
   assert.is.not(moved, before);
   writeFileSync(file, moved);
   await until("stilton is served", () => served.includes("stilton"));
