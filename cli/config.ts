@@ -12,7 +12,7 @@ import type { ClusterConfig } from "./cluster.ts";
 import type { Given } from "./flags.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Address } from "../core/protocol.ts";
-import type { TranslateOptions } from "../watch/translate/draft.ts";
+import { TRUSTING, type TranslateOptions } from "../watch/translate/draft.ts";
 
 const WORKERS_MAX = 256;
 /** Of a drain, and of the lame duck before it. */
@@ -129,6 +129,7 @@ export function readAdoption(given: Given, cluster: ClusterConfig | null = null)
     classes: given.last("class") === undefined ? ["rind"] : given.all("class"),
     controller: given.last("controller") ?? "rind.dev/ingress-controller",
     withoutClass: cluster === null || given.last("without-class") !== undefined,
+    ...TRUSTING,
   };
 }
 

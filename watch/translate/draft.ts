@@ -7,7 +7,9 @@ import type { Route, VirtualHost } from "../../core/model.ts";
 import type { Finding } from "../finding.ts";
 import { type KubeObject, keyOf } from "../objects.ts";
 import type { Wants } from "../source/source.ts";
+import type { AddressRules } from "./forbidden.ts";
 import { ANY_HOST } from "./hosts.ts";
+import type { Selector } from "./selector.ts";
 
 /** Digits that an index of a list can have in the order of findings. */
 const INDEX_DIGITS = 6;
@@ -20,8 +22,24 @@ export type TranslateOptions = Readonly<{
   controller: string;
   /** Adopt Ingresses that name no class, where no default IngressClass decides. */
   withoutClass: boolean;
+  /** Only Ingresses of namespaces with these labels; null is of all. */
+  namespaceSelector: Selector | null;
+  /** Where endpoints may not be; null is nowhere. */
+  addresses: AddressRules | null;
+  /** Names that ExternalName Services may have (`parseNamePattern`); empty follows none. */
+  externalNames: readonly string[];
+  /** The source tells all Secrets: one that is not there is missing, not just late. */
+  allSecrets: boolean;
   version: number;
 }>;
+
+/** What a folder is translated with: whoever writes it is trusted, and all of it is there. */
+export const TRUSTING = {
+  namespaceSelector: null,
+  addresses: null,
+  externalNames: [],
+  allSecrets: true,
+} satisfies Partial<TranslateOptions>;
 
 /** The result of translating a snapshot. Findings are in the order of their objects. */
 export type Translation = Readonly<{
@@ -85,6 +103,16 @@ export class Draft {
   /** Notes that an Ingress is ours. */
   own(object: KubeObject): void {
     this.#ours.add(keyOf(object));
+  }
+
+  /** Notes that a Secret is of use, by `namespace/name`. */
+  wantSecret(key: string): void {
+    this.#secrets.add(key);
+  }
+
+  /** Notes that the addresses of a DNS name are of use. */
+  wantName(name: string): void {
+    this.#names.add(name);
   }
 
   /** Notes a wish. It may lose against another one. */

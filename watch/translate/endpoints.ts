@@ -8,6 +8,7 @@ import type { Endpoint } from "../../core/model.ts";
 import type { KubeObject } from "../objects.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Draft } from "./draft.ts";
+import { type Denial, type Judge, judgeOf } from "./forbidden.ts";
 import { type Field, at, clip, flag, integer, items, mapped, quote, text, whole } from "./read.ts";
 
 const PORT_MAX = 65_535;
@@ -22,11 +23,13 @@ type Tally = {
   /** Going away, and still serving. */
   readonly leaving: Map<string, Endpoint>;
   readonly ports: Set<string>;
+  /** Usable, but for where they are. */
+  readonly denials: Denial[];
   matched: boolean;
   seen: number;
 };
 
-type Wanted = Readonly<{ draft: Draft; port: string; tally: Tally }>;
+type Wanted = Readonly<{ draft: Draft; port: string; judge: Judge; tally: Tally }>;
 
 /**
  * Endpoints of the port named `port` ("" for one without a name) of the Service `key`. Ready ones
@@ -37,10 +40,11 @@ export function findEndpoints(snapshot: Snapshot, draft: Draft, key: string, por
     ready: new Map(),
     leaving: new Map(),
     ports: new Set(),
+    denials: [],
     matched: false,
     seen: 0,
   };
-  const wanted = { draft, port, tally };
+  const wanted = { draft, port, judge: judgeOf(draft.options.addresses, snapshot.slices), tally };
   const slices = snapshot.slices.get(key) ?? [];
   const legacy = slices.length === 0 ? snapshot.endpoints.get(key) : undefined;
   for (const slice of slices) readSlice(slice, wanted);
@@ -56,6 +60,7 @@ function readSlice(slice: KubeObject, wanted: Wanted): void {
   // FQDN slices are deprecated and have no defined meaning (discovery.k8s.io/v1 AddressType).
   if (text(at(field, "addressType")) === "FQDN") return;
   const numbers = readPorts(items(at(field, "ports")), wanted);
+  const known = wanted.tally.denials.length;
   for (const endpoint of items(at(field, "endpoints")).filter(mapped)) {
     const conditions = at(endpoint, "conditions");
     mapped(conditions);
@@ -73,20 +78,32 @@ function readSlice(slice: KubeObject, wanted: Wanted): void {
       : ready
         ? wanted.tally.ready
         : null;
-    add(address, numbers, uid, { into, tally: wanted.tally });
+    add(address, numbers, uid, { into, wanted });
   }
+  remarkDenials(field, "endpoints", wanted.tally.denials.slice(known));
 }
 
 function readSubsets(object: KubeObject, wanted: Wanted): void {
   const field = whole(object, (finding) => wanted.draft.find(finding));
+  const known = wanted.tally.denials.length;
   for (const subset of items(at(field, "subsets")).filter(mapped)) {
     const numbers = readPorts(items(at(subset, "ports")), wanted);
     const { tally } = wanted;
     for (const endpoint of items(at(subset, "addresses")).filter(mapped)) {
-      add(at(endpoint, "ip"), numbers, uidOf(endpoint), { into: tally.ready, tally });
+      add(at(endpoint, "ip"), numbers, uidOf(endpoint), { into: tally.ready, wanted });
     }
     tally.seen += items(at(subset, "notReadyAddresses")).length;
   }
+  remarkDenials(field, "subsets", wanted.tally.denials.slice(known));
+}
+
+/** Once for each object: a slice has up to a thousand endpoints, all written by the same hand. */
+function remarkDenials(object: Field, field: string, denials: readonly Denial[]): void {
+  const [first] = denials;
+  if (first === undefined) return;
+  const more = denials.length === 1 ? "" : `, and ${denials.length - 1} more`;
+  const reason = `lead where rind must not connect: ${first.reason}${more}`;
+  object.remark({ field, reason, hint: first.hint, effect: "these endpoints are not used" });
 }
 
 /** The numbers behind the wanted port. A port without a number cannot be connected to. */
@@ -115,7 +132,7 @@ function add(
   field: Field,
   numbers: readonly number[],
   uid: string,
-  to: Readonly<{ into: Map<string, Endpoint> | null; tally: Tally }>,
+  to: Readonly<{ into: Map<string, Endpoint> | null; wanted: Wanted }>,
 ): void {
   const raw = text({ ...field, effect: IGNORED });
   if (typeof raw !== "string") return;
@@ -125,12 +142,16 @@ function add(
     field.remark({ level: "warning", field: field.path, reason, effect: IGNORED });
     return;
   }
-  to.tally.seen += 1;
+  const { judge, tally } = to.wanted;
+  tally.seen += 1;
   if (to.into === null) return;
   const address = raw.toLowerCase();
   for (const port of numbers) {
     const key = `${address} ${port}`;
-    if (!to.into.has(key)) to.into.set(key, { address, port, uid });
+    if (to.into.has(key)) continue;
+    const denial = judge(address, port);
+    if (denial === null) to.into.set(key, { address, port, uid });
+    else tally.denials.push(denial);
   }
 }
 
@@ -152,6 +173,8 @@ function explain(tally: Tally, port: string): string {
     const wanted = port === "" ? "an unnamed port" : `a port named ${port}`;
     return `none of its endpoints has ${wanted}; they have ${ports.join(", ") || "no port"}`;
   }
+  const [denial] = tally.denials;
+  if (denial !== undefined) return `they lead where rind must not connect: ${denial.reason}`;
   return tally.seen === 1 ? "its only endpoint is not ready" : `none of its ${tally.seen} is ready`;
 }
 

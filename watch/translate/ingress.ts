@@ -6,9 +6,12 @@ import { readAnnotations } from "./annotations.ts";
 import { adopted } from "./classes.ts";
 import type { Asked } from "./dialects/dialect.ts";
 import { type Claim, type Draft, REPAIRED, REST, RULE, ageOf } from "./draft.ts";
+import type { TranslateOptions } from "./draft.ts";
 import { ANY_HOST } from "./hosts.ts";
 import { type Field, at, items, whole } from "./read.ts";
 import { type Spec, readSpec } from "./rules.ts";
+import { noteSecrets } from "./secrets.ts";
+import { selects } from "./selector.ts";
 import { resolve } from "./services.ts";
 import { type Member, type Weights, divide } from "./shares.ts";
 import type { Target } from "./targets.ts";
@@ -39,12 +42,25 @@ type Plan = Readonly<{
 export function translateIngresses(snapshot: Snapshot, draft: Draft): void {
   for (const object of snapshot.ingresses) {
     const field = whole(object, (finding) => draft.find(finding));
+    if (!selected(object, snapshot, draft.options)) continue;
     if (!adopted(object, field, snapshot.classes, draft.options)) continue;
     draft.own(object);
+    noteSecrets({ snapshot, draft, object, field });
     const asked = readAnnotations(field, object.metadata.annotations);
     if (asked.withheld) continue;
     translateIngress({ snapshot, draft, object, field, asked });
   }
+}
+
+/** Whether its namespace is one of those to serve. One that is not known yet is not. */
+function selected(
+  object: KubeObject,
+  snapshot: Snapshot,
+  { namespaceSelector }: TranslateOptions,
+): boolean {
+  if (namespaceSelector === null) return true;
+  const namespace = snapshot.namespaces.get(object.metadata.namespace);
+  return namespace !== undefined && selects(namespaceSelector, namespace.metadata.labels);
 }
 
 function translateIngress(subject: Subject): void {

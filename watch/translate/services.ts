@@ -4,6 +4,7 @@ import type { Snapshot } from "../snapshot.ts";
 import { readBalance } from "./balance.ts";
 import type { Draft } from "./draft.ts";
 import { findEndpoints } from "./endpoints.ts";
+import { findNamed, readAlias } from "./external.ts";
 import { nearest } from "./nearest.ts";
 import { type Field, at, clip, integer, items, mapped, quote, text, whole } from "./read.ts";
 import type { Member } from "./shares.ts";
@@ -55,18 +56,20 @@ export function resolve(snapshot: Snapshot, draft: Draft, target: Target, site: 
   }
   const field = whole(service, (finding) => draft.find(finding));
   const spec = at(field, "spec");
-  if (text(at(spec, "type")) === "ExternalName") {
-    const reason = `Service ${key} is of type ExternalName, which is not followed`;
-    return broken(target.nameAt, reason, "use a Service with endpoints");
-  }
+  const external = text(at(spec, "type")) === "ExternalName";
+  const alias = external ? readAlias(spec, key, draft.options.externalNames) : null;
+  if (alias?.ok === false) return broken(target.nameAt, alias.reason, alias.hint);
   const ports = readPorts(spec);
-  const port = findPort(ports, target.port);
+  // An alias need not list ports: then the path says where it goes.
+  const free = alias !== null && ports.length === 0;
+  const port = free ? freePort(target) : findPort(ports, target.port);
   if (port === null || port.protocol !== "TCP") {
     const [reason, hint] = explainPort(ports, port, target, key);
     return broken(target.portAt, reason, hint);
   }
   const balance = readBalance(field, service.metadata.annotations);
-  return putBackend(snapshot, draft, { key, port, field, target, balance });
+  const name = alias === null ? null : alias.name;
+  return putBackend(snapshot, draft, { key, port, field, target, balance, name });
 }
 
 function putBackend(
@@ -78,16 +81,21 @@ function putBackend(
     field: Field;
     target: ServiceTarget;
     balance: Balance;
+    /** The DNS name of an ExternalName Service. */
+    name: string | null;
   }>,
 ): Member {
-  const { key, port, field, target, balance } = found;
+  const { key, port, field, target, balance, name } = found;
   const id = `${key}:${port.name || port.number}`;
   const known = draft.backend(id);
   const service = target.name;
   if (known !== undefined) return { service, backend: id, pods: known.endpoints.length };
-  const { endpoints, reason } = findEndpoints(snapshot, draft, key, port.name);
+  const { endpoints, reason } =
+    name === null
+      ? findEndpoints(snapshot, draft, key, port.name)
+      : findNamed(snapshot, draft, field, { name, port: port.number });
   if (endpoints.length === 0) {
-    const sliced = snapshot.slices.has(key) || snapshot.endpoints.has(key);
+    const sliced = name !== null || snapshot.slices.has(key) || snapshot.endpoints.has(key);
     const hint = sliced ? "" : `add an EndpointSlice labelled ${SERVICE_LABEL}: ${service}`;
     field.remark({
       level: "warning",
@@ -127,6 +135,11 @@ function readPorts(spec: Field): readonly Port[] {
 function findPort(ports: readonly Port[], wanted: number | string): Port | null {
   const fits = ports.filter((port) => port.name === wanted || port.number === wanted);
   return fits.find((port) => port.protocol === "TCP") ?? fits[0] ?? null;
+}
+
+function freePort({ port }: ServiceTarget): Port | null {
+  if (typeof port !== "number") return null;
+  return { name: "", number: port, protocol: "TCP", target: undefined };
 }
 
 function explainPort(

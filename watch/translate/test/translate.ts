@@ -91,6 +91,11 @@ endpoints:
   targetRef: {kind: Pod, name: shop-1, uid: p1}
 ---
 apiVersion: v1
+kind: Secret
+metadata: {name: shop}
+data: {tls.crt: YQ==, tls.key: YQ==}
+---
+apiVersion: v1
 kind: Endpoints
 metadata: {name: next}
 subsets:
