@@ -14,6 +14,8 @@ const ROOT = process.env["RIND_TEST_ROOT"] ?? `${import.meta.dir}/..`;
 const PARALLEL = 3;
 /** Parts of the paths that take longest; these start first, so that none runs on alone. */
 const LONG = ["test/churn/", "test/e2e/", "test/fuzz/", "test/sim/", "allocation", "slow"];
+/** Files that need more than this machine: they run when a word names their folder. */
+const APART = "test/cluster/";
 const FILE_MS_MAX = 120_000;
 /** Of the output of a failing file, the end is what explains it. */
 const OUTPUT_CHARS_MAX = 64 * 1024;
@@ -69,6 +71,7 @@ async function testFiles(words: readonly string[]): Promise<string[]> {
   const files: string[] = [];
   for await (const path of new Bun.Glob("**/test/**/*.ts").scan({ cwd: ROOT })) {
     if (path.includes("node_modules/") || path.endsWith(".cases.ts")) continue;
+    if (path.startsWith(APART) && !words.some((word) => word.startsWith(APART))) continue;
     if (words.length > 0 && !words.some((word) => path.includes(word))) continue;
     if (/^import .* from "uvu";$/m.test(await Bun.file(`${ROOT}/${path}`).text())) files.push(path);
   }

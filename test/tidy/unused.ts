@@ -4,7 +4,9 @@ import { isTest, type Source } from "./source.ts";
 /** Started by people, npm scripts or the test runner. */
 const ENTRIES = [/^rind\.ts$/, /^test\/(run|fuzz)\.ts$/, /^bench\/\w+\.ts$/, /^scripts\/\w+\.mjs$/]
   // What runs in Node.
-  .concat(/^test\/fuzz\/strict\.mjs$/);
+  .concat(/^test\/fuzz\/strict\.mjs$/)
+  // Who starts an API server, and who runs inside its network.
+  .concat(/^test\/cluster\/(run|inside)\.ts$/);
 /** How the test runner tells a test from what supports it. */
 const TEST_FILE = /^import .* from "uvu";$/m;
 

@@ -1,0 +1,82 @@
+/** The cluster that test/cluster/run.ts started, or that it was given, as tests reach it. */
+import { openClient, type Client, type Connection, type Json } from "../contract/client.ts";
+import { ask, create } from "../contract/target.cases.ts";
+
+/** `etcd` is "" for a cluster that is not ours. */
+export type Real = Readonly<{
+  kubeconfig: string;
+  etcd: string;
+  kubectl: (args: readonly string[], stdin?: string) => Promise<string>;
+  connection: Connection;
+  admin: Client;
+}>;
+
+const ACCOUNTS = "serviceaccounts";
+
+/** What run.ts left in the environment. Rejects where there is nothing: these tests need it. */
+export async function openReal(): Promise<Real> {
+  const { RIND_TEST_KUBECONFIG: kubeconfig, RIND_TEST_ETCD: etcd = "" } = process.env;
+  const program = process.env["RIND_TEST_KUBECTL"];
+  if (!kubeconfig || !program) throw new Error("run these tests with npm run test:cluster");
+  const kubectl = async (args: readonly string[], stdin = ""): Promise<string> => {
+    const child = Bun.spawn([program, "--kubeconfig", kubeconfig, ...args], {
+      stdio: [new Blob([stdin]), "pipe", "pipe"],
+    });
+    const streams = [child.stdout, child.stderr].map((each) => new Response(each).text());
+    const [out = "", problem = ""] = await Promise.all(streams);
+    if ((await child.exited) === 0) return out;
+    throw new Error(`kubectl ${args.join(" ")}: ${problem}`);
+  };
+  const view = ["config", "view", "--raw", "--minify", "--flatten", "-o", "json"];
+  const connection = connectionOf(JSON.parse(await kubectl(view)));
+  return { kubeconfig, etcd, kubectl, connection, admin: openClient(connection) };
+}
+
+function connectionOf(config: Json): Connection {
+  const { cluster } = config.clusters[0];
+  const { user } = config.users[0];
+  const text = (name: string, base64: string | undefined) =>
+    base64 === undefined ? {} : { [name]: Buffer.from(base64, "base64").toString() };
+  return {
+    server: cluster.server,
+    ...text("ca", cluster["certificate-authority-data"]),
+    ...text("cert", user["client-certificate-data"]),
+    ...text("key", user["client-key-data"]),
+    ...(user.token === undefined ? {} : { token: user.token }),
+  };
+}
+
+/** A new namespace, with a name that starts like this. */
+export async function makeNamespace({ admin }: Real, start: string): Promise<string> {
+  const body = { apiVersion: "v1", kind: "Namespace", metadata: { generateName: `${start}-` } };
+  return (await create(admin, "/api/v1/namespaces", body)).metadata.name;
+}
+
+/** Makes a ServiceAccount, and a token by which it is known. */
+export async function makeAccount(real: Real, namespace: string, name: string): Promise<string> {
+  const path = `/api/v1/namespaces/${namespace}/${ACCOUNTS}`;
+  await create(real.admin, path, {
+    apiVersion: "v1",
+    kind: "ServiceAccount",
+    metadata: { name },
+  });
+  return tokenOf(real, namespace, name);
+}
+
+/** A token of a ServiceAccount that exists, good for an hour. */
+async function tokenOf(real: Real, namespace: string, name: string): Promise<string> {
+  const path = `/api/v1/namespaces/${namespace}/${ACCOUNTS}/${name}/token`;
+  const body = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} };
+  return (await ask(real.admin, "POST", path, { status: 201, body })).status.token;
+}
+
+/** Makes etcd forget all versions up to now. */
+export async function compact({ etcd }: Real): Promise<void> {
+  const post = async (path: string, body: Json): Promise<Json> => {
+    const answer = await fetch(`${etcd}${path}`, { method: "POST", body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`etcd: ${await answer.text()}`);
+    return answer.json();
+  };
+  const { header } = await post("/v3/kv/range", { key: btoa("x") });
+  await post("/v3/kv/compaction", { revision: header.revision, physical: true });
+}
