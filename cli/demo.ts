@@ -1,8 +1,7 @@
 /** `rind demo`: the lesson on this machine, without a cluster. What `npm start` runs. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describeFinding } from "../watch/translate/describe.ts";
 import { showAddress } from "../core/protocol.ts";
 import { readConfig } from "./config.ts";
@@ -19,7 +18,8 @@ const DEFAULTS = {
   lameDuck: "0s",
   cluster: false,
 };
-const EXAMPLES = fileURLToPath(new URL("../k8s/examples", import.meta.url));
+/** Where scripts/compile.mjs puts them into the binary, and where they are in the source. */
+const EXAMPLES = join(import.meta.dir, Bun.isStandaloneExecutable ? "examples" : "../k8s/examples");
 /** Any name under nip.io is the address in it, so browsers need no set-up. */
 const DOMAIN = "127.0.0.1.nip.io";
 /** Listening here, `localhost` leads to us. */
@@ -32,16 +32,28 @@ export async function demo(given: Given, openPlane: OpenPlane): Promise<number> 
     console.error(`rind demo: ${config.reason}`);
     return 2;
   }
-  const folders = config.value.manifests.length === 0 ? [EXAMPLES] : config.value.manifests;
   const shops = openShops();
   const made = mkdtempSync(join(tmpdir(), "rind-demo-"));
   // On exit, because a second signal does not come back here.
   process.once("exit", () => rmSync(made, { recursive: true, force: true }));
-  writeFileSync(join(made, "endpoints.json"), JSON.stringify(slicesOf(shops), null, 2));
-  const manifests = [...folders, made];
+  const folders = config.value.manifests.length > 0 ? config.value.manifests : [examples(made)];
+  const endpoints = join(made, "endpoints.json");
+  writeFileSync(endpoints, JSON.stringify(slicesOf(shops), null, 2));
+  const manifests = [...folders, endpoints];
   const code = await serve({ ...config.value, manifests }, speaker(folders), openPlane);
   for (const shop of shops) shop.stop();
   return code;
+}
+
+/** The folder of the examples: in `made` when they come out of the binary, to be edited there. */
+function examples(made: string): string {
+  if (!Bun.isStandaloneExecutable) return EXAMPLES;
+  const folder = join(made, "examples");
+  mkdirSync(folder);
+  for (const name of readdirSync(EXAMPLES)) {
+    writeFileSync(join(folder, name), readFileSync(join(EXAMPLES, name)));
+  }
+  return folder;
 }
 
 /** Tells what was found at the start with the rest, and what is found later at once. */

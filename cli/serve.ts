@@ -3,6 +3,7 @@ import { systemClock } from "../core/clock.ts";
 import { openCursors } from "../core/cursors.ts";
 import { launcher } from "../core/launch.ts";
 import { neverWait, openLibc } from "../core/libc.ts";
+import { useLowPorts } from "../core/capability.ts";
 import { log } from "../core/log.ts";
 import { showAddress } from "../core/protocol.ts";
 import { reserve } from "../core/reserve.ts";
@@ -47,7 +48,10 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   const following = await openFollowing(config);
   if (!following.ok) return refuse(`rind: ${following.reason}`);
   const system = openLibc();
-  if (system.ok) neverWait(system.libc, STDERR);
+  if (system.ok) {
+    neverWait(system.libc, STDERR);
+    useLowPorts(system.libc);
+  }
   let renew = (): void => {};
   const asked = untilAsked(() => renew());
   const opened = await openWorkers(config, openPlane);

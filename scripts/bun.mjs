@@ -34,8 +34,8 @@ export async function launch(args) {
   }
 }
 
-/** RIND_BUN, or npm's platform package, or npm's `bun`, or a `bun` in PATH of the same version. */
-function findBun() {
+/** The pinned Bun: RIND_BUN, or npm's platform package, or npm's `bun`, or a `bun` in PATH of the same version. */
+export function findBun() {
   const pinned = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).dependencies.bun;
   const chosen = process.env.RIND_BUN;
   if (chosen) {

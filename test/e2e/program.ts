@@ -4,7 +4,12 @@ import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "../..");
 /** As scripts/rind.mjs starts it. */
-const RIND = ["--no-env-file", `--config=${join(ROOT, "bunfig.toml")}`, join(ROOT, "rind.ts")];
+const SOURCE = [
+  process.execPath,
+  "--no-env-file",
+  `--config=${join(ROOT, "bunfig.toml")}`,
+  join(ROOT, "rind.ts"),
+];
 /** Longest wait for anything that should happen. */
 const WAIT_MS_MAX = 20_000;
 const POLL_MS = 10;
@@ -34,7 +39,7 @@ export type Program = Readonly<{
 
 /** Runs rind to its end: for commands, and for starts that must fail. */
 export async function runToEnd(args: readonly string[], stdin = ""): Promise<[number, string]> {
-  const child = Bun.spawn([process.execPath, ...RIND, ...args], {
+  const child = Bun.spawn([...SOURCE, ...args], {
     env: environment(),
     stdio: [new Blob([stdin]), "pipe", "pipe"],
     timeout: WAIT_MS_MAX,
@@ -44,10 +49,17 @@ export async function runToEnd(args: readonly string[], stdin = ""): Promise<[nu
   return [await child.exited, output];
 }
 
-/** Starts rind in `cwd`, on ports of the system's choice; resolves when it says that it serves. */
-export async function startRind(args: readonly string[], cwd = "."): Promise<Program> {
+/**
+ * Starts rind in `cwd`, on ports of the system's choice; resolves when it says that it serves.
+ * `rind` is its binary when it is not run from source.
+ */
+export async function startRind(
+  args: readonly string[],
+  cwd = ".",
+  rind: readonly string[] = SOURCE,
+): Promise<Program> {
   const doors = ["--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-  const child = Bun.spawn([process.execPath, ...RIND, ...args, ...doors], {
+  const child = Bun.spawn([...rind, ...args, ...doors], {
     cwd,
     env: environment(),
     stdio: ["ignore", "pipe", "pipe"],

@@ -22,7 +22,7 @@ const NOUNS = [
   "outbox",
   "protocol",
 ]
-  .concat("contain", "libc", "notice", "refusal", "slab", "tally", "timers")
+  .concat("capability", "contain", "libc", "notice", "refusal", "slab", "tally", "timers")
   .map((name) => `core/${name}.ts`);
 const ROOTS = [...BASE, ...NOUNS];
 const PURE = ["core/route/", "core/http1/", "core/http2/"];
