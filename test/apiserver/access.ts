@@ -10,6 +10,7 @@ export type Denial = Readonly<{
   namespace?: string;
   name?: string;
   subresource?: string;
+  user?: string;
 }>;
 
 const ADMIN = "system:admin";
@@ -45,12 +46,13 @@ export class Guard {
 }
 
 function covers(denial: Denial, { row, ...attempt }: Attempt): boolean {
-  const { verb, namespace, name, subresource } = attempt;
+  const { verb, namespace, name, subresource, user } = attempt;
   return (
     (denial.verb ?? verb) === verb &&
     (denial.resource ?? row.plural) === row.plural &&
     (denial.namespace ?? namespace) === namespace &&
     (denial.name ?? name) === name &&
-    (denial.subresource ?? subresource) === subresource
+    (denial.subresource ?? subresource) === subresource &&
+    (denial.user ?? user) === user
   );
 }

@@ -2,8 +2,8 @@
  * `npm run test:cluster [WORD…]`: the tests of this folder on a real API server. It is the cluster
  * of RIND_TEST_KUBECONFIG or KUBECONFIG if there is one, where the tests make namespaces of their
  * own; else etcd and kube-apiserver are found or built (programs.ts) and run for the tests alone,
- * in a network namespace where pods can have addresses that the API server accepts (inside.ts). Says
- * `skip: REASON` where neither can be had. Ends with `N passed, N failed`.
+ * in a network namespace where pods can have addresses that the API server accepts (inside.ts).
+ * Says `skip: REASON` where neither can be had. Ends with `N passed, N failed`.
  */
 import { hasOpenssl } from "./authority.ts";
 import { findPrograms } from "./programs.ts";

@@ -30,7 +30,7 @@ export type Cluster = Readonly<{
 
 type Child = ReturnType<typeof Bun.spawn>;
 
-/** Starts etcd and kube-apiserver. Rejects with the end of their logs when they do not get ready. */
+/** Starts etcd and kube-apiserver. Rejects with the end of their logs if they do not get ready. */
 export async function startCluster(programs: Programs): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), "rind-cluster-"));
   const children: Child[] = [];

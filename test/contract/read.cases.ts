@@ -203,7 +203,7 @@ export const READS: readonly Case[] = [
         await create(target.admin, path, secret(name, "1"));
       }
       const watch = await target.admin.watch(path, { fieldSelector: "metadata.name=ours" });
-      const body = { stringData: { value: "2" } };
+      const body = { data: { value: btoa("2") } };
       for (const name of ["theirs", "ours"]) {
         await ask(target.admin, "PATCH", `${path}/${name}`, { body, type: MERGE });
         await ask(target.admin, "DELETE", `${path}/${name}`);

@@ -51,7 +51,7 @@ export function service(name: string): Json {
 }
 
 export function secret(name: string, value: string): Json {
-  return { apiVersion: "v1", kind: "Secret", metadata: { name }, stringData: { value } };
+  return { apiVersion: "v1", kind: "Secret", metadata: { name }, data: { value: btoa(value) } };
 }
 
 export function slice(name: string, address: string): Json {
