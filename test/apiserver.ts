@@ -246,8 +246,9 @@ export class ApiServerDouble {
     const stream = connection.stream();
     const { faults } = this;
     const lifeMs = lifeOf(query, this.#options.watchMs ?? DEFAULTS.watchMs);
-    const options = { call, row, selects, bookmarkMs, lifeMs, faults };
-    const watch = new Watch(stream, options, () => this.objects.version);
+    const since = fresh ? this.objects.version : Number(asked);
+    const options = { call, row, selects, bookmarkMs, lifeMs, since, faults };
+    const watch = new Watch(stream, options, () => this.objects.versionOf(row));
     for (const each of this.#watches) if (each.over) this.#watches.delete(each);
     this.#watches.add(watch);
     connection.onClose(() => {

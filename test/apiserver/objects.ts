@@ -50,6 +50,7 @@ export class Objects {
   readonly #now: () => number;
   readonly #window: number;
   readonly #tell: (change: Change) => void;
+  readonly #versions = new Map<string, number>();
   #history: Change[] = [];
   #version = FIRST_VERSION;
   #oldest = FIRST_VERSION;
@@ -64,6 +65,11 @@ export class Objects {
   /** The version of the last change. */
   get version(): number {
     return this.#version;
+  }
+
+  /** The version of the last change of one kind. */
+  versionOf(row: KindRow): number {
+    return this.#versions.get(resourceOf(row)) ?? FIRST_VERSION;
   }
 
   /** Watches from before this version cannot be served. */
@@ -150,6 +156,7 @@ export class Objects {
 
   #note(change: Change): void {
     this.#history.push(change);
+    this.#versions.set(resourceOf(change.row), change.entry.version);
     if (this.#history.length > this.#window * 2) {
       const dropped = this.#history.splice(0, this.#history.length - this.#window);
       this.#oldest = dropped.at(-1)!.entry.version;

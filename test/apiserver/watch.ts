@@ -18,6 +18,8 @@ export type WatchOptions = Readonly<{
   bookmarkMs: number;
   /** Ends after this time. */
   lifeMs: number;
+  /** It tells what is newer than this. */
+  since: number;
   faults: Faults;
 }>;
 
@@ -30,17 +32,19 @@ export class Watch {
   readonly #bookmarks: boolean;
   #stalled = false;
 
-  /** `version` is asked for bookmarks. */
+  /** `version` of the kind is asked for bookmarks: while nothing is new there is none. */
   constructor(stream: Stream, options: WatchOptions, version: () => number) {
     this.#stream = stream;
     this.#options = options;
     this.call = options.call;
     this.#bookmarks = options.call.query.get("allowWatchBookmarks") === "true";
-    const { bookmarkMs, lifeMs } = options;
+    const { bookmarkMs, lifeMs, since } = options;
     const cut = options.faults.take("cut", this.call);
     if (cut !== undefined) stream.cutAt = cut.bytes;
     if (this.#bookmarks) {
-      const bookmark = (): void => this.bookmark(version());
+      const bookmark = (): void => {
+        if (version() > since) this.bookmark(version());
+      };
       this.#timers.push(setInterval(bookmark, bookmarkMs));
       this.#timers.push(setTimeout(bookmark, Math.max(0, lifeMs - LAST_BOOKMARK_MS)));
     }

@@ -69,6 +69,20 @@ async function cutBody(server: ApiServerDouble, path: string): Promise<string> {
   return head.includes("chunked") ? text.replace(/[0-9a-f]+\r\n([^\r]*)\r\n/g, "$1") : text;
 }
 
+/** The first lines of a watch, after an edit. */
+async function first(server: ApiServerDouble, path: string, count: number): Promise<string[]> {
+  const abort = new AbortController();
+  const response = await fetch(server.url + path, { signal: abort.signal });
+  server.put(service("a", 90));
+  let text = "";
+  for await (const chunk of response.body!) {
+    text += Buffer.from(chunk).toString();
+    if (text.split("\n").length > count) break;
+  }
+  abort.abort();
+  return text.split("\n").slice(0, count);
+}
+
 /** The types of the events in a body, by their names. */
 function events(body: string): string[] {
   const lines = body.split("\n").filter((line) => line !== "");
@@ -221,6 +235,17 @@ test("a watch by label hears when an object enters and leaves its selection", ()
       for (const tier of ["db", "web", "web", "db"]) labelled({ tier });
     });
     assert.equal(events(body), ["ADDED a", "MODIFIED a", "DELETED a"]);
+  }));
+
+test("bookmarks come when something was new, and say up to where nothing is missed", () =>
+  withServer({ bookmarkMs: 20 }, async (server) => {
+    const path = `${WATCH}&resourceVersion=${server.objects.version}`;
+    assert.is((await ended(server, path)).body, "");
+    const [edit, bookmark, ...more] = (await first(server, path, 3)).map(
+      (line) => JSON.parse(line).object.metadata.resourceVersion,
+    );
+    assert.is(bookmark, edit);
+    assert.is(more[0], edit);
   }));
 
 test("a kind that is not installed is 404, and is served once it is", () =>
