@@ -4,107 +4,112 @@
  */
 import { RESOURCES } from "./resources.ts";
 
-/**
- * Where a power holds. `cluster`: in every namespace that rind serves, and for what has none.
- * `own`: in the namespace rind runs in. `chosen`: only where somebody binds the role. `asked`: only
- * when a setting asks for it.
- */
-export type Scope = "cluster" | "own" | "chosen" | "asked";
-
 /** One rule of a role. `names` narrows it to these objects; without it, all are meant. */
 export type Power = Readonly<{
   group: string;
   resource: string;
   verbs: readonly string[];
-  scope: Scope;
   namespaced: boolean;
   names?: readonly string[];
   because: string;
 }>;
 
-/** Why each kind is read; a kind without a reason here has none to be read. */
+/**
+ * Powers that are granted together. `everywhere`: in each namespace that rind serves, and for what
+ * is in none. `own`: in the namespace rind runs in. `chosen`: only where somebody binds the role.
+ * `asked`: only where a setting asks for it. `suffix` tells the roles of one rind apart.
+ */
+export type Role = Readonly<{
+  suffix: "" | "-secrets" | "-all-secrets" | "-nodes";
+  scope: "everywhere" | "own" | "chosen" | "asked";
+  powers: readonly Power[];
+}>;
+
+/** Why each kind is read. */
 const REASONS: ReadonlyMap<string, string> = new Map([
-  ["Ingress", "what to serve"],
-  ["IngressClass", "which Ingresses are ours"],
-  ["Service", "which port of a backend is meant, and whose address to publish"],
-  ["EndpointSlice", "where the pods are"],
-  ["Namespace", "labels of namespaces, for --namespace-selector; rind looks only when it is set"],
-  [
-    "Secret",
-    "those that an Ingress names, one by one; there is no list, but whoever may watch Secrets " +
-      "can see all of a namespace: bind this only where Ingresses need it",
-  ],
+  ["Ingress", "What to serve."],
+  ["IngressClass", "Which Ingresses are rind's."],
+  ["Service", "Which port of a backend is meant; whose address --publish-service shows."],
+  ["EndpointSlice", "Where the pods are."],
+  ["Namespace", "Labels, for --namespace-selector. Without that flag nobody looks."],
+  ["Secret", "Those that an Ingress names, one by one; there is no list."],
 ]);
 
-/** What reading takes; kinds that only folders have need nothing. */
-const READING: readonly Power[] = RESOURCES.filter(({ read }) => read !== "folder").map(
-  ({ kind, apiVersions, plural, namespaced, read }) => ({
-    group: groupOf(apiVersions[0]),
-    resource: plural,
-    verbs: read === "named" ? ["get", "watch"] : ["get", "list", "watch"],
-    scope: read === "named" ? "chosen" : "cluster",
-    namespaced,
-    because: REASONS.get(kind) ?? "",
-  }),
-);
+/** What reading takes. Kinds that only folders have take nothing. */
+function reading(named: boolean): readonly Power[] {
+  return RESOURCES.filter(({ read }) => read !== "folder" && (read === "named") === named).map(
+    ({ kind, apiVersions, plural, namespaced }) => ({
+      group: groupOf(apiVersions[0]),
+      resource: plural,
+      verbs: named ? ["get", "watch"] : ["get", "list", "watch"],
+      namespaced,
+      because: REASONS.get(kind) ?? "",
+    }),
+  );
+}
 
-/** What telling people takes. */
-const REPORTING: readonly Power[] = [
-  {
-    group: "networking.k8s.io",
-    resource: "ingresses/status",
-    verbs: ["patch"],
-    scope: "cluster",
-    namespaced: true,
-    because: "the addresses that `kubectl get ingress` shows; never the Ingress itself",
-  },
-  {
-    group: "",
-    resource: "events",
-    verbs: ["create", "patch"],
-    scope: "cluster",
-    namespaced: true,
-    because: "what `kubectl describe` shows below an object that is wrong",
-  },
-  {
-    group: "coordination.k8s.io",
-    resource: "leases",
-    verbs: ["create"],
-    scope: "own",
-    namespaced: true,
-    because: "one pod writes for all; RBAC cannot narrow create to a name",
-  },
-  {
-    group: "coordination.k8s.io",
-    resource: "leases",
-    verbs: ["get", "update"],
-    scope: "own",
-    namespaced: true,
-    names: ["rind"],
-    because: "the lease of the pod that writes",
-  },
-  {
-    group: "",
-    resource: "pods",
-    verbs: ["list", "watch"],
-    scope: "own",
-    namespaced: true,
-    because: "rind's own pods: the nodes of those that are ready are the addresses to publish",
-  },
-  {
-    group: "",
-    resource: "nodes",
-    verbs: ["get"],
-    scope: "asked",
-    namespaced: false,
-    because: "external addresses of nodes, for --node-address ExternalIP",
-  },
+const STATUS: Power = {
+  group: "networking.k8s.io",
+  resource: "ingresses/status",
+  verbs: ["patch"],
+  namespaced: true,
+  because: "The addresses that `kubectl get ingress` shows. Nothing else of an Ingress is written.",
+};
+const EVENTS: Power = {
+  group: "",
+  resource: "events",
+  verbs: ["create", "patch"],
+  namespaced: true,
+  because: "What `kubectl describe` shows below an object that is wrong.",
+};
+const LEASE_NEW: Power = {
+  group: "coordination.k8s.io",
+  resource: "leases",
+  verbs: ["create"],
+  namespaced: true,
+  because: "One pod writes for all of them. RBAC cannot narrow create to a name.",
+};
+const LEASE: Power = {
+  group: "coordination.k8s.io",
+  resource: "leases",
+  verbs: ["get", "update"],
+  namespaced: true,
+  names: ["rind"],
+  because: "Who that is.",
+};
+const PODS: Power = {
+  group: "",
+  resource: "pods",
+  verbs: ["list", "watch"],
+  namespaced: true,
+  because: "rind's own: the nodes of those that are ready are the addresses to publish.",
+};
+const ALL_SECRETS: Power = {
+  group: "",
+  resource: "secrets",
+  verbs: ["get", "list", "watch"],
+  namespaced: true,
+  because: "Every Secret of the cluster, for --secrets all: passwords of databases too.",
+};
+const NODES: Power = {
+  group: "",
+  resource: "nodes",
+  verbs: ["get"],
+  namespaced: false,
+  because: "Their external addresses, for --node-address ExternalIP.",
+};
+
+/** All that rind asks for. The roles in k8s/ grant these powers and no others. */
+export const ROLES: readonly Role[] = [
+  { suffix: "", scope: "everywhere", powers: [...reading(false), STATUS, EVENTS] },
+  { suffix: "", scope: "own", powers: [LEASE_NEW, LEASE, PODS] },
+  { suffix: "-secrets", scope: "chosen", powers: reading(true) },
+  { suffix: "-all-secrets", scope: "asked", powers: [ALL_SECRETS] },
+  { suffix: "-nodes", scope: "asked", powers: [NODES] },
 ];
-
-/** All that rind asks for. The roles in k8s/ grant these and nothing else. */
-export const POWERS: readonly Power[] = [...READING, ...REPORTING];
 
 /** `v1` has no group: that is the core group, "". */
 function groupOf(apiVersion: string): string {
-  return apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
+  const slash = apiVersion.indexOf("/");
+  return slash < 0 ? "" : apiVersion.slice(0, slash);
 }

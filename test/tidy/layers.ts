@@ -82,6 +82,7 @@ const ROOMS: readonly Room[] = [
   },
   { files: ["rind.ts"], may: ["core/", "watch/", "rollout/", "admin/", "cli/"] },
   { files: ["bench/"], may: ["core/", "watch/", "rollout/", "admin/", "cli/"] },
+  { files: ["k8s/"], may: ["watch/powers.ts", "package.json"] },
   { files: ["scripts/"], may: [] },
 ];
 

@@ -2,7 +2,13 @@
 import { isTest, type Source } from "./source.ts";
 
 /** Started by people, npm scripts or the test runner. */
-const ENTRIES = [/^rind\.ts$/, /^test\/(run|fuzz)\.ts$/, /^bench\/\w+\.ts$/, /^scripts\/\w+\.mjs$/]
+const ENTRIES = [
+  /^rind\.ts$/,
+  /^k8s\/generate\.ts$/,
+  /^test\/(run|fuzz)\.ts$/,
+  /^bench\/\w+\.ts$/,
+  /^scripts\/\w+\.mjs$/,
+]
   // What runs in Node.
   .concat(/^test\/fuzz\/strict\.mjs$/)
   // Who starts an API server, and who runs inside its network.
