@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs";
 import { systemClock } from "../core/clock.ts";
 import { log } from "../core/log.ts";
+import { EMPTY_MODEL } from "../core/model.ts";
 import { Loop } from "../watch/loop.ts";
 import { FolderSource } from "../watch/source/folder.ts";
-import { describeFinding } from "../watch/translate/describe.ts";
-import { translate } from "../watch/translate/translate.ts";
+import { Translator } from "../watch/translate/translator.ts";
 import type { Parsed } from "./address.ts";
 import type { Board } from "./board.ts";
 import type { Config } from "./config.ts";
@@ -52,11 +52,12 @@ function loopOf(config: Config, source: Source, board: Board, to: Followers): Lo
   return new Loop({
     clock: systemClock,
     source,
-    translate: (snapshot) => translate(snapshot, { ...config.adoption, version: 0 }),
+    translator: () => {
+      const translator = new Translator({ ...config.adoption, version: EMPTY_MODEL.version });
+      return (snapshot, changes) => translator.translate(snapshot, changes);
+    },
     // Not waited for: the workers skip versions that they are too slow for, each on its own.
-    publish: (model, findings) => {
-      const known = new Set(board.findings.map(describeFinding));
-      const fresh = findings.filter((finding) => !known.has(describeFinding(finding)));
+    publish: ({ model, findings, fresh }) => {
       const moved = model.version !== board.model.version;
       board.model = model;
       board.findings = findings;

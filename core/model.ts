@@ -88,6 +88,7 @@ export type Backend = Readonly<{
   balance: Balance;
 }>;
 
+/** Hosts and backends are in the order of their names, by code unit; each name is there once. */
 export type Model = Readonly<{
   /** Monotonic; travels into logs, acknowledgements and `/readyz`. */
   version: number;

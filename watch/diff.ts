@@ -1,12 +1,16 @@
-/** What changed from one model to the next, host by host and backend by backend. */
+/**
+ * What changed from one model to the next, host by host and backend by backend. Both lists of a
+ * model are in the order of their names, so that two of them are walked side by side; what both
+ * models share by reference costs one comparison.
+ */
 import { assert } from "../core/assert.ts";
 import type { Backend, Delta, Model, VirtualHost } from "../core/model.ts";
 
-type Changes<T> = Readonly<{ changed: readonly T[]; gone: readonly string[] }>;
+type Differences<T> = Readonly<{ changed: readonly T[]; gone: readonly string[] }>;
 
 /**
  * The smallest true delta: hosts and backends that are new or not deeply equal, and the names of
- * those that are no more. What both models share by reference costs one comparison.
+ * those that are no more.
  */
 export function diff(old: Model, next: Model): Delta {
   const hosts = compare(old.hosts, next.hosts, hostName);
@@ -32,38 +36,54 @@ export function share(old: Model, next: Model): Model {
   return { version: next.version, hosts, backends };
 }
 
-function compare<T>(old: readonly T[], next: readonly T[], key: (item: T) => string): Changes<T> {
-  const before = index(old, key);
+function compare<T>(
+  old: readonly T[],
+  next: readonly T[],
+  key: (item: T) => string,
+): Differences<T> {
   const changed: T[] = [];
-  for (const item of next) {
-    const known = before.get(key(item));
-    before.delete(key(item));
-    if (known === undefined || !same(known, item)) changed.push(item);
-  }
-  return { changed, gone: [...before.keys()] };
+  const gone: string[] = [];
+  walk(old, next, key, (known, item) => {
+    if (item === null) gone.push(key(known!));
+    else if (known === null || !Bun.deepEquals(known, item, true)) changed.push(item);
+  });
+  return { changed, gone };
 }
 
 function shared<T>(old: readonly T[], next: readonly T[], key: (item: T) => string): readonly T[] {
-  const before = index(old, key);
-  let unchanged = old.length === next.length;
-  const items = next.map((item) => {
-    const known = before.get(key(item));
-    if (known !== undefined && same(known, item)) return known;
-    unchanged = false;
-    return item;
+  let unchanged = true;
+  const same = new Map<T, T>();
+  walk(old, next, key, (known, item) => {
+    if (known !== null && item !== null && Bun.deepEquals(known, item, true)) same.set(item, known);
+    else unchanged = false;
   });
-  return unchanged ? old : items;
+  if (unchanged) return old;
+  return same.size === 0 ? next : next.map((item) => same.get(item) ?? item);
 }
 
-function index<T>(items: readonly T[], key: (item: T) => string): Map<string, T> {
-  const byKey = new Map<string, T>();
-  for (const item of items) byKey.set(key(item), item);
-  assert(byKey.size === items.length, "names are unique in a model");
-  return byKey;
-}
-
-function same<T>(one: T, other: T): boolean {
-  return one === other || Bun.deepEquals(one, other, true);
+/** Calls for each place where the lists are not the same thing: a change, or one that is alone. */
+function walk<T>(
+  old: readonly T[],
+  next: readonly T[],
+  key: (item: T) => string,
+  differ: (known: T | null, item: T | null) => void,
+): void {
+  if (old === next) return;
+  let at = 0;
+  let last: string | null = null;
+  for (const item of next) {
+    if (at < old.length && old[at] === item) {
+      at++;
+      continue;
+    }
+    const name = key(item);
+    assert(last === null || last < name, "names are in order in a model");
+    last = name;
+    while (at < old.length && key(old[at]!) < name) differ(old[at++]!, null);
+    if (at < old.length && key(old[at]!) === name) differ(old[at++]!, item);
+    else differ(null, item);
+  }
+  while (at < old.length) differ(old[at++]!, null);
 }
 
 function hostName(host: VirtualHost): string {

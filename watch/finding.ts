@@ -16,3 +16,15 @@ export type Finding = Readonly<{
   /** What it means for traffic, such as `this path answers 503`, or "". */
   effect: string;
 }>;
+
+/** The findings of `next` that are not in `last`, by what they say. */
+export function newIn(next: readonly Finding[], last: readonly Finding[]): readonly Finding[] {
+  if (next === last || next.length === 0) return [];
+  const known = new Set(last.map(textOf));
+  return next.filter((finding) => !known.has(textOf(finding)));
+}
+
+function textOf(finding: Finding): string {
+  const { level, kind, namespace, name, field, reason, hint, effect } = finding;
+  return JSON.stringify([level, kind, namespace, name, field, reason, hint, effect]);
+}

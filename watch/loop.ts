@@ -1,16 +1,16 @@
 /**
- * The control loop: source → store → holdoff → snapshot → translate → publish. Events are noted as
- * they come and acted on at the loop's own pace; whatever goes wrong, the last good model stays.
+ * The control loop: source → store → holdoff → translate what changed → publish. Events are noted
+ * as they come and acted on at the loop's own pace; whatever goes wrong, the last good model stays.
  */
 import { unreachable } from "../core/assert.ts";
 import type { Cancel, Clock } from "../core/clock.ts";
 import { EMPTY_MODEL, type Model } from "../core/model.ts";
 import { Cursors } from "./cursors.ts";
 import { share } from "./diff.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, newIn } from "./finding.ts";
 import { Holdoff } from "./holdoff.ts";
-import { Camera, type Snapshot } from "./snapshot.ts";
-import type { Source, SourceEvent } from "./source/source.ts";
+import type { Changes, Snapshot } from "./snapshot.ts";
+import type { Source, SourceEvent, Wants } from "./source/source.ts";
 import { Store, type StoreEvent } from "./store.ts";
 import { NOTHING, type Translation } from "./translate/draft.ts";
 
@@ -29,33 +29,44 @@ const BUG: Finding = {
   effect: "the routes of before stay as they are",
 };
 
+/** What is live from now on, with everything there is to say about it. */
+export type Published = Readonly<{
+  /** A version that was seen before means that only something else here changed. */
+  model: Model;
+  /** All there are: those of the source first. */
+  findings: readonly Finding[];
+  /** Those that were not published before. */
+  fresh: readonly Finding[];
+  /** The Ingresses that are ours, by `namespace/name`. */
+  ours: ReadonlySet<string>;
+  wants: Wants;
+}>;
+
+/** Translates a snapshot, given what changed since its last call; null: anything may have. */
+export type Translate = (snapshot: Snapshot, changes: Changes | null) => Translation;
+
 export type LoopConfig = Readonly<{
   clock: Clock;
   source: Source;
   /**
+   * Gives a translate that remembers nothing yet: one at the start, and one after each that threw.
    * The loop gives the model its version and its cursors, whatever it comes with, and adds the
    * findings of the source, which are to be had even when this fails.
    */
-  translate: (snapshot: Snapshot) => Translation;
-  /**
-   * Makes a model live, with everything there is to say about it. One call at a time: the next
-   * one waits for the promise. A version that was seen before means that only findings changed, or
-   * whose Ingresses are ours (`ours`).
-   */
-  publish: (
-    model: Model,
-    findings: readonly Finding[],
-    ours: ReadonlySet<string>,
-  ) => Promise<void> | void;
+  translator: () => Translate;
+  /** Makes a model live. One call at a time: the next one waits for the promise. */
+  publish: (published: Published) => Promise<void> | void;
   /** Hears once of each thing that should not happen: a bug in translate, a failed publish. */
   report: (what: string, error: unknown) => void;
 }>;
+
+const NOTHING_PUBLISHED: Published = { ...NOTHING, model: EMPTY_MODEL };
+const NO_FINDINGS: readonly Finding[] = [];
 
 /** Versions start at 1 and grow by one with each model that differs from the one before. */
 export class Loop {
   readonly #config: LoopConfig;
   readonly #store = new Store();
-  readonly #camera = new Camera(this.#store);
   readonly #cursors = new Cursors();
   readonly #holdoff: Holdoff;
   #sourceFindings: readonly Finding[] = [];
@@ -63,9 +74,11 @@ export class Loop {
   #stopped = false;
   /** The last good translation. The version of its model is 0 until there is one. */
   #good: Translation = NOTHING;
-  /** What was published last; the findings are those of the source and of translate. */
-  #published: Model = EMPTY_MODEL;
-  #findings: readonly Finding[] = [];
+  /** Null after a failure: the next one starts afresh. */
+  #translator: Translate | null = null;
+  /** What was published last, and what its findings were put together from. */
+  #published = NOTHING_PUBLISHED;
+  #told: Told = { source: NO_FINDINGS, bugs: NO_FINDINGS, objects: NO_FINDINGS };
   /** Whether the last publish failed. */
   #unpublished = false;
   #publishing = false;
@@ -124,47 +137,72 @@ export class Loop {
     // Noted, not queued: when the running publish is done, the state of that moment counts.
     this.#stale = this.#publishing;
     if (this.#publishing || this.#stopped) return;
-    const snapshot = this.#camera.take(this.#sourceFindings);
+    const snapshot = this.#store.snapshot(this.#sourceFindings);
+    const wanted = this.#good.wants;
     const bugs = this.#translate(snapshot);
-    this.#config.source.want?.(this.#good.wants);
-    const { model } = this.#good;
+    const { model, findings: objects, ours, wants } = this.#good;
+    if (wants !== wanted) this.#config.source.want?.(wants);
     // Before there is any good model there is nothing to serve, and nobody to say it to.
     if (model.version === 0) return;
-    const findings = [...snapshot.findings, ...bugs, ...this.#good.findings];
-    const known = model === this.#published && Bun.deepEquals(findings, this.#findings, true);
-    if (known && !this.#unpublished) return;
-    this.#findings = findings;
-    void this.#publish(model, findings);
+    const told = { source: snapshot.findings, bugs, objects };
+    const last = this.#published;
+    const same = sameTold(told, this.#told) && ours === last.ours && wants === last.wants;
+    if (same && model === last.model && !this.#unpublished) return;
+    const fresh = this.#fresh(told);
+    this.#told = told;
+    const findings = same ? last.findings : [...told.source, ...bugs, ...objects];
+    void this.#publish({ model, findings, fresh, ours, wants });
+  }
+
+  /** What nobody has heard of yet. What a publish that failed was to tell is told once more. */
+  #fresh(told: Told): readonly Finding[] {
+    const unheard = this.#unpublished ? this.#published.fresh : NO_FINDINGS;
+    return [
+      ...unheard,
+      ...newIn(told.source, this.#told.source),
+      ...newIn(told.bugs, this.#told.bugs),
+      ...(told.objects === this.#told.objects ? NO_FINDINGS : this.#good.fresh),
+    ];
   }
 
   /** Makes the next good translation, or leaves the last one and gives a finding that says so. */
   #translate(snapshot: Snapshot): readonly Finding[] {
+    const changes = this.#store.changes();
+    const known = this.#translator;
     try {
-      const translation = this.#config.translate(snapshot);
-      this.#good = { ...translation, model: this.#next(translation.model) };
+      const translate = known ?? this.#config.translator();
+      this.#translator = null;
+      const translation = translate(snapshot, known === null ? null : changes);
+      this.#good = this.#next(translation, known === null);
+      this.#translator = translate;
       this.#translateFailure = "";
-      return [];
+      return NO_FINDINGS;
     } catch (error) {
       const failure = String(error);
-      if (failure !== this.#translateFailure) this.#config.report("translate failed", error);
+      if (failure === this.#translateFailure) return this.#told.bugs;
+      this.#config.report("translate failed", error);
       this.#translateFailure = failure;
       return [{ ...BUG, reason: `this version of rind cannot translate the objects: ${failure}` }];
     }
   }
 
-  /** The model that follows: the last one itself when nothing but its version would differ. */
-  #next(translated: Model): Model {
-    const last = this.#good.model;
-    const next = this.#cursors.assign({ ...translated, version: last.version + 1 });
+  /** Its model is the last one itself when nothing but the version would differ. */
+  #next(translation: Translation, afresh: boolean): Translation {
+    const last = this.#good;
+    const { version } = last.model;
+    const assigned = this.#cursors.assign({ ...translation.model, version: version + 1 });
     // An empty cluster is a model too: it must be served, and seen to be served, as version 1.
-    return last.version === 0 ? next : share(last, next);
+    const model = version === 0 ? assigned : share(last.model, assigned);
+    // A translate that remembers nothing takes everything for new.
+    const fresh = afresh ? newIn(translation.findings, last.findings) : translation.fresh;
+    return { ...translation, model, fresh };
   }
 
-  async #publish(model: Model, findings: readonly Finding[]): Promise<void> {
-    if (model !== this.#published) this.#cursors.published();
-    this.#published = model;
+  async #publish(published: Published): Promise<void> {
+    if (published.model !== this.#published.model) this.#cursors.published();
+    this.#published = published;
     this.#publishing = true;
-    const failure = await this.#attempt(model, findings);
+    const failure = await this.#attempt(published);
     this.#publishing = false;
     this.#unpublished = failure !== "";
     this.#publishFailure = failure;
@@ -178,9 +216,9 @@ export class Loop {
   }
 
   /** Publishes; the answer is why it failed, or "". */
-  async #attempt(model: Model, findings: readonly Finding[]): Promise<string> {
+  async #attempt(published: Published): Promise<string> {
     try {
-      await this.#config.publish(model, findings, this.#good.ours);
+      await this.#config.publish(published);
       return "";
     } catch (error) {
       const failure = String(error);
@@ -188,6 +226,14 @@ export class Loop {
       return failure;
     }
   }
+}
+
+/** Findings by where they come from: each list is another one when it changed. */
+type Told = Readonly<Record<"source" | "bugs" | "objects", readonly Finding[]>>;
+
+function sameTold(one: Told, other: Told): boolean {
+  const { source, bugs, objects } = one;
+  return source === other.source && bugs === other.bugs && objects === other.objects;
 }
 
 /** These change with every pod, and a change of theirs routes nothing anew. */

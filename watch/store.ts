@@ -1,7 +1,9 @@
-/** The store: the objects of the cluster as last heard of. It says whether an event mattered. */
+/** The store: turns what a source tells into changes of the cluster, and says what mattered. */
 import { assert } from "../core/assert.ts";
+import { Cluster } from "./cluster.ts";
+import type { Finding } from "./finding.ts";
 import { type Kind, type KubeObject, keyOf } from "./objects.ts";
-import type { Resolved } from "./snapshot.ts";
+import type { Changes, Resolved, Snapshot } from "./snapshot.ts";
 
 /**
  * One thing that a source tells. `replace` is a whole list: what is not in it is gone. `name` is
@@ -12,82 +14,51 @@ export type StoreEvent =
   | Readonly<{ type: "name"; name: string; resolved: Resolved | null }>
   | Readonly<{ type: "replace"; kind: Kind; objects: readonly KubeObject[] }>;
 
-type Shelf = { readonly objects: Map<string, KubeObject>; revision: number };
-
-/** Objects by kind and key. Events may repeat themselves and may name what was never there. */
+/** Events may repeat themselves and may name what was never there. */
 export class Store {
-  readonly #shelves = new Map<Kind, Shelf>();
-  #names: ReadonlyMap<string, Resolved> = new Map();
+  readonly #cluster = new Cluster();
 
   /**
    * True when the event changed anything that translate could see. Versions, managed fields and
    * status never reach an object, so a write that touched only those is false.
    */
   apply(event: StoreEvent): boolean {
-    if (event.type === "replace") return this.#replace(event.kind, event.objects);
-    if (event.type === "name") return this.#name(event.name, event.resolved);
-    const shelf = this.#shelf(event.object.kind);
-    const key = keyOf(event.object);
-    const changed =
-      event.type === "put" ? put(shelf, key, event.object) : shelf.objects.delete(key);
-    if (changed) shelf.revision += 1;
-    return changed;
+    switch (event.type) {
+      case "put":
+        return this.#cluster.put(event.object);
+      case "gone":
+        return this.#cluster.drop(event.object.kind, keyOf(event.object));
+      case "name":
+        return this.#cluster.resolve(event.name, event.resolved);
+      default:
+        return this.#replace(event.kind, event.objects);
+    }
   }
 
   /** The objects of one kind by key; a live view, owned by the store. */
   objects(kind: Kind): ReadonlyMap<string, KubeObject> {
-    return this.#shelf(kind).objects;
+    return this.#cluster.objects(kind);
   }
 
-  /** A number that grows whenever an event about this kind mattered. */
-  revision(kind: Kind): number {
-    return this.#shelf(kind).revision;
+  /** What changed since the last call: a list that was told again changes only what differs. */
+  changes(): Changes {
+    return this.#cluster.changes();
   }
 
-  /** What DNS says, by name; another map after each change. */
-  names(): ReadonlyMap<string, Resolved> {
-    return this.#names;
-  }
-
-  #name(name: string, resolved: Resolved | null): boolean {
-    const known = this.#names.get(name) ?? null;
-    if (Bun.deepEquals(known, resolved, true)) return false;
-    const names = new Map(this.#names);
-    if (resolved === null) names.delete(name);
-    else names.set(name, resolved);
-    this.#names = names;
-    return true;
+  /** The cluster as it is now, with the findings of the source; valid until the next event. */
+  snapshot(findings: readonly Finding[]): Snapshot {
+    return this.#cluster.snapshot(findings);
   }
 
   #replace(kind: Kind, objects: readonly KubeObject[]): boolean {
-    const shelf = this.#shelf(kind);
-    const gone = new Set(shelf.objects.keys());
+    const gone = new Set(this.#cluster.objects(kind).keys());
     let changed = false;
     for (const object of objects) {
       assert(object.kind === kind, `a list of ${kind} holds ${object.kind}`);
-      const key = keyOf(object);
-      gone.delete(key);
-      changed = put(shelf, key, object) || changed;
+      gone.delete(keyOf(object));
+      changed = this.#cluster.put(object) || changed;
     }
-    for (const key of gone) changed = shelf.objects.delete(key) || changed;
-    if (changed) shelf.revision += 1;
+    for (const key of gone) changed = this.#cluster.drop(kind, key) || changed;
     return changed;
   }
-
-  #shelf(kind: Kind): Shelf {
-    const known = this.#shelves.get(kind);
-    if (known !== undefined) return known;
-    const shelf = { objects: new Map<string, KubeObject>(), revision: 0 };
-    this.#shelves.set(kind, shelf);
-    return shelf;
-  }
-}
-
-/** An object that equals the known one is dropped, so that the known one stays the same object. */
-function put(shelf: Shelf, key: string, object: KubeObject): boolean {
-  const known = shelf.objects.get(key);
-  if (known !== undefined && (known === object || Bun.deepEquals(known, object, true)))
-    return false;
-  shelf.objects.set(key, object);
-  return true;
 }

@@ -33,7 +33,9 @@ const TRAFFIC = [...WAY, "core/upstream/", "core/downstream/"];
 const KEEPERS = ["cursors", "launch", "process", "reserve", "slot"]
   .concat("sockets", "solo", "supervisor")
   .map((name) => `core/${name}.ts`);
-const KUBE = ["watch/finding.ts", "watch/objects.ts", "watch/resources.ts", "watch/snapshot.ts"];
+const KUBE = ["cluster", "finding", "objects", "resources", "snapshot"].map(
+  (name) => `watch/${name}.ts`,
+);
 const PLAIN = ["assert", "cidr", "clock", "log", "metrics", "model", "random"].map(
   (name) => `core/${name}.ts`,
 );

@@ -6,7 +6,7 @@ import type { Finding } from "../finding.ts";
 import { Loop } from "../loop.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { SourceEvent } from "../source/source.ts";
-import { NOTHING } from "../translate/draft.ts";
+import { NOTHING, type Translation } from "../translate/draft.ts";
 import { ingress, slice } from "./fixture/objects.ts";
 
 const FINDING: Finding = {
@@ -20,6 +20,8 @@ const FINDING: Finding = {
   effect: "",
 };
 
+const BUG_REASON = "this version of rind cannot translate the objects: Error: boom";
+
 type Rig = {
   readonly clock: FakeClock;
   readonly loop: Loop;
@@ -28,6 +30,12 @@ type Rig = {
   readonly published: string[];
   readonly models: Model[];
   readonly reports: string[];
+  /** What changed, as each translation was told. */
+  readonly told: string[];
+  /** The fresh findings of all publishes. */
+  readonly fresh: string[];
+  /** What translate answers besides a model. */
+  translates: Partial<Translation>;
   /** What translate and publish do next: a text is thrown, a promise is waited for. */
   translateFails: string;
   publishes: () => Promise<void> | void;
@@ -39,12 +47,14 @@ function rig(): Rig {
   const loop = new Loop({
     clock,
     source: { watch: (to) => void (sink = to), stop: () => void (sink = () => {}) },
-    translate: (snapshot) => {
+    translator: () => (snapshot, changes) => {
+      made.told.push(changes === null ? "all" : [...changes.keys()].join(","));
       if (made.translateFails !== "") throw new Error(made.translateFails);
-      return { ...NOTHING, model: modelOf(snapshot) };
+      return { ...NOTHING, ...made.translates, model: modelOf(snapshot) };
     },
-    publish: (model, findings) => {
+    publish: ({ model, findings, fresh }) => {
       made.models.push(model);
+      made.fresh.push(...fresh.map(({ name, reason }) => `${name} ${reason}`));
       const hosts = model.hosts.map(({ name }) => name).join(",");
       const reasons = findings.map(({ kind }) => kind).join(",");
       made.published.push(`${model.version} ${hosts} ${reasons}`);
@@ -53,8 +63,9 @@ function rig(): Rig {
     report: (what, error) => made.reports.push(`${what}: ${error}`),
   });
   const tell = (event: SourceEvent): void => sink(event);
-  const lists = { published: [], models: [], reports: [] };
-  const made: Rig = { clock, loop, tell, ...lists, translateFails: "", publishes: () => {} };
+  const lists = { published: [], models: [], reports: [], told: [], fresh: [] };
+  const answers = { translates: {}, translateFails: "", publishes: () => {} };
+  const made: Rig = { clock, loop, tell, ...lists, ...answers };
   return made;
 }
 
@@ -62,11 +73,11 @@ function rig(): Rig {
 function modelOf(snapshot: Snapshot): Model {
   return {
     version: 0,
-    hosts: snapshot.ingresses.map((object) => ({
-      name: object.metadata.name,
-      routes: [splitRoute(object.metadata.name)],
-    })),
-    backends: [...snapshot.slices].map(([id, slices]) => ({
+    hosts: [...snapshot.ingresses.keys()].sort().map((key) => {
+      const name = key.slice("default/".length);
+      return { name, routes: [splitRoute(name)] };
+    }),
+    backends: [...snapshot.slices].sort().map(([id, slices]) => ({
       id,
       balance: "leastRequest",
       endpoints: slices.flatMap((object) => {
@@ -195,6 +206,54 @@ test("a bug in translate keeps the last good model and is reported once", async 
   on.tell({ type: "put", object: ingress("four") });
   await pass(on, 10);
   assert.is(on.published[2], "2 four,one,three,two ");
+});
+
+test("a translate that threw is not used again, and the next one looks at everything", async () => {
+  const on = await running();
+  on.tell({ type: "put", object: slice("s-1", "s", []) });
+  await pass(on, 10);
+  on.translateFails = "boom";
+  on.tell({ type: "put", object: ingress("two") });
+  await pass(on, 10);
+  on.translateFails = "";
+  on.tell({ type: "put", object: ingress("three") });
+  await pass(on, 10);
+  assert.equal(on.told, ["all", "EndpointSlice", "Ingress", "all"]);
+});
+
+test("fresh are the findings that nobody has heard of, also after a failure", async () => {
+  const on = await running();
+  const other = { ...FINDING, name: "b.yaml" };
+  const heard = (): string => on.fresh.splice(0).join(",");
+  const turn = async (name: string, findings: readonly Finding[]): Promise<string> => {
+    const fresh = findings.filter((finding) => !on.translates.findings?.includes(finding));
+    on.translates = { findings, fresh };
+    on.tell({ type: "put", object: ingress(name) });
+    await pass(on, 10);
+    return heard();
+  };
+  assert.is(await turn("two", [FINDING]), "a.yaml is empty");
+  on.translateFails = "boom";
+  assert.is(await turn("three", [FINDING, other]), "translate " + BUG_REASON);
+  on.translateFails = "";
+  on.translates = { findings: [FINDING], fresh: [FINDING] };
+  assert.is(await turn("four", [FINDING]), "", "a translate afresh finds what is known");
+  on.publishes = () => Promise.reject(new Error("no worker"));
+  assert.is(await turn("five", [FINDING, other]), "b.yaml is empty");
+  on.publishes = () => {};
+  await pass(on, 1_000);
+  assert.is(heard(), "b.yaml is empty", "nobody may have heard it");
+  on.tell({ type: "findings", findings: [FINDING] });
+  await pass(on, 10);
+  assert.is(heard(), "a.yaml is empty");
+});
+
+test("whose Ingresses are ours is published, and what is wanted is asked for", async () => {
+  const on = await running();
+  on.translates = { ours: new Set(["default/one"]) };
+  on.tell({ type: "put", object: slice("s-1", "s", []) });
+  await pass(on, 10);
+  assert.is(on.published.length, 2);
 });
 
 test("a bug in the first translation publishes nothing, and the next one counts", async () => {

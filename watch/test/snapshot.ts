@@ -1,43 +1,51 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Camera, snapshotOf } from "../snapshot.ts";
+import { snapshotOf } from "../snapshot.ts";
 import { Store } from "../store.ts";
-import { ingress, object, service, slice } from "./fixture/objects.ts";
+import { object, service, slice } from "./fixture/objects.ts";
 
-test("a kind that did not change keeps its collection", () => {
+const NONE: ReadonlyMap<string, string> = new Map();
+
+test("slices stand under their Service, and move when their label does", () => {
   const store = new Store();
-  const camera = new Camera(store);
-  store.apply({ type: "put", object: ingress("web") });
-  store.apply({ type: "put", object: slice("a-1", "a", ["10.0.0.1"]) });
-  const before = camera.take([]);
-  store.apply({ type: "put", object: slice("a-1", "a", ["10.0.0.2"]) });
-  const after = camera.take([]);
-  assert.is(after.ingresses, before.ingresses);
-  assert.is(after.services, before.services);
-  assert.is(after.classes, before.classes);
-  assert.is(after.endpoints, before.endpoints);
-  assert.is.not(after.slices, before.slices);
+  const names = (service: string): readonly string[] | undefined =>
+    store
+      .snapshot([])
+      .slices.get(service)
+      ?.map(({ metadata }) => metadata.name);
+  for (const name of ["c", "a", "b"]) store.apply({ type: "put", object: slice(name, "s", []) });
+  assert.equal(names("default/s"), ["a", "b", "c"]);
+  store.apply({ type: "put", object: slice("b", "t", []) });
+  assert.equal(names("default/s"), ["a", "c"]);
+  assert.equal(names("default/t"), ["b"]);
+  store.apply({ type: "gone", object: slice("b", "t", []) });
+  assert.is(names("default/t"), undefined);
 });
 
-test("a snapshot does not change when the store does", () => {
+test("the siblings of a namespace are the names of its Services", () => {
   const store = new Store();
-  const camera = new Camera(store);
-  store.apply({ type: "put", object: service("a") });
-  const before = camera.take([]);
-  store.apply({ type: "put", object: service("b") });
-  assert.equal([...before.services.keys()], ["default/a"]);
-  assert.equal([...camera.take([]).services.keys()], ["default/a", "default/b"]);
+  for (const name of ["a", "b"]) store.apply({ type: "put", object: service(name) });
+  store.apply({ type: "gone", object: service("a") });
+  assert.equal(store.snapshot([]).siblings.get("default"), new Set(["b"]));
+  store.apply({ type: "gone", object: service("b") });
+  assert.is(store.snapshot([]).siblings.has("default"), false);
 });
 
-test("lists are in the order of their keys, in whatever order the objects came", () => {
-  const snapshot = snapshotOf(
-    [ingress("b"), slice("z", "s", []), ingress("a"), slice("y", "s", [])],
-    [],
-  );
-  assert.equal(
-    snapshot.ingresses.map(({ metadata }) => metadata.name),
-    ["a", "b"],
-  );
+test("findings that did not change are the same list", () => {
+  const store = new Store();
+  const findings = [] as const;
+  const before = store.snapshot(findings).findings;
+  store.apply({ type: "put", object: slice("a", "s", []) });
+  assert.is(store.snapshot(findings).findings, before);
+  const stray = slice("a", "s", []);
+  store.apply({ type: "put", object: { ...stray, metadata: { ...stray.metadata, labels: NONE } } });
+  assert.is(store.snapshot(findings).findings.length, 1);
+  store.apply({ type: "put", object: stray });
+  assert.equal(store.snapshot(findings).findings, before);
+});
+
+test("slices are in the order of their keys, in whatever order they came", () => {
+  const snapshot = snapshotOf([slice("z", "s", []), slice("y", "s", [])], []);
   assert.equal(
     snapshot.slices.get("default/s")?.map(({ metadata }) => metadata.name),
     ["y", "z"],
@@ -52,7 +60,7 @@ test("a slice without the label of its service is a finding", () => {
   });
   const store = new Store();
   store.apply({ type: "put", object: stray });
-  for (const snapshot of [snapshotOf([stray], []), new Camera(store).take([])]) {
+  for (const snapshot of [snapshotOf([stray], []), store.snapshot([])]) {
     assert.is(snapshot.slices.size, 0);
     assert.is(snapshot.findings[0]?.name, "stray");
   }

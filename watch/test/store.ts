@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Store, type StoreEvent } from "../store.ts";
-import { ingress, object, service } from "./fixture/objects.ts";
+import { ingress, object, service, slice } from "./fixture/objects.ts";
 
 const NOISE = { resourceVersion: "2", generation: 3, managedFields: [{ manager: "kubectl" }] };
 
@@ -35,11 +35,9 @@ for (const [name, event, matters] of CASES) {
     const store = new Store();
     store.apply({ type: "put", object: ingress("web") });
     store.apply({ type: "put", object: service("a") });
-    const revision = store.revision("Ingress");
-    const services = store.revision("Service");
+    store.changes();
     assert.is(store.apply(event), matters);
-    assert.is(store.revision("Ingress") !== revision, matters);
-    assert.is(store.revision("Service"), services);
+    assert.equal([...store.changes().keys()], matters ? ["Ingress"] : []);
   });
 }
 
@@ -59,6 +57,59 @@ test("a list removes what it does not hold, of its kind only", () => {
   assert.equal([...store.objects("Ingress").keys()].sort(), ["default/b", "default/c"]);
   assert.is(store.objects("Service").size, 1);
 });
+
+/** Edits after a Service `a` with the slice `s-1`, and what they change. */
+const CHANGES: readonly [name: string, event: StoreEvent, changes: Record<string, string[]>][] = [
+  [
+    "a slice counts for its Service",
+    { type: "put", object: slice("s-1", "a", ["10.0.0.2"]) },
+    { EndpointSlice: ["default/a"] },
+  ],
+  [
+    "a slice that changes over counts for both",
+    { type: "put", object: slice("s-1", "b", ["10.0.0.1"]) },
+    { EndpointSlice: ["default/a", "default/b"] },
+  ],
+  [
+    "a slice that is gone counts for its Service, whatever the event says of it",
+    { type: "gone", object: slice("s-1", "c", []) },
+    { EndpointSlice: ["default/a"] },
+  ],
+  [
+    "a new Service is a new name in its namespace",
+    { type: "put", object: service("b") },
+    { Service: ["default/b"], Siblings: ["default"] },
+  ],
+  [
+    "another spec of a Service is not",
+    { type: "put", object: service("a", { spec: {} }) },
+    { Service: ["default/a"] },
+  ],
+  [
+    "a list changes what differs",
+    { type: "replace", kind: "Service", objects: [service("a"), service("b")] },
+    { Service: ["default/b"], Siblings: ["default"] },
+  ],
+  [
+    "a DNS name",
+    { type: "name", name: "a.example", resolved: { addresses: ["10.0.0.1"], problem: "" } },
+    { Name: ["a.example"] },
+  ],
+  ["a DNS name that never was", { type: "name", name: "a.example", resolved: null }, {}],
+];
+
+for (const [name, event, expected] of CHANGES) {
+  test(`changes: ${name}`, () => {
+    const store = new Store();
+    store.apply({ type: "put", object: service("a") });
+    store.apply({ type: "put", object: slice("s-1", "a", ["10.0.0.1"]) });
+    store.changes();
+    store.apply(event);
+    const changes = [...store.changes()].map(([topic, keys]) => [topic, [...keys]]);
+    assert.equal(Object.fromEntries(changes), expected);
+    assert.is(store.changes().size, 0, "each change is told once");
+  });
+}
 
 test("names from Object.prototype are names like any other", () => {
   const store = new Store();

@@ -1,14 +1,12 @@
 /**
- * What translators write into: claims on a path of a host, backends and findings. Translators only
- * claim; who gets a path that several objects claim is decided once, in `freeze`.
+ * What translators write into, a draft for each piece: claims on a path of a host, backends and
+ * findings. Translators only claim; settle.ts decides who gets a path that several claim.
  */
-import { type Backend, EMPTY_MODEL, type Model } from "../../core/model.ts";
-import type { Route, VirtualHost } from "../../core/model.ts";
+import { type Backend, EMPTY_MODEL, type Model, type Route } from "../../core/model.ts";
 import type { Finding } from "../finding.ts";
 import { type KubeObject, keyOf } from "../objects.ts";
 import type { Wants } from "../source/source.ts";
 import type { AddressRules } from "./forbidden.ts";
-import { ANY_HOST } from "./hosts.ts";
 import type { Selector } from "./selector.ts";
 
 /** Digits that an index of a list can have in the order of findings. */
@@ -41,10 +39,15 @@ export const TRUSTING = {
   allSecrets: true,
 } satisfies Partial<TranslateOptions>;
 
-/** The result of translating a snapshot. Findings are in the order of their objects. */
+/**
+ * The result of translating a snapshot. Findings are in the order of their objects; hosts and
+ * backends in the order of their names. What is as in the translation before is the same thing.
+ */
 export type Translation = Readonly<{
   model: Model;
   findings: readonly Finding[];
+  /** The findings that were not there in the translation before. */
+  fresh: readonly Finding[];
   /** The Ingresses that are ours, by `namespace/name`, whatever is wrong with them. */
   ours: ReadonlySet<string>;
   /** What the objects name and the source may not have told yet. */
@@ -55,6 +58,7 @@ export type Translation = Readonly<{
 export const NOTHING: Translation = {
   model: EMPTY_MODEL,
   findings: [],
+  fresh: [],
   ours: new Set(),
   wants: { secrets: new Set(), names: new Set() },
 };
@@ -85,16 +89,41 @@ export function ageOf(object: KubeObject, order: number): Age {
   return { createdMs: known, owner: `${namespace}/${name}`, uid, order };
 }
 
-/** Collects the wishes of translators, and settles them. Used for one translation. */
+const NO_FINDINGS: ReadonlyMap<string, Finding> = new Map();
+const NO_BACKENDS: ReadonlyMap<string, Backend> = new Map();
+const NO_TEXTS: readonly string[] = [];
+
+/** What one piece of the translation came to. */
+export type Output = Readonly<{
+  ours: readonly string[];
+  claims: readonly Claim[];
+  /** Backends that are this piece's own: those that stand for something broken. */
+  backends: ReadonlyMap<string, Backend>;
+  /** By what they say. */
+  findings: ReadonlyMap<string, Finding>;
+  secrets: readonly string[];
+  names: readonly string[];
+}>;
+
+/** Of a piece that was not made yet, or that has nothing to say. */
+export const NO_OUTPUT: Output = {
+  ours: NO_TEXTS,
+  claims: [],
+  backends: NO_BACKENDS,
+  findings: NO_FINDINGS,
+  secrets: NO_TEXTS,
+  names: NO_TEXTS,
+};
+
+/** Collects what one piece says. Most pieces say little, so it holds only what they said. */
 export class Draft {
   readonly options: TranslateOptions;
   readonly #claims: Claim[] = [];
-  readonly #backends = new Map<string, Backend>();
-  /** By content: two paths that meet the same broken object say so once. */
-  readonly #findings = new Map<string, Finding>();
-  readonly #ours = new Set<string>();
-  readonly #secrets = new Set<string>();
-  readonly #names = new Set<string>();
+  #ours = NO_TEXTS;
+  #backends: Map<string, Backend> | null = null;
+  #findings: Map<string, Finding> | null = null;
+  #secrets: Set<string> | null = null;
+  #names: Set<string> | null = null;
 
   constructor(options: TranslateOptions) {
     this.options = options;
@@ -102,17 +131,7 @@ export class Draft {
 
   /** Notes that an Ingress is ours. */
   own(object: KubeObject): void {
-    this.#ours.add(keyOf(object));
-  }
-
-  /** Notes that a Secret is of use, by `namespace/name`. */
-  wantSecret(key: string): void {
-    this.#secrets.add(key);
-  }
-
-  /** Notes that the addresses of a DNS name are of use. */
-  wantName(name: string): void {
-    this.#names.add(name);
+    this.#ours = [keyOf(object)];
   }
 
   /** Notes a wish. It may lose against another one. */
@@ -120,111 +139,48 @@ export class Draft {
     this.#claims.push(claim);
   }
 
-  /** Notes a backend. Two with one id are the same backend. */
+  /** Notes a backend for something broken. Another one with the same id takes its place. */
   put(backend: Backend): void {
+    this.#backends ??= new Map();
     this.#backends.set(backend.id, backend);
-  }
-
-  /** The backend that was put under `id`. */
-  backend(id: string): Backend | undefined {
-    return this.#backends.get(id);
   }
 
   /** Notes a finding; the same one again is not noted twice. */
   find(finding: Finding): void {
-    const { kind, namespace, name, field, reason } = finding;
-    // Numbers in a field path are padded, so that paths[2] stands before paths[10].
-    const place = field.replace(/\d+/g, (digits) => digits.padStart(INDEX_DIGITS, "0"));
-    this.#findings.set(JSON.stringify([namespace, name, kind, place, reason]), finding);
+    this.#findings ??= new Map();
+    note(this.#findings, finding);
   }
 
-  /** Settles every claim: the winner is routed, a loser gets a finding that names the winner. */
-  freeze(): Translation {
-    const hosts = new Map<string, Route[]>();
-    const taken = new Map<string, Claim>();
-    for (const claim of this.#claims.toSorted(precede)) {
-      const { kind, value } = claim.route.match.path;
-      const key = `${claim.host} ${kind} ${value}`;
-      const winner = taken.get(key);
-      if (winner !== undefined) {
-        this.#refuse(claim, winner);
-        continue;
-      }
-      taken.set(key, claim);
-      const routes = hosts.get(claim.host);
-      if (routes === undefined) hosts.set(claim.host, [claim.route]);
-      else routes.push(claim.route);
-    }
-    const findings = [...this.#findings.entries()].sort(([a], [b]) => order(a, b));
-    const model = { version: this.options.version, ...this.#settle(hosts) };
+  /** Notes that this Secret, by `namespace/name`, has to be known. */
+  wantSecret(key: string): void {
+    this.#secrets ??= new Set();
+    this.#secrets.add(key);
+  }
+
+  /** Notes that the addresses of this DNS name have to be known. */
+  wantName(name: string): void {
+    this.#names ??= new Set();
+    this.#names.add(name);
+  }
+
+  /** All that was noted. The draft is used no more. */
+  output(): Output {
     return {
-      model,
-      findings: findings.map(([, finding]) => finding),
       ours: this.#ours,
-      wants: { secrets: this.#secrets, names: this.#names },
+      claims: this.#claims.length === 0 ? NO_OUTPUT.claims : this.#claims,
+      backends: this.#backends ?? NO_BACKENDS,
+      findings: this.#findings ?? NO_FINDINGS,
+      secrets: this.#secrets === null ? NO_TEXTS : [...this.#secrets],
+      names: this.#names === null ? NO_TEXTS : [...this.#names],
     };
   }
-
-  #refuse(loser: Claim, winner: Claim): void {
-    const same = loser.age.owner === winner.age.owner;
-    // A rule for / beside a default backend of the same Ingress says what it means, and the path
-    // that was repaired has its finding.
-    if (loser.rank === REPAIRED || (same && loser.rank > winner.rank)) return;
-    const { path } = loser.route.match;
-    const host = loser.host === ANY_HOST ? "any host" : loser.host;
-    const place = `${path.kind === "exact" ? "Exact " : ""}${path.value} of ${host}`;
-    const { kind, namespace, name, field } = loser.route.origin;
-    this.find({
-      level: "error",
-      kind,
-      namespace,
-      name,
-      field,
-      reason: `${place} is already served by ${winnerOf(loser, winner)}`,
-      hint: same ? "to split requests between services, add service-weights" : "",
-      effect: loser.rank === REST ? "the default backend is not used here" : "this path is ignored",
-    });
-  }
-
-  #settle(hosts: ReadonlyMap<string, Route[]>): Pick<Model, "hosts" | "backends"> {
-    const settled: VirtualHost[] = [];
-    const used = new Map<string, Backend>();
-    for (const name of [...hosts.keys()].sort(order)) {
-      const routes = hosts.get(name) ?? [];
-      settled.push({ name, routes });
-      for (const { action } of routes) {
-        if (action.kind !== "forward") continue;
-        for (const { backend: id } of action.split) {
-          const backend = this.#backends.get(id);
-          if (backend !== undefined) used.set(id, backend);
-        }
-      }
-    }
-    const backends = [...used.values()].sort((a, b) => order(a.id, b.id));
-    return { hosts: settled, backends };
-  }
 }
 
-/** Who has the path, and why. */
-function winnerOf(loser: Claim, winner: Claim): string {
-  const { kind, namespace, name, field } = winner.route.origin;
-  const same = loser.age.owner === winner.age.owner;
-  const named = same ? field : `${kind} ${namespace}/${name} ${field}`;
-  if (loser.rank !== winner.rank) return `${named}, and a rule comes before a default backend`;
-  if (same) return named;
-  const older = winner.age.createdMs < loser.age.createdMs;
-  return `${named}, which ${older ? "is older" : "comes first by name"}`;
-}
-
-function precede(a: Claim, b: Claim): number {
-  if (a.rank !== b.rank) return a.rank - b.rank;
-  if (a.age.createdMs !== b.age.createdMs) return a.age.createdMs < b.age.createdMs ? -1 : 1;
-  const named = order(a.age.owner, b.age.owner);
-  if (named !== 0) return named;
-  return order(a.age.uid, b.age.uid) || a.age.order - b.age.order;
-}
-
-/** By code unit, not by locale: the same everywhere. */
-function order(a: string, b: string): number {
-  return a === b ? 0 : a < b ? -1 : 1;
+/** Adds a finding under a key in whose order findings are shown; the same one is there once. */
+export function note(findings: Map<string, Finding>, finding: Finding): void {
+  const { kind, namespace, name, field, reason, hint, effect, level } = finding;
+  // Numbers in a field path are padded, so that paths[2] stands before paths[10].
+  const place = field.replace(/\d+/g, (digits) => digits.padStart(INDEX_DIGITS, "0"));
+  const key = JSON.stringify([namespace, name, kind, place, reason, hint, effect, level]);
+  findings.set(key, finding);
 }

@@ -6,10 +6,10 @@ import { isIP } from "node:net";
 
 import type { Endpoint } from "../../core/model.ts";
 import type { KubeObject } from "../objects.ts";
-import type { Snapshot } from "../snapshot.ts";
 import type { Draft } from "./draft.ts";
 import { type Denial, type Judge, judgeOf } from "./forbidden.ts";
 import { type Field, at, clip, flag, integer, items, mapped, quote, text, whole } from "./read.ts";
+import type { View } from "./view.ts";
 
 const PORT_MAX = 65_535;
 const IGNORED = "this endpoint is ignored";
@@ -35,7 +35,7 @@ type Wanted = Readonly<{ draft: Draft; port: string; judge: Judge; tally: Tally 
  * Endpoints of the port named `port` ("" for one without a name) of the Service `key`. Ready ones
  * that are not going away; only when there is none, those that go away and still serve (KEP-1669).
  */
-export function findEndpoints(snapshot: Snapshot, draft: Draft, key: string, port: string): Found {
+export function findEndpoints(view: View, draft: Draft, key: string, port: string): Found {
   const tally: Tally = {
     ready: new Map(),
     leaving: new Map(),
@@ -44,9 +44,9 @@ export function findEndpoints(snapshot: Snapshot, draft: Draft, key: string, por
     matched: false,
     seen: 0,
   };
-  const wanted = { draft, port, judge: judgeOf(draft.options.addresses, snapshot.slices), tally };
-  const slices = snapshot.slices.get(key) ?? [];
-  const legacy = slices.length === 0 ? snapshot.endpoints.get(key) : undefined;
+  const wanted = { draft, port, judge: judgeOf(draft.options.addresses, view.slices), tally };
+  const slices = view.slices.get(key) ?? [];
+  const legacy = slices.length === 0 ? view.endpoints.get(key) : undefined;
   for (const slice of slices) readSlice(slice, wanted);
   if (legacy !== undefined) readSubsets(legacy, wanted);
   const found = tally.ready.size > 0 ? tally.ready : tally.leaving;

@@ -5,11 +5,11 @@
 import { isIP } from "node:net";
 
 import type { Endpoint } from "../../core/model.ts";
-import type { Snapshot } from "../snapshot.ts";
 import type { Draft } from "./draft.ts";
 import type { Found } from "./endpoints.ts";
 import { judgeOf } from "./forbidden.ts";
 import { type Field, type Parsed, at, quote, text } from "./read.ts";
+import type { View } from "./view.ts";
 
 /** Host names in lower case (RFC 1123 §2.1; `_` is in names of real zones). */
 const NAME =
@@ -66,17 +66,17 @@ export function readAlias(spec: Field, key: string, patterns: readonly string[])
  * shared with pods that have the same address. Asks the source for the name.
  */
 export function findNamed(
-  snapshot: Snapshot,
+  view: View,
   draft: Draft,
   service: Field,
   to: Readonly<{ name: string; port: number }>,
 ): Found {
   const { name, port } = to;
   draft.wantName(name);
-  const resolved = snapshot.names.get(name);
+  const resolved = view.names.get(name);
   if (resolved === undefined) return { endpoints: [], reason: `DNS has not told of ${name} yet` };
   const where = at(at(service, "spec"), "externalName").path;
-  const judge = judgeOf(draft.options.addresses, snapshot.slices);
+  const judge = judgeOf(draft.options.addresses, view.slices);
   const endpoints: Endpoint[] = [];
   const denials: string[] = [];
   for (const address of resolved.addresses) {

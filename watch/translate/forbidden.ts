@@ -8,6 +8,7 @@ import { isIP } from "node:net";
 import { type Cidrs, cidrsOf } from "../../core/cidr.ts";
 import type { KubeObject } from "../objects.ts";
 import { at, integer, items, text, whole } from "./read.ts";
+import type { Look } from "./view.ts";
 
 /** The Service of the API server, and the one slice of it that the API server itself writes. */
 const API_SERVICE = "default/kubernetes";
@@ -59,10 +60,7 @@ const compiledSlices = new WeakMap<KubeObject, ByPort>();
  * Judges addresses by `rules`, and by where the cluster says that its API server is. Without rules
  * every address may be connected to: in a folder, loopback is where the backends are.
  */
-export function judgeOf(
-  rules: AddressRules | null,
-  slices: ReadonlyMap<string, readonly KubeObject[]>,
-): Judge {
+export function judgeOf(rules: AddressRules | null, slices: Look<readonly KubeObject[]>): Judge {
   if (rules === null) return () => null;
   const { allowed, admin, apiServer } = compile(rules);
   // By its name: with other slices of this Service, tenants could have each other denied.

@@ -1,27 +1,29 @@
 /** Ingress: the rules and the default backend of every Ingress that is ours become claims. */
 import { type Action, DEFAULT_POLICY, NONE, type PathMatch, type Route } from "../../core/model.ts";
 import type { KubeObject } from "../objects.ts";
-import type { Snapshot } from "../snapshot.ts";
 import { readAnnotations } from "./annotations.ts";
 import { adopted } from "./classes.ts";
 import type { Asked } from "./dialects/dialect.ts";
 import { type Claim, type Draft, REPAIRED, REST, RULE, ageOf } from "./draft.ts";
-import type { TranslateOptions } from "./draft.ts";
 import { ANY_HOST } from "./hosts.ts";
 import { type Field, at, items, whole } from "./read.ts";
 import { type Spec, readSpec } from "./rules.ts";
 import { noteSecrets } from "./secrets.ts";
 import { selects } from "./selector.ts";
-import { resolve } from "./services.ts";
-import { type Member, type Weights, divide } from "./shares.ts";
+import { type Weights, divide } from "./shares.ts";
 import type { Target } from "./targets.ts";
+import { type Member, podsOf, resolve } from "./members.ts";
+import type { View } from "./view.ts";
 
 const PATH_503 = "this path answers 503";
 const SHARE_503 = "its share of this path answers 503";
 
+/** An Ingress has none; one object for all of them, as there are many. */
+const NO_CONDITIONS = { methods: [], headers: [], cookies: [], queries: [] } as const;
+
 /** Everything about the Ingress that is being translated. */
 type Subject = Readonly<{
-  snapshot: Snapshot;
+  view: View;
   draft: Draft;
   object: KubeObject;
   field: Field;
@@ -38,32 +40,26 @@ type Plan = Readonly<{
   targets: readonly Target[];
 }>;
 
-/** Translates every Ingress that is ours. A broken one touches nothing of the others. */
-export function translateIngresses(snapshot: Snapshot, draft: Draft): void {
-  for (const object of snapshot.ingresses) {
-    const field = whole(object, (finding) => draft.find(finding));
-    if (!selected(object, snapshot, draft.options)) continue;
-    if (!adopted(object, field, snapshot.classes, draft.options)) continue;
-    draft.own(object);
-    noteSecrets({ snapshot, draft, object, field });
-    const asked = readAnnotations(field, object.metadata.annotations);
-    if (asked.withheld) continue;
-    translateIngress({ snapshot, draft, object, field, asked });
-  }
+/** Translates one Ingress, if it is ours. */
+export function translateIngress(view: View, draft: Draft, object: KubeObject): void {
+  const field = whole(object, (finding) => draft.find(finding));
+  if (!selected(view, draft, object)) return;
+  if (!adopted(object, field, view.classes, draft.options)) return;
+  draft.own(object);
+  noteSecrets({ view, draft, object, field });
+  const asked = readAnnotations(field, object.metadata.annotations);
+  if (!asked.withheld) claimAll({ view, draft, object, field, asked });
 }
 
 /** Whether its namespace is one of those to serve. One that is not known yet is not. */
-function selected(
-  object: KubeObject,
-  snapshot: Snapshot,
-  { namespaceSelector }: TranslateOptions,
-): boolean {
+function selected(view: View, draft: Draft, object: KubeObject): boolean {
+  const { namespaceSelector } = draft.options;
   if (namespaceSelector === null) return true;
-  const namespace = snapshot.namespaces.get(object.metadata.namespace);
+  const namespace = view.namespaces.get(object.metadata.namespace);
   return namespace !== undefined && selects(namespaceSelector, namespace.metadata.labels);
 }
 
-function translateIngress(subject: Subject): void {
+function claimAll(subject: Subject): void {
   const { draft, object, field } = subject;
   const spec = readSpec(field, object.apiVersion);
   remarkSpec(subject, spec);
@@ -131,7 +127,7 @@ function routeOf(subject: Subject, plan: Plan): Route {
   return {
     id,
     origin: { kind, namespace, name, field: plan.field },
-    match: { path: plan.match, methods: [], headers: [], cookies: [], queries: [] },
+    match: { path: plan.match, ...NO_CONDITIONS },
     action: actionOf(subject, plan, id),
     policy: DEFAULT_POLICY,
   };
@@ -144,7 +140,7 @@ function idOf(subject: Subject, plan: Plan): string {
 }
 
 function actionOf(subject: Subject, plan: Plan, id: string): Action {
-  const { snapshot, draft, object, asked } = subject;
+  const { view, draft, object, asked } = subject;
   const { namespace } = object.metadata;
   const several = plan.targets.length > 1;
   const members = new Map<string, Member>();
@@ -152,7 +148,7 @@ function actionOf(subject: Subject, plan: Plan, id: string): Action {
     // The backend of a broken target is the route's own, and each of several is another one.
     const own = i === 0 ? id : `${id} ${i}`;
     const site = { id: own, namespace, effect: several ? SHARE_503 : PATH_503 };
-    const member = resolve(snapshot, draft, target, site);
+    const member = resolve(view, draft, target, site);
     if (members.has(member.backend)) remarkTwice(subject, plan, member);
     members.set(member.backend, member);
   });
@@ -172,7 +168,8 @@ function divideAction(
   weights: Weights,
   members: readonly Member[],
 ): Action {
-  const shares = divide(members, weights);
+  const counted = members.map((member) => ({ ...member, pods: podsOf(subject.view, member) }));
+  const shares = divide(counted, weights);
   if (shares.ok) return { kind: "forward", split: shares.value, cursor: NONE };
   const { reason, hint } = shares;
   // An annotation that cannot be read at all has been remarked once, on itself.

@@ -3,9 +3,9 @@
  * content never reaches a finding, and what might be a secret itself is not quoted either.
  */
 import { type KubeObject, isFields } from "../objects.ts";
-import type { Snapshot } from "../snapshot.ts";
 import type { Draft } from "./draft.ts";
 import { type Field, absent, at, items, mapped, text } from "./read.ts";
+import type { View } from "./view.ts";
 
 /** An Ingress names at most this many; those beyond are not read, which a finding says. */
 const SECRETS_MAX = 100;
@@ -28,7 +28,7 @@ const ANNOTATIONS = [
 ];
 
 type Ask = Readonly<{ name: string; field: string; keys: readonly string[] }>;
-type Subject = Readonly<{ snapshot: Snapshot; draft: Draft; object: KubeObject; field: Field }>;
+type Subject = Readonly<{ view: View; draft: Draft; object: KubeObject; field: Field }>;
 
 /**
  * Notes the Secrets of an Ingress. One of another namespace is refused: whoever may write an
@@ -89,9 +89,9 @@ function annotationAsks({ object, field }: Subject): readonly Ask[] {
   });
 }
 
-function remarkSecret({ snapshot, draft, object, field }: Subject, ask: Ask): void {
+function remarkSecret({ view, draft, object, field }: Subject, ask: Ask): void {
   const { namespace } = object.metadata;
-  const secret = snapshot.secrets.get(`${namespace}/${ask.name}`);
+  const secret = view.secrets.get(`${namespace}/${ask.name}`);
   const level = "warning";
   if (secret === undefined) {
     if (!draft.options.allSecrets) return;

@@ -1,0 +1,70 @@
+/** Who gets a path that several claims are on: decided for one host at a time. */
+import type { Route } from "../../core/model.ts";
+import { type Claim, REPAIRED, REST, note } from "./draft.ts";
+import { ANY_HOST } from "./hosts.ts";
+import type { Findings } from "./roster.ts";
+import type { Finding } from "../finding.ts";
+
+/**
+ * The routes of one host, first come first: the winner of a path is routed, a loser gets a finding
+ * that names the winner. The order of the claims does not matter.
+ */
+export function settle(
+  claims: readonly Claim[],
+): Readonly<{ routes: readonly Route[]; findings: Findings }> {
+  const findings = new Map<string, Finding>();
+  const taken = new Map<string, Claim>();
+  for (const claim of claims.toSorted(precede)) {
+    const { kind, value } = claim.route.match.path;
+    const key = `${kind} ${value}`;
+    const winner = taken.get(key);
+    if (winner === undefined) taken.set(key, claim);
+    else refuse(claim, winner, findings);
+  }
+  return { routes: [...taken.values()].map(({ route }) => route), findings };
+}
+
+function refuse(loser: Claim, winner: Claim, findings: Map<string, Finding>): void {
+  const same = loser.age.owner === winner.age.owner;
+  // A rule for / beside a default backend of the same Ingress says what it means, and the path
+  // that was repaired has its finding.
+  if (loser.rank === REPAIRED || (same && loser.rank > winner.rank)) return;
+  const { path } = loser.route.match;
+  const host = loser.host === ANY_HOST ? "any host" : loser.host;
+  const place = `${path.kind === "exact" ? "Exact " : ""}${path.value} of ${host}`;
+  const { kind, namespace, name, field } = loser.route.origin;
+  note(findings, {
+    level: "error",
+    kind,
+    namespace,
+    name,
+    field,
+    reason: `${place} is already served by ${winnerOf(loser, winner)}`,
+    hint: same ? "to split requests between services, add service-weights" : "",
+    effect: loser.rank === REST ? "the default backend is not used here" : "this path is ignored",
+  });
+}
+
+/** Who has the path, and why. */
+function winnerOf(loser: Claim, winner: Claim): string {
+  const { kind, namespace, name, field } = winner.route.origin;
+  const same = loser.age.owner === winner.age.owner;
+  const named = same ? field : `${kind} ${namespace}/${name} ${field}`;
+  if (loser.rank !== winner.rank) return `${named}, and a rule comes before a default backend`;
+  if (same) return named;
+  const older = winner.age.createdMs < loser.age.createdMs;
+  return `${named}, which ${older ? "is older" : "comes first by name"}`;
+}
+
+function precede(a: Claim, b: Claim): number {
+  if (a.rank !== b.rank) return a.rank - b.rank;
+  if (a.age.createdMs !== b.age.createdMs) return a.age.createdMs < b.age.createdMs ? -1 : 1;
+  const named = order(a.age.owner, b.age.owner);
+  if (named !== 0) return named;
+  return order(a.age.uid, b.age.uid) || a.age.order - b.age.order;
+}
+
+/** By code unit, not by locale: the same everywhere. */
+function order(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}

@@ -1,0 +1,211 @@
+/**
+ * Snapshot to model, again and again: a change costs what it touches. What did not change keeps its
+ * identity, from the model down to the single route, so that whoever comes after can see it by ===.
+ */
+import type { Backend, Model, VirtualHost } from "../../core/model.ts";
+import type { KubeObject } from "../objects.ts";
+import type { Changes, Snapshot } from "../snapshot.ts";
+import type { Kind } from "../resources.ts";
+import { type Claim, NOTHING, type Output } from "./draft.ts";
+import type { Draft, TranslateOptions, Translation } from "./draft.ts";
+import { translateIngress } from "./ingress.ts";
+import { Counted, type Findings, Ledger, Roster } from "./roster.ts";
+import { settle } from "./settle.ts";
+import { Unit, Units } from "./units.ts";
+import type { View } from "./view.ts";
+
+/** Each claims what its kind of object asks for. A new kind is a new row. */
+const TRANSLATORS: readonly Readonly<{
+  kind: Kind;
+  of: (snapshot: Snapshot) => ReadonlyMap<string, KubeObject>;
+  translate: (view: View, draft: Draft, object: KubeObject) => void;
+}>[] = [{ kind: "Ingress", of: (snapshot) => snapshot.ingresses, translate: translateIngress }];
+
+const NO_FINDINGS: Findings = new Map();
+
+/** A host with all the claims on it, settled. */
+type Site = { readonly claims: Set<Claim>; host: VirtualHost | null; findings: Findings };
+
+type Owner = { readonly unit: Unit; object: KubeObject };
+
+/** Keeps what it made of one cluster. One that threw is not to be used again. */
+export class Translator {
+  readonly #options: TranslateOptions;
+  readonly #units: Units;
+  readonly #owners = new Map<Kind, Map<string, Owner>>();
+  readonly #sites = new Map<string, Site>();
+  /** Hosts whose claims changed, and backends that changed or are led to from now on or no more. */
+  readonly #dirtySites = new Set<string>();
+  readonly #dirtyBackends = new Set<string>();
+  /** Backends that stand for something broken, and how many units say so. */
+  readonly #broken = new Map<string, { backend: Backend; units: number }>();
+  readonly #hosts = new Roster<VirtualHost>();
+  readonly #backends = new Roster<Backend>();
+  readonly #led = new Counted();
+  readonly #ledger = new Ledger();
+  readonly #ours = new Counted();
+  readonly #secrets = new Counted();
+  readonly #names = new Counted();
+  #last: Translation = NOTHING;
+
+  constructor(options: TranslateOptions) {
+    this.#options = options;
+    this.#units = new Units(options, (unit, before, now) => this.#made(unit, before, now));
+  }
+
+  /**
+   * What should be served, and what is wrong with the objects. `changes` are all that happened to
+   * the cluster since the last call; null: anything may have. Never throws, whatever the objects
+   * hold; what is broken answers 503 and has a finding, and its siblings are served. Findings of
+   * the source are not among them: those are in the snapshot.
+   */
+  translate(snapshot: Snapshot, changes: Changes | null): Translation {
+    for (const row of TRANSLATORS) {
+      const objects = row.of(snapshot);
+      const known = this.#owners.get(row.kind);
+      const keys =
+        changes === null
+          ? new Set([...objects.keys(), ...(known?.keys() ?? [])])
+          : changes.get(row.kind);
+      for (const key of keys ?? []) this.#touch(row, key, objects.get(key));
+    }
+    this.#units.touch(changes);
+    this.#units.run(snapshot);
+    for (const name of this.#dirtySites) this.#settle(name);
+    this.#dirtySites.clear();
+    for (const id of this.#dirtyBackends) this.#place(id);
+    this.#dirtyBackends.clear();
+    this.#last = this.#result();
+    return this.#last;
+  }
+
+  /** An object is new, another one, or gone. */
+  #touch(row: (typeof TRANSLATORS)[number], key: string, object: KubeObject | undefined): void {
+    const owners = this.#owners.get(row.kind) ?? new Map<string, Owner>();
+    this.#owners.set(row.kind, owners);
+    const known = owners.get(key);
+    if (object === undefined) {
+      owners.delete(key);
+      if (known !== undefined) this.#units.drop(known.unit);
+      return;
+    }
+    const owner: Owner = known ?? {
+      object,
+      unit: new Unit(row.kind, key, (view, draft) => row.translate(view, draft, owner.object)),
+    };
+    owner.object = object;
+    owners.set(key, owner);
+    this.#units.soil(owner.unit);
+  }
+
+  /** Books what a unit says now in the place of what it said before. */
+  #made(unit: Unit, before: Output, now: Output): void {
+    if (unit.topic === "Backend") this.#dirtyBackends.add(unit.key);
+    this.#ledger.replace(before.findings, now.findings);
+    this.#ours.replace(before.ours, now.ours);
+    this.#secrets.replace(before.secrets, now.secrets);
+    this.#names.replace(before.names, now.names);
+    for (const backend of now.backends.values()) this.#putBroken(backend);
+    for (const { id } of before.backends.values()) this.#dropBroken(id);
+    for (const claim of now.claims) this.#claim(claim);
+    for (const claim of before.claims) this.#unclaim(claim);
+  }
+
+  #putBroken(backend: Backend): void {
+    const { id } = backend;
+    const known = this.#broken.get(id);
+    this.#broken.set(id, { backend, units: (known?.units ?? 0) + 1 });
+    this.#dirtyBackends.add(id);
+  }
+
+  #dropBroken(id: string): void {
+    const known = this.#broken.get(id)!;
+    known.units -= 1;
+    if (known.units === 0) this.#broken.delete(id);
+    this.#dirtyBackends.add(id);
+  }
+
+  #claim(claim: Claim): void {
+    const site = this.#sites.get(claim.host) ?? {
+      claims: new Set(),
+      host: null,
+      findings: NO_FINDINGS,
+    };
+    this.#sites.set(claim.host, site);
+    site.claims.add(claim);
+    this.#dirtySites.add(claim.host);
+  }
+
+  #unclaim(claim: Claim): void {
+    this.#sites.get(claim.host)?.claims.delete(claim);
+    this.#dirtySites.add(claim.host);
+  }
+
+  #settle(name: string): void {
+    const site = this.#sites.get(name)!;
+    const { host: before } = site;
+    const { routes, findings } = settle([...site.claims]);
+    this.#ledger.replace(site.findings, findings);
+    site.findings = findings;
+    if (site.claims.size === 0) this.#sites.delete(name);
+    site.host = routes.length === 0 ? null : hostOf(name, routes, before);
+    if (site.host === before) return;
+    this.#hosts.set(name, site.host);
+    this.#lead(before, site.host);
+  }
+
+  /** Backends are in the model when a route leads to them. */
+  #lead(before: VirtualHost | null, now: VirtualHost | null): void {
+    const left = backendsOf(before);
+    const taken = backendsOf(now);
+    this.#led.replace(left, taken);
+    for (const id of left) this.#dirtyBackends.add(id);
+    for (const id of taken) this.#dirtyBackends.add(id);
+  }
+
+  #place(id: string): void {
+    const backend = this.#broken.get(id)?.backend ?? this.#units.backend(id);
+    if (backend === null || !this.#led.has(id)) return this.#backends.set(id, null);
+    const known = this.#backends.get(id);
+    const same = known !== null && (known === backend || Bun.deepEquals(known, backend, true));
+    this.#backends.set(id, same ? known : backend);
+  }
+
+  #result(): Translation {
+    const last = this.#last;
+    const hosts = this.#hosts.list();
+    const backends = this.#backends.list();
+    const same = last !== NOTHING && hosts === last.model.hosts && backends === last.model.backends;
+    const model: Model = same ? last.model : { version: this.#options.version, hosts, backends };
+    const secrets = this.#secrets.set();
+    const names = this.#names.set();
+    const unwanted = secrets === last.wants.secrets && names === last.wants.names;
+    const wants = unwanted ? last.wants : { secrets, names };
+    return { model, ...this.#ledger.list(), ours: this.#ours.set(), wants };
+  }
+}
+
+/** The host with these routes; routes that are as before are the same ones, and so is the host. */
+function hostOf(
+  name: string,
+  routes: readonly VirtualHost["routes"][number][],
+  before: VirtualHost | null,
+): VirtualHost {
+  const known = new Map((before?.routes ?? []).map((route) => [route.id, route]));
+  const kept = routes.map((route) => {
+    const same = known.get(route.id);
+    return same !== undefined && Bun.deepEquals(same, route, true) ? same : route;
+  });
+  const unchanged =
+    before?.routes.length === kept.length && kept.every((route, i) => route === before.routes[i]);
+  return unchanged ? before! : { name, routes: kept };
+}
+
+/** The ids of the backends that the routes of a host lead to, each once. */
+function backendsOf(host: VirtualHost | null): readonly string[] {
+  const ids = new Set<string>();
+  for (const { action } of host?.routes ?? []) {
+    if (action.kind === "forward") for (const { backend } of action.split) ids.add(backend);
+  }
+  return [...ids];
+}

@@ -1,0 +1,179 @@
+/**
+ * Units: the pieces of a translation. Each is made by a plain function of what it looks at, and is
+ * made again only when something that it looked at has changed.
+ *
+ *     Service ─► Aim ───────┬─► Ingress ─► claims ─► host
+ *     Service, slices ─► Backend ─(pods, where weights ask)─┘
+ */
+import type { Snapshot } from "../snapshot.ts";
+import type { Changes } from "../snapshot.ts";
+import { Draft, NO_OUTPUT, type Output, type TranslateOptions } from "./draft.ts";
+import { Links } from "./links.ts";
+import { type Aim, aimAt, backendOf } from "./services.ts";
+import { Recorder, type Seen, type Sight, type View, WHOLE } from "./view.ts";
+import type { Backend } from "../../core/model.ts";
+
+const NO_SIGHTS: readonly Sight[] = [];
+
+/** One piece: `make` gives its value, and its output through the draft. */
+export class Unit<T = unknown> {
+  readonly topic: Seen;
+  readonly key: string;
+  readonly make: (view: View, draft: Draft) => T;
+  value: T | null = null;
+  output: Output = NO_OUTPUT;
+  sights = NO_SIGHTS;
+
+  constructor(topic: Seen, key: string, make: (view: View, draft: Draft) => T) {
+    this.topic = topic;
+    this.key = key;
+    this.make = make;
+  }
+}
+
+/** Hears of each unit that was made again, or is gone (`now` is NO_OUTPUT then). */
+export type Made = (unit: Unit, before: Output, now: Output) => void;
+
+/** The units that are not objects: they live as long as somebody looks at them. */
+export class Units {
+  readonly #options: TranslateOptions;
+  readonly #made: Made;
+  readonly #links = new Links<Unit>();
+  readonly #aims = new Map<string, Unit<Aim>>();
+  readonly #backends = new Map<string, Unit<Backend>>();
+  readonly #recorder: Recorder;
+  /** To be made again. Those of objects come last, for they look at the others. */
+  readonly #dirty = { Aim: new Set<Unit>(), Backend: new Set<Unit>(), other: new Set<Unit>() };
+  /** Looked at by nobody, unless somebody does before the sweep. */
+  readonly #left: Sight[] = [];
+
+  constructor(options: TranslateOptions, made: Made) {
+    this.#options = options;
+    this.#made = made;
+    this.#recorder = new Recorder({
+      aim: (service, port) => this.#aim(service, port),
+      pods: (backend) => this.#pods(backend),
+    });
+  }
+
+  /** The backend that an aim leads to, or null. */
+  backend(id: string): Backend | null {
+    return this.#backends.get(id)?.value ?? null;
+  }
+
+  /** Everything that looked at what changed is made again by `run`; null: everything is. */
+  touch(changes: Changes | null): void {
+    if (changes === null) {
+      for (const unit of this.#aims.values()) this.soil(unit);
+      for (const unit of this.#backends.values()) this.soil(unit);
+      return;
+    }
+    for (const [topic, keys] of changes) {
+      for (const key of keys) this.#soilAll(topic, key);
+      if (keys.size > 0) this.#soilAll(topic, WHOLE);
+    }
+  }
+
+  /** This unit is made again by `run`. */
+  soil(unit: Unit): void {
+    const { topic } = unit;
+    this.#dirty[topic === "Aim" || topic === "Backend" ? topic : "other"].add(unit);
+  }
+
+  /** Makes again what has to be, from the bottom up, and lets go what nobody looks at any more. */
+  run(snapshot: Snapshot): void {
+    this.#recorder.turn(snapshot);
+    for (const dirty of [this.#dirty.Backend, this.#dirty.Aim, this.#dirty.other]) {
+      for (const unit of dirty) this.#make(unit);
+    }
+    for (let sight = this.#left.pop(); sight !== undefined; sight = this.#left.pop()) {
+      this.#sweep(sight);
+    }
+  }
+
+  /** Forgets a unit and what it said. */
+  drop(unit: Unit): void {
+    const { output, sights } = unit;
+    this.#clean(unit);
+    unit.output = NO_OUTPUT;
+    unit.sights = NO_SIGHTS;
+    unit.value = null;
+    this.#left.push(...this.#links.replace(unit, sights, NO_SIGHTS));
+    this.#made(unit, output, NO_OUTPUT);
+  }
+
+  #clean(unit: Unit): void {
+    for (const dirty of Object.values(this.#dirty)) dirty.delete(unit);
+  }
+
+  #make(unit: Unit): void {
+    this.#clean(unit);
+    const { value: before, output, sights } = unit;
+    const draft = new Draft(this.#options);
+    const seen: Sight[] = [];
+    const value = this.#recorder.record(seen, () => unit.make(this.#recorder, draft));
+    unit.output = draft.output();
+    unit.sights = seen;
+    this.#left.push(...this.#links.replace(unit, sights, seen));
+    if (!Bun.deepEquals(before, value, true)) {
+      unit.value = value;
+      this.#valueMoved(unit, before);
+    }
+    this.#made(unit, output, unit.output);
+  }
+
+  /** Of a backend nothing but the number of its pods is looked at. */
+  #valueMoved(unit: Unit, before: unknown): void {
+    if (unit.topic !== "Backend") return this.#soilAll(unit.topic, unit.key);
+    const pods = (unit.value as Backend).endpoints.length;
+    if ((before as Backend | null)?.endpoints.length !== pods) this.#soilAll("Pods", unit.key);
+  }
+
+  #soilAll(topic: Seen, key: string): void {
+    for (const unit of this.#links.of(topic, key)) this.soil(unit);
+  }
+
+  #aim(service: string, port: number | string): Aim {
+    const key = `${service} ${JSON.stringify(port)}`;
+    const aim = this.#wanted(this.#aims, key, () => {
+      return new Unit("Aim", key, (view, draft) => {
+        const made = aimAt(view, draft, service, port);
+        if (made.ok) this.#lead(made.backend);
+        return made;
+      });
+    });
+    this.#recorder.note("Aim", key);
+    return aim;
+  }
+
+  /** Keeps the backend of an aim alive, and makes it if it is new. */
+  #lead(id: string): void {
+    this.#recorder.note("Backend", id);
+    this.#wanted(this.#backends, id, () => {
+      return new Unit("Backend", id, (view, draft) => backendOf(view, draft, id));
+    });
+  }
+
+  #pods(backend: string): number {
+    this.#recorder.note("Pods", backend);
+    return this.backend(backend)?.endpoints.length ?? 0;
+  }
+
+  #wanted<T>(units: Map<string, Unit<T>>, key: string, create: () => Unit<T>): T {
+    let unit = units.get(key);
+    if (unit === undefined) {
+      unit = create();
+      units.set(key, unit);
+      this.#make(unit);
+    } else if (this.#dirty.Aim.has(unit) || this.#dirty.Backend.has(unit)) this.#make(unit);
+    return unit.value!;
+  }
+
+  #sweep({ topic, key }: Sight): void {
+    const units = topic === "Aim" ? this.#aims : topic === "Backend" ? this.#backends : null;
+    const unit = units?.get(key);
+    if (unit === undefined || this.#links.of(topic, key).size > 0) return;
+    units?.delete(key);
+    this.drop(unit);
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * What a piece of the translation sees of the cluster. Looking is recorded, also for what is not
+ * there: whoever looked at something is translated again when it changes, and nobody else is.
+ */
+import { assert } from "../../core/assert.ts";
+import type { KubeObject } from "../objects.ts";
+import type { Resolved, Snapshot, Topic } from "../snapshot.ts";
+import type { Aim } from "./services.ts";
+
+/** A collection to look things up in. Keep nothing of it: it is read during one translation. */
+export type Look<T> = Readonly<{
+  get(key: string): T | undefined;
+  has(key: string): boolean;
+}>;
+
+/** The collections are those of Snapshot. */
+export type View = Readonly<{
+  /** Whoever asks for it depends on all of them. */
+  classes: ReadonlyMap<string, KubeObject>;
+  services: Look<KubeObject>;
+  slices: Look<readonly KubeObject[]>;
+  endpoints: Look<KubeObject>;
+  secrets: Look<KubeObject>;
+  namespaces: Look<KubeObject>;
+  siblings: Look<ReadonlySet<string>>;
+  names: Look<Resolved>;
+  /** Where a port of a Service, as an Ingress writes it, leads. */
+  aim(service: string, port: number | string): Aim;
+  /** How many endpoints a backend has that an aim of this same piece leads to. */
+  pods(backend: string): number;
+}>;
+
+/** What can be looked at: parts of the cluster, and what other pieces made of them. */
+export type Seen = Topic | "Aim" | "Backend" | "Pods";
+
+/** One thing that was looked at. */
+export type Sight = Readonly<{ topic: Seen; key: string }>;
+
+/** In place of a key: the whole collection. */
+export const WHOLE = "";
+
+/** Answers for what other pieces make: it is made now when it is not there. */
+export type Pieces = Pick<View, "aim" | "pods">;
+
+/** A view that writes down, for each piece, what that piece looks at. */
+export class Recorder implements View {
+  readonly services = this.#look("Service", ({ services }) => services);
+  readonly slices = this.#look("EndpointSlice", ({ slices }) => slices);
+  readonly endpoints = this.#look("Endpoints", ({ endpoints }) => endpoints);
+  readonly secrets = this.#look("Secret", ({ secrets }) => secrets);
+  readonly namespaces = this.#look("Namespace", ({ namespaces }) => namespaces);
+  readonly siblings = this.#look("Siblings", ({ siblings }) => siblings);
+  readonly names = this.#look("Name", ({ names }) => names);
+  readonly #pieces: Pieces;
+  #snapshot: Snapshot | null = null;
+  /** Of the piece that is being made; pieces that are made for it have their own. */
+  #sights: Sight[] | null = null;
+
+  constructor(pieces: Pieces) {
+    this.#pieces = pieces;
+  }
+
+  get classes(): ReadonlyMap<string, KubeObject> {
+    this.note("IngressClass", WHOLE);
+    return this.#current().classes;
+  }
+
+  aim(service: string, port: number | string): Aim {
+    return this.#pieces.aim(service, port);
+  }
+
+  pods(backend: string): number {
+    return this.#pieces.pods(backend);
+  }
+
+  /** From here on the view is one of this snapshot. */
+  turn(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+  }
+
+  /** What `make` looks at goes into `sights`; each thing once. */
+  record<T>(sights: Sight[], make: () => T): T {
+    const outer = this.#sights;
+    this.#sights = sights;
+    const made = make();
+    this.#sights = outer;
+    return made;
+  }
+
+  /** Writes down that the piece at work depends on this. */
+  note(topic: Seen, key: string): void {
+    const sights = this.#sights;
+    assert(sights !== null, "only a piece of the translation looks");
+    for (const seen of sights) if (seen.topic === topic && seen.key === key) return;
+    sights.push({ topic, key });
+  }
+
+  #current(): Snapshot {
+    assert(this.#snapshot !== null, "a view is of a snapshot");
+    return this.#snapshot;
+  }
+
+  #look<T>(topic: Topic, of: (snapshot: Snapshot) => ReadonlyMap<string, T>): Look<T> {
+    return {
+      get: (key) => {
+        this.note(topic, key);
+        return of(this.#current()).get(key);
+      },
+      has: (key) => {
+        this.note(topic, key);
+        return of(this.#current()).has(key);
+      },
+    };
+  }
+}
