@@ -14,6 +14,10 @@ const DEPTH_MAX = 64;
 /** Kubernetes object names: DNS-1123 subdomains of at most 253 characters. */
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const TEXT_SHOWN_MAX = 60;
+/** Most objects have no annotations: they share this. */
+const NO_TEXTS: ReadonlyMap<string, string> = new Map();
+/** The object once more, as text, for kubectl alone. */
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 
 /** Keys of `annotations` and `labels` come from users (`__proto__` is legal), hence maps. */
 export type Metadata = Readonly<{
@@ -41,6 +45,7 @@ export type Read = Readonly<{ object: KubeObject | null; findings: readonly Find
 
 type Fields = Readonly<Record<string, unknown>>;
 type Subject = Readonly<{ kind: string; namespace: string; name: string; place: string }>;
+type Named = Subject & Readonly<{ kind: Kind }>;
 type Budget = { nodes: number };
 
 /**
@@ -63,6 +68,19 @@ export function readObject(raw: unknown, place: string): Read {
   return readKnown(raw, resource, subject);
 }
 
+/**
+ * An object of `resource` as the API server has it, with `body` for what is below its metadata. The
+ * body was made for this object alone and stays as it is. Lists leave out kind and apiVersion.
+ */
+export function ownObject(raw: Fields, resource: Resource, body: Fields): Read {
+  const subject = subjectOf(raw, resource, "");
+  const nameless = misnamed(raw, resource, subject);
+  if (nameless !== null) return nameless;
+  const findings: Finding[] = [];
+  const versioned = { apiVersion: resource.apiVersions[0], metadata: raw["metadata"] };
+  return { object: assemble(versioned, body, subject, findings), findings };
+}
+
 /** The key of an object within its kind: `namespace/name`, or `name` for kinds without one. */
 export function keyOf(object: KubeObject): string {
   const { namespace, name } = object.metadata;
@@ -74,7 +92,7 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function subjectOf(raw: Fields, resource: Resource, place: string): Subject {
+function subjectOf(raw: Fields, resource: Resource, place: string): Named {
   const metadata = isFields(raw["metadata"]) ? raw["metadata"] : {};
   const name = metadata["name"];
   const namespace = metadata["namespace"];
@@ -92,26 +110,37 @@ function subjectOf(raw: Fields, resource: Resource, place: string): Subject {
   };
 }
 
-function readKnown(raw: Fields, resource: Resource, subject: Subject): Read {
-  const { kind, namespace, name } = subject;
+function readKnown(raw: Fields, resource: Resource, subject: Named): Read {
+  const nameless = misnamed(raw, resource, subject);
+  if (nameless !== null) return nameless;
+  const findings: Finding[] = [];
+  const body = copyFields(raw, subject, findings);
+  if (body === null) return { object: null, findings };
+  return { object: assemble(raw, body, subject, findings), findings };
+}
+
+function misnamed(raw: Fields, resource: Resource, subject: Subject): Read | null {
   const metadata = isFields(raw["metadata"]) ? raw["metadata"] : {};
-  if (!NAME.test(name)) {
+  if (!NAME.test(subject.name)) {
     const found = shown(metadata["name"]);
     return refused(subject, "metadata.name", `expected a lower-case DNS name, found ${found}`);
   }
-  if (resource.namespaced && !NAME.test(namespace)) {
+  if (resource.namespaced && !NAME.test(subject.namespace)) {
     const found = shown(metadata["namespace"]);
     return refused(subject, "metadata.namespace", `expected a lower-case DNS name, found ${found}`);
   }
-  const findings: Finding[] = [];
+  return null;
+}
+
+function assemble(raw: Fields, body: Fields, subject: Named, findings: Finding[]): KubeObject {
+  const { kind, namespace, name } = subject;
+  const metadata = isFields(raw["metadata"]) ? raw["metadata"] : {};
   const uid = metadata["uid"];
   const created = metadata["creationTimestamp"];
-  const body = copyFields(raw, subject, findings);
-  if (body === null) return { object: null, findings };
   const object: KubeObject = {
     ...body,
     apiVersion: String(raw["apiVersion"]),
-    kind: resource.kind,
+    kind,
     metadata: Object.freeze({
       name,
       namespace,
@@ -121,7 +150,7 @@ function readKnown(raw: Fields, resource: Resource, subject: Subject): Read {
       labels: readTexts(metadata, "labels", subject, findings),
     }),
   };
-  return { object: Object.freeze(object), findings };
+  return Object.freeze(object);
 }
 
 /** All but metadata and status: a bounded tree, so that aliases in YAML cannot make it explode. */
@@ -173,15 +202,16 @@ function readTexts(
   subject: Subject,
   findings: Finding[],
 ): ReadonlyMap<string, string> {
-  const texts = new Map<string, string>();
   const raw = metadata[field];
-  if (raw === undefined || raw === null) return texts;
+  if (raw === undefined || raw === null) return NO_TEXTS;
+  const texts = new Map<string, string>();
   if (!isFields(raw)) {
     const reason = `expected names with text values, found ${shown(raw)}`;
     findings.push(finding("error", subject, { field: `metadata.${field}`, reason }));
     return texts;
   }
   for (const [key, value] of Object.entries(raw)) {
+    if (key === LAST_APPLIED) continue;
     const text = typeof value === "string" ? value : value === null ? "" : shown(value);
     texts.set(key, text);
     if (typeof value === "string" || value === null) continue;
@@ -236,7 +266,8 @@ function finding(
   };
 }
 
-function shown(value: unknown): string {
+/** A value in a finding: quoted and cut when it is text, a word for it when it is a tree. */
+export function shown(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "a map";

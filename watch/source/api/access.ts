@@ -1,0 +1,243 @@
+/**
+ * Where the API server is and who we are to it. Reading kubeconfigs, running exec plugins and
+ * refreshing tokens is the client library's; it is loaded only by who needs a cluster.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
+import { dirname, resolve } from "node:path";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { isFields } from "../../objects.ts";
+import type { Access, Credentials } from "./api.ts";
+
+/** A kubelet puts these into the folder of the service account. */
+const TOKEN_FILE = "token";
+const CA_FILE = "ca.crt";
+const NAMESPACE_FILE = "namespace";
+/** A reason may quote what a plugin wrote to its standard error, characters. */
+const REASON_MAX = 300;
+
+/** Where to look. */
+export type Whereabouts = Readonly<{
+  /** A kubeconfig, or several joined by `:` as in KUBECONFIG; null: the cluster this runs in. */
+  kubeconfig: string | null;
+  /** A context of it, null for its current one. */
+  context: string | null;
+  /** KUBERNETES_SERVICE_HOST and _PORT, as a kubelet sets them; "" elsewhere. */
+  host: string;
+  port: string;
+  /** The folder of the service account; see SERVICE_ACCOUNT. */
+  account: string;
+}>;
+
+/** Where a kubelet mounts the files of a pod's service account. */
+export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/** `reason` names the file or the variable, and what to do about it. */
+export type ReadAccess =
+  Readonly<{ ok: true; access: Access }> | Readonly<{ ok: false; reason: string }>;
+
+type Loaded =
+  | Readonly<{ ok: true; config: KubeConfig; from: string; server: string; namespace: string }>
+  | Readonly<{ ok: false; reason: string }>;
+
+/** Reads how to reach the API server; connects to nothing and runs no plugin yet. */
+export async function readAccess(where: Whereabouts): Promise<ReadAccess> {
+  // This module alone, not the package's index: a third of the memory and no generated API.
+  const { KubeConfig } = await import("@kubernetes/client-node/dist/config.js");
+  const load = (): Loaded =>
+    where.kubeconfig === null
+      ? loadCluster(new KubeConfig(), where)
+      : loadFiles(() => new KubeConfig(), where.kubeconfig, where.context);
+  const first = load();
+  if (!first.ok) return first;
+  const { from, server, namespace } = first;
+  let config: KubeConfig | null = first.config;
+  const credentials = async (): Promise<Credentials> => {
+    if (config === null) {
+      const again = load();
+      if (!again.ok) return Promise.reject(new Error(again.reason));
+      config = again.config;
+    }
+    return readCredentials(config, from);
+  };
+  // The library caches tokens for a minute and plugins' answers until they expire; a fresh
+  // config has cached nothing.
+  const renew = (): void => void (config = null);
+  return { ok: true, access: { server, from, namespace, credentials, renew } };
+}
+
+// === in the cluster ===
+
+function loadCluster(config: KubeConfig, where: Whereabouts): Loaded {
+  const { host, port, account } = where;
+  if (host === "" || port === "") {
+    const reason = "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set";
+    return { ok: false, reason: `not in a cluster: ${reason}; give a kubeconfig` };
+  }
+  const token = `${account}/${TOKEN_FILE}`;
+  if (!existsSync(token)) {
+    const reason = `no service account token: ${token} does not exist`;
+    return { ok: false, reason: `${reason}; is automountServiceAccountToken off?` };
+  }
+  const ca = `${account}/${CA_FILE}`;
+  const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  config.loadFromClusterAndUser(
+    { name: "cluster", server, skipTLSVerify: false, ...(existsSync(ca) ? { caFile: ca } : {}) },
+    { name: "pod", authProvider: { name: "tokenFile", config: { tokenFile: token } } },
+  );
+  const namespace = readOr(`${account}/${NAMESPACE_FILE}`, "default").trim();
+  return { ok: true, config, from: "in the cluster", server, namespace };
+}
+
+// === kubeconfig ===
+
+function loadFiles(open: () => KubeConfig, files: string, context: string | null): Loaded {
+  const paths = files.split(":").filter((path) => path !== "");
+  let config: KubeConfig | null = null;
+  for (const path of paths) {
+    const loaded = loadFile(open(), path);
+    if (!loaded.ok) return loaded;
+    if (config === null) config = loaded.config;
+    else merge(config, loaded.config);
+  }
+  if (config === null) return { ok: false, reason: "the path of the kubeconfig is empty" };
+  return choose(config, files, context);
+}
+
+function loadFile(
+  config: KubeConfig,
+  path: string,
+): Readonly<{ ok: true; config: KubeConfig } | { ok: false; reason: string }> {
+  try {
+    config.loadFromFile(path);
+    takeTokenFiles(config, path);
+    return { ok: true, config };
+  } catch (error) {
+    const reason = messageOf(error);
+    const hint = reason.startsWith("ENOENT") ? "there is no such file" : reason;
+    return { ok: false, reason: `kubeconfig ${path} cannot be read: ${hint}` };
+  }
+}
+
+/** The library does not know `tokenFile`, which names a file like that of a service account. */
+function takeTokenFiles(config: KubeConfig, path: string): void {
+  const raw: unknown = Bun.YAML.parse(readFileSync(path, "utf8"));
+  const users: readonly unknown[] =
+    isFields(raw) && Array.isArray(raw["users"]) ? raw["users"] : [];
+  for (const each of users) {
+    if (!isFields(each) || !isFields(each["user"])) continue;
+    const { tokenFile, token } = each["user"];
+    if (typeof tokenFile !== "string" || tokenFile === "" || token) continue;
+    const provider = {
+      name: "tokenFile",
+      config: { tokenFile: resolve(dirname(path), tokenFile) },
+    };
+    config.users = config.users.map((user) =>
+      user.name === each["name"] ? { ...user, authProvider: provider } : user,
+    );
+  }
+}
+
+/** As kubectl does: of two things with one name, the first counts. */
+function merge(config: KubeConfig, more: KubeConfig): void {
+  const named = (list: readonly { name: string }[]) => new Set(list.map(({ name }) => name));
+  const [clusters, users, contexts] = [
+    named(config.clusters),
+    named(config.users),
+    named(config.contexts),
+  ];
+  for (const cluster of more.clusters) if (!clusters.has(cluster.name)) config.addCluster(cluster);
+  for (const user of more.users) if (!users.has(user.name)) config.addUser(user);
+  for (const each of more.contexts) if (!contexts.has(each.name)) config.addContext(each);
+  if (!config.currentContext) config.setCurrentContext(more.currentContext);
+}
+
+function choose(config: KubeConfig, files: string, context: string | null): Loaded {
+  const refuse = (reason: string): Loaded => ({
+    ok: false,
+    reason: `kubeconfig ${files} ${reason}`,
+  });
+  const wanted = context ?? config.currentContext;
+  const names = config.contexts.map(({ name }) => name);
+  const named = names.length === 0 ? "it has none" : `it has ${names.join(", ")}`;
+  if (!wanted) return refuse(`has no current context; choose one: ${named}`);
+  const chosen = config.contexts.find(({ name }) => name === wanted);
+  if (chosen === undefined) return refuse(`has no context ${wanted}; ${named}`);
+  config.setCurrentContext(wanted);
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) return refuse(`has no cluster ${chosen.cluster}, of context ${wanted}`);
+  if (!chosen.user) beAnonymous(config, wanted);
+  if (config.getCurrentUser() === null) {
+    return refuse(`has no user ${chosen.user}, of context ${wanted}`);
+  }
+  if (cluster.proxyUrl) return refuse("has a proxy-url, which rind does not follow");
+  const server = cluster.server.replace(/\/+$/, "");
+  if (!URL.canParse(server) || !/^https?:/.test(server)) {
+    return refuse(`has a server that is no URL: ${server}`);
+  }
+  // The library refuses plain http unless verifying is off, and there is nothing to verify.
+  if (server.startsWith("http:")) {
+    config.clusters = config.clusters.map((each) =>
+      each.name === cluster.name ? { ...each, skipTLSVerify: true } : each,
+    );
+  }
+  const from = `${files}, context ${wanted}`;
+  return { ok: true, config, from, server, namespace: chosen.namespace ?? "default" };
+}
+
+/** The library ignores the cluster's authority as well where a context names no user. */
+function beAnonymous(config: KubeConfig, context: string): void {
+  const user = "anonymous (rind)";
+  config.addUser({ name: user });
+  config.contexts = config.contexts.map((each) =>
+    each.name === context ? { ...each, user } : each,
+  );
+}
+
+// === credentials ===
+
+/** What the library fills in, in the words of node:https. */
+type Filled = {
+  headers?: Record<string, unknown>;
+  auth?: string;
+  ca?: unknown;
+  cert?: unknown;
+  key?: unknown;
+  servername?: unknown;
+  rejectUnauthorized?: unknown;
+};
+
+async function readCredentials(config: KubeConfig, from: string): Promise<Credentials> {
+  const filled: Filled = {};
+  try {
+    await config.applyToHTTPSOptions(filled as Parameters<KubeConfig["applyToHTTPSOptions"]>[0]);
+  } catch (error) {
+    return Promise.reject(new Error(`credentials cannot be read (${from}): ${messageOf(error)}`));
+  }
+  const headers = new Map<string, string>();
+  for (const [name, value] of Object.entries(filled.headers ?? {})) {
+    headers.set(name.toLowerCase(), String(value).trim());
+  }
+  if (filled.auth !== undefined) headers.set("authorization", `Basic ${btoa(filled.auth)}`);
+  return {
+    headers: Object.fromEntries(headers),
+    ca: pem(filled.ca),
+    cert: pem(filled.cert),
+    key: pem(filled.key),
+    serverName: typeof filled.servername === "string" ? filled.servername : null,
+    verify: filled.rejectUnauthorized !== false,
+  };
+}
+
+function pem(value: unknown): string | null {
+  return value === undefined || value === null ? null : String(value);
+}
+
+function readOr(path: string, otherwise: string): string {
+  return existsSync(path) ? readFileSync(path, "utf8") : otherwise;
+}
+
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.trim().slice(0, REASON_MAX);
+}

@@ -1,0 +1,215 @@
+/**
+ * Requests to the API server over fetch. Every failure is a value with a reason for people; nothing
+ * is tried twice here, since only who asks knows whether that is safe.
+ */
+import type { Clock } from "../../../core/clock.ts";
+import { isFields } from "../../objects.ts";
+import type { Access, ApiAnswer, ApiClient, ApiEvents, ApiFailure, ApiRequest } from "./api.ts";
+import { LINE_MAX, Lines } from "./lines.ts";
+
+const ASK_MS = 30_000;
+/** For the answer to begin. A watch is answered at once, its events come later. */
+const OPEN_MS = 60_000;
+/** The largest answer, bytes: lists come in pages, but an old server may ignore that. */
+const ANSWER_MAX = 256 * 1024 * 1024;
+/** Of a failure's text only this much is shown to people, characters. */
+const REASON_MAX = 400;
+const UNAUTHORIZED = 401;
+const FORBIDDEN = 403;
+const SECOND_MS = 1_000;
+
+/** What the runtime calls the ways a connection fails, in words. */
+const CAUSES = new Map([
+  ["ConnectionRefused", "connection refused"],
+  ["ECONNREFUSED", "connection refused"],
+  ["ConnectionClosed", "connection closed"],
+  ["ECONNRESET", "connection reset"],
+  ["ENOTFOUND", "no such host"],
+  ["FailedToOpenSocket", "no route to it, or no such host"],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "its certificate is signed by an unknown authority"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "its certificate is signed by an unknown authority"],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "its certificate is signed by an unknown authority"],
+  ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "its certificate is signed by an unknown authority"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "its certificate is for another name"],
+  ["CERT_HAS_EXPIRED", "its certificate has expired"],
+]);
+
+/** A client of one API server. Credentials are asked for anew before each request. */
+export function openClient(access: Access, clock: Clock): ApiClient {
+  return {
+    ask: (request, timeoutMs) => ask({ access, clock }, request, timeoutMs ?? ASK_MS),
+    stream: (request, events) => {
+      const abort = new AbortController();
+      let ended = false;
+      const told: ApiEvents = {
+        opened: () => ended || events.opened(),
+        line: (line) => ended || events.line(line),
+        closed: (failure) => {
+          if (!ended) events.closed(failure);
+          ended = true;
+        },
+      };
+      void stream({ access, clock }, request, told, abort);
+      return () => {
+        ended = true;
+        abort.abort();
+      };
+    },
+  };
+}
+
+type Way = Readonly<{ access: Access; clock: Clock }>;
+
+async function ask(way: Way, request: ApiRequest, timeoutMs: number): Promise<ApiAnswer> {
+  const abort = new AbortController();
+  const late = `no answer within ${timeoutMs / SECOND_MS} s`;
+  const cancel = way.clock.after(timeoutMs, () => abort.abort(new Error(late)));
+  try {
+    const response = await send(way.access, request, abort.signal);
+    const text = await readText(response);
+    if (text === null) return unreachable(way.access, `its answer exceeds ${ANSWER_MAX} bytes`);
+    return answerOf(way.access, response, text);
+  } catch (error) {
+    const reason = abort.signal.aborted ? late : causeOf(error);
+    return unreachable(way.access, reason);
+  } finally {
+    cancel();
+  }
+}
+
+async function stream(
+  way: Way,
+  request: ApiRequest,
+  events: ApiEvents,
+  abort: AbortController,
+): Promise<void> {
+  let late = "";
+  const cancel = way.clock.after(OPEN_MS, () => {
+    late = `no answer within ${OPEN_MS / SECOND_MS} s`;
+    abort.abort();
+  });
+  try {
+    const response = await send(way.access, request, abort.signal);
+    if (!response.ok) {
+      const answer = answerOf(way.access, response, (await readText(response)) ?? "");
+      return events.closed(answer.ok ? null : answer);
+    }
+    cancel();
+    events.opened();
+    const lines = new Lines(events.line);
+    for await (const chunk of response.body ?? []) {
+      if (lines.take(chunk)) continue;
+      abort.abort();
+      return events.closed(unreachable(way.access, `a line exceeds ${LINE_MAX} bytes`));
+    }
+    events.closed(null);
+  } catch (error) {
+    events.closed(unreachable(way.access, late === "" ? causeOf(error) : late));
+  } finally {
+    cancel();
+  }
+}
+
+async function send(access: Access, request: ApiRequest, signal: AbortSignal): Promise<Response> {
+  const { ca, cert, key, serverName, verify, headers } = await within(access.credentials(), signal);
+  const query = request.query === undefined ? "" : `?${new URLSearchParams(request.query)}`;
+  const response = await fetch(`${access.server}${request.path}${query}`, {
+    method: request.method,
+    headers: {
+      accept: "application/json",
+      "user-agent": "rind",
+      ...(request.body === undefined
+        ? {}
+        : { "content-type": request.contentType ?? "application/json" }),
+      ...headers,
+    },
+    ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+    signal,
+    redirect: "manual",
+    // A connection that the server closed meanwhile must not fail a request: each has its own.
+    keepalive: false,
+    // The runtime ends streams that are silent for five minutes; watches have their own bound.
+    timeout: false,
+    tls: {
+      rejectUnauthorized: verify,
+      ...(ca === null ? {} : { ca }),
+      ...(cert === null ? {} : { cert }),
+      ...(key === null ? {} : { key }),
+      ...(serverName === null ? {} : { serverName }),
+    },
+  });
+  if (response.status === UNAUTHORIZED) access.renew();
+  return response;
+}
+
+/** A plugin that gives credentials may hang; then the request fails, and the plugin is left. */
+function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
+}
+
+/** The whole body, or null when it exceeds ANSWER_MAX. */
+async function readText(response: Response): Promise<string | null> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > ANSWER_MAX) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size).toString();
+}
+
+function answerOf(access: Access, response: Response, text: string): ApiAnswer {
+  const { status } = response;
+  const body = parse(text);
+  if (response.ok) {
+    if (body !== undefined) return { ok: true, status, body };
+    return unreachable(access, `its answer is not JSON: ${cut(text)}`);
+  }
+  return {
+    ok: false,
+    status,
+    reason: reasonOf(access, status, body, text),
+    retryAfterMs: readRetryAfter(response.headers.get("retry-after")),
+    body: body ?? null,
+  };
+}
+
+function reasonOf(access: Access, status: number, body: unknown, text: string): string {
+  const told = isFields(body) && typeof body["message"] === "string" ? body["message"] : text;
+  const message = cut(told.trim());
+  if (status === FORBIDDEN) return `RBAC denies it: ${message}`;
+  if (status === UNAUTHORIZED) return `${access.server} refuses our credentials (${access.from})`;
+  return `${access.server} answers ${status}${message === "" ? "" : `: ${message}`}`;
+}
+
+function unreachable(access: Access, cause: string): ApiFailure {
+  const reason = `cannot reach ${access.server}: ${cause}`;
+  return { ok: false, status: 0, reason, retryAfterMs: null, body: null };
+}
+
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return cut(String(error));
+  const code = "code" in error ? String(error.code) : "";
+  return CAUSES.get(code) ?? cut(error.message);
+}
+
+/** Seconds, or an HTTP date, which API servers do not send (RFC 9110 section 10.2.3). */
+function readRetryAfter(text: string | null): number | null {
+  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) * SECOND_MS : null;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function cut(text: string): string {
+  return text.length > REASON_MAX ? `${text.slice(0, REASON_MAX)}…` : text;
+}

@@ -1,0 +1,141 @@
+/** One kind in one place of the cluster: where the API server has it, and what it comes to. */
+import type { Finding } from "../../finding.ts";
+import type { Resource } from "../../resources.ts";
+import type { StoreEvent } from "../../store.ts";
+import type { FeedState } from "../source.ts";
+import type { ApiFailure } from "./api.ts";
+import { Keeper } from "./keeper.ts";
+import { Reflector, type ReflectorTerms } from "./reflector.ts";
+import type { FeedPlace } from "./replica.ts";
+import type { IngressStatus } from "./status.ts";
+
+/** The label that a slice of a Service has (discovery.k8s.io/v1); others serve nobody. */
+const SERVICE_LABEL = "kubernetes.io/service-name";
+/** The names are those of k8s/rind.yaml. */
+const GRANT = "--clusterrole=rind-secrets --serviceaccount=rind:rind";
+const FORBIDDEN = 403;
+const MISSING = 404;
+
+/** Which objects: those of a namespace, or of all ("") ; the one of that name, or all (""). */
+export type Scope = Readonly<{
+  resource: Resource;
+  namespace: string;
+  name: string;
+  optional: boolean;
+}>;
+
+/** What all feeds of a source tell it. */
+export type FeedEvents = Readonly<{
+  tell: (event: StoreEvent) => void;
+  /** Its findings may be others. */
+  found: () => void;
+  saw: (key: string, status: IngressStatus | null) => void;
+  moved: (feed: Feed) => void;
+}>;
+
+/** One reflector and what it keeps. */
+export class Feed {
+  readonly #scope: Scope;
+  readonly #keeper: Keeper;
+  readonly #reflector: Reflector;
+
+  constructor(terms: ReflectorTerms, scope: Scope, events: FeedEvents) {
+    this.#scope = scope;
+    const moved = (): void => events.moved(this);
+    this.#keeper = new Keeper(scope.resource, { ...events, moved });
+    this.#reflector = new Reflector(terms, placeOf(scope), this.#keeper);
+  }
+
+  start(): void {
+    this.#reflector.start();
+  }
+
+  /** Stops, and forgets nothing. */
+  stop(): void {
+    this.#reflector.stop();
+  }
+
+  /** Stops, and tells that all it had is gone. */
+  drop(): void {
+    this.#reflector.stop();
+    this.#keeper.clear();
+  }
+
+  poke(): void {
+    this.#reflector.poke();
+  }
+
+  state(): FeedState {
+    return this.#reflector.state();
+  }
+
+  /** True when the API server answers. */
+  heard(): boolean {
+    return this.#reflector.failure() === null;
+  }
+
+  /** What is wrong with its objects, and that it is denied or missing, which people can mend. */
+  findings(): readonly Finding[] {
+    const failure = this.#reflector.failure();
+    const own = this.#keeper.findings();
+    if (failure === null || (failure.status !== FORBIDDEN && failure.status !== MISSING))
+      return own;
+    return [refusal(this.#scope, failure, this.state()), ...own];
+  }
+}
+
+/** The path of one list, or of one object of it. */
+export function pathOf(resource: Resource, namespace: string, name = ""): string {
+  const version = resource.apiVersions[0];
+  const root = version.includes("/") ? `/apis/${version}` : `/api/${version}`;
+  const place = namespace === "" ? root : `${root}/namespaces/${namespace}`;
+  return name === "" ? `${place}/${resource.plural}` : `${place}/${resource.plural}/${name}`;
+}
+
+/** What a Secret that may not be read, or a kind, comes to, with the fix. */
+export function refusal(
+  { resource, namespace, name, optional }: Scope,
+  failure: ApiFailure,
+  { synced, name: feed }: Pick<FeedState, "synced" | "name">,
+): Finding {
+  const { kind } = resource;
+  const denied = failure.status === FORBIDDEN;
+  const said = { level: "error", field: "", reason: failure.reason } as const;
+  if (name !== "") {
+    const hint = denied ? `kubectl create rolebinding rind-secrets -n ${namespace} ${GRANT}` : "";
+    return {
+      ...said,
+      kind,
+      namespace,
+      name,
+      hint,
+      effect: "it counts as missing until it is read",
+    };
+  }
+  const hint = denied
+    ? `let rind get, list and watch ${resource.plural}: kubectl apply -f k8s/rind.yaml`
+    : `the API server has no ${resource.plural} of ${resource.apiVersions[0]}`;
+  const effect = optional
+    ? `rind goes on without ${resource.plural}`
+    : synced
+      ? "the last state known stays in use"
+      : "rind does not serve before it has read them";
+  return { ...said, kind: "Rind", namespace: "", name: `watch of ${feed}`, hint, effect };
+}
+
+function placeOf({ resource, namespace, name, optional }: Scope): FeedPlace {
+  const { kind } = resource;
+  const query: Readonly<Record<string, string>> =
+    name !== ""
+      ? { fieldSelector: `metadata.name=${name}` }
+      : kind === "EndpointSlice"
+        ? { labelSelector: SERVICE_LABEL }
+        : {};
+  const shown =
+    name !== ""
+      ? `${kind} ${namespace}/${name}`
+      : namespace === ""
+        ? kind
+        : `${kind} in ${namespace}`;
+  return { name: shown, path: pathOf(resource, namespace), query, optional };
+}

@@ -1,0 +1,138 @@
+/**
+ * The Secrets that objects name, each followed alone: rind needs no right to see another one. What
+ * goes beyond the watches that there may be is read again and again, one at a time.
+ */
+import type { Cancel } from "../../../core/clock.ts";
+import type { Finding } from "../../finding.ts";
+import type { Resource } from "../../resources.ts";
+import type { FeedState } from "../source.ts";
+import type { ApiFailure } from "./api.ts";
+import { Feed, type FeedEvents, pathOf, refusal } from "./feeds.ts";
+import { Keeper } from "./keeper.ts";
+import type { ReflectorTerms } from "./reflector.ts";
+
+/** Between two rounds of reading. */
+const ROUND_MS = 10_000;
+const MISSING = 404;
+
+/** Follows what is wanted of one kind, by `namespace/name`. */
+export class Named {
+  readonly #terms: ReflectorTerms;
+  readonly #resource: Resource;
+  readonly #watchesMax: number;
+  readonly #events: FeedEvents;
+  readonly #feeds = new Map<string, Feed>();
+  /** Those without a watch, and why the last reading of one failed. */
+  readonly #polled = new Map<string, ApiFailure | null>();
+  readonly #keeper: Keeper;
+  #heardAt: number;
+  #round = false;
+  #stopped = false;
+  #cancel: Cancel = () => {};
+
+  constructor(
+    terms: ReflectorTerms,
+    of: Readonly<{ resource: Resource; watchesMax: number }>,
+    events: FeedEvents,
+  ) {
+    this.#terms = terms;
+    this.#resource = of.resource;
+    this.#watchesMax = of.watchesMax;
+    this.#events = events;
+    this.#keeper = new Keeper(of.resource, { ...events, moved: () => {} });
+    this.#heardAt = terms.clock.now();
+  }
+
+  /** What is wanted from now on; the rest is forgotten, and told to be gone. */
+  want(keys: ReadonlySet<string>): void {
+    for (const [key, feed] of this.#feeds) {
+      if (keys.has(key)) continue;
+      this.#feeds.delete(key);
+      feed.drop();
+    }
+    for (const key of this.#polled.keys()) if (!keys.has(key)) this.#unpoll(key);
+    for (const key of keys) {
+      if (this.#feeds.has(key) || this.#polled.has(key)) continue;
+      if (this.#feeds.size < this.#watchesMax) this.#follow(key);
+      else this.#polled.set(key, null);
+    }
+    if (this.#polled.size > 0 && !this.#round) void this.#poll();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel();
+    for (const feed of this.#feeds.values()) feed.stop();
+  }
+
+  poke(): void {
+    for (const feed of this.#feeds.values()) feed.poke();
+  }
+
+  findings(): readonly Finding[] {
+    const findings = [...this.#feeds.values()].flatMap((feed) => feed.findings());
+    for (const [key, failure] of this.#polled) {
+      if (failure === null || failure.status === 0) continue;
+      const [namespace = "", name = ""] = key.split("/");
+      const scope = { resource: this.#resource, namespace, name, optional: true };
+      findings.push(refusal(scope, failure, { synced: false, name: key }));
+    }
+    return [...findings, ...this.#keeper.findings()];
+  }
+
+  /** All of them as one: as old as the oldest, with the first problem of any. */
+  state(): FeedState | null {
+    const states = [...this.#feeds.values()].map((feed) => feed.state());
+    if (this.#polled.size > 0) {
+      const ageMs = this.#terms.clock.now() - this.#heardAt;
+      const failures = [...this.#polled.values()].filter((failure) => failure !== null);
+      states.push({ name: "", synced: true, ageMs, problem: failures[0]?.reason ?? "" });
+    }
+    if (states.length === 0) return null;
+    return {
+      name: `${this.#resource.kind} by name`,
+      synced: states.every(({ synced }) => synced),
+      ageMs: Math.max(...states.map(({ ageMs }) => ageMs)),
+      problem: states.find(({ problem }) => problem !== "")?.problem ?? "",
+    };
+  }
+
+  #follow(key: string): void {
+    const [namespace = "", name = ""] = key.split("/");
+    const scope = { resource: this.#resource, namespace, name, optional: true };
+    const feed = new Feed(this.#terms, scope, this.#events);
+    this.#feeds.set(key, feed);
+    feed.start();
+  }
+
+  #unpoll(key: string): void {
+    this.#polled.delete(key);
+    this.#keeper.gone(rawOf(key));
+  }
+
+  async #poll(): Promise<void> {
+    this.#round = true;
+    for (const key of [...this.#polled.keys()]) {
+      const [namespace = "", name = ""] = key.split("/");
+      const path = pathOf(this.#resource, namespace, name);
+      const answer = await this.#terms.client.ask({ method: "GET", path });
+      if (this.#stopped) return;
+      if (!this.#polled.has(key)) continue;
+      const known = answer.ok || answer.status === MISSING;
+      if (known) this.#heardAt = this.#terms.clock.now();
+      if (answer.ok) this.#keeper.put(answer.body);
+      else if (answer.status === MISSING) this.#keeper.gone(rawOf(key));
+      this.#polled.set(key, known ? null : answer);
+      this.#events.found();
+    }
+    this.#cancel = this.#terms.clock.after(ROUND_MS, () => {
+      this.#round = false;
+      if (this.#polled.size > 0) void this.#poll();
+    });
+  }
+}
+
+function rawOf(key: string): unknown {
+  const [namespace, name] = key.split("/");
+  return { metadata: { namespace, name } };
+}

@@ -1,0 +1,295 @@
+/**
+ * Keeps a replica equal to what the API server has: a list, then a watch from where the list ends,
+ * and again, for ever. The rules are those of client-go's reflector (tools/cache/reflector.go).
+ *
+ *     list ──► watch ──┬─ closed, failed ───► watch, from the version last heard of
+ *      ▲               └─ expired (410), garbled ─┐
+ *      └──────────────────────────────────────────┘
+ *
+ * A failure changes nothing in the replica: only a list that is whole, or an event, tells that
+ * something is gone. One request is in flight at a time.
+ */
+import type { Cancel, Clock } from "../../../core/clock.ts";
+import type { Random } from "../../../core/random.ts";
+import type { FeedState } from "../source.ts";
+import type { ApiAnswer, ApiFailure } from "./api.ts";
+import { Backoff } from "./backoff.ts";
+import type { Frame } from "./frames.ts";
+import { readPage, unreadable } from "./pages.ts";
+import { listQuery, streamQuery, watchQuery } from "./queries.ts";
+import type { FeedPlace, Replica } from "./replica.ts";
+import { type Ending, Watching, type WatchTerms } from "./watching.ts";
+
+/** A watch that the server ends sooner is no good news, however clean the end. */
+const SHORT_MS = 1_000;
+/** All watches of a server expire together; their lists shall not come together. */
+const JITTER_MS = 1_000;
+/** Rights are granted by people. */
+const DENIED_MS = 30_000;
+/** A kind that the server does not know may be installed later. */
+const MISSING_MS = 60_000;
+/** A server that ignores `sendInitialEvents` never says that they are whole. */
+const STREAM_MAX_MS = 60_000;
+/** For a page of a list: a server that is slow is waited for. */
+const LIST_MAX_MS = 120_000;
+/** Objects that are read without letting anything else happen: some milliseconds. */
+const SLICE = 200;
+
+const UNAUTHORIZED = 401;
+const FORBIDDEN = 403;
+const MISSING = 404;
+const REQUEST_TIMEOUT = 408;
+const GONE = 410;
+const BUSY = 429;
+const TIMEOUT = 504;
+
+/** `stream` tries streamed lists first (KEP-3157); servers without them are asked for pages. */
+export type ReflectorTerms = WatchTerms & Readonly<{ random: Random; stream: boolean }>;
+
+/** Follows one list; does nothing before `start`, and nothing after `stop`. */
+export class Reflector {
+  readonly #terms: ReflectorTerms;
+  readonly #feed: FeedPlace;
+  readonly #replica: Replica;
+  readonly #clock: Clock;
+  readonly #backoff: Backoff;
+  /** Where the next watch begins; "": a list comes first. */
+  #version = "";
+  /** What that list must not be older than: "0" takes anything, "" asks for the latest. */
+  #from = "0";
+  #paged = true;
+  #streams: boolean;
+  #filling = false;
+  #renewed = false;
+  #synced = false;
+  #stopped = false;
+  #heardAt: number;
+  #failure: ApiFailure | null = null;
+  #watching: Watching | null = null;
+  /** Ends the rest that is being taken, if one is. */
+  #wake: (() => void) | null = null;
+  #cancel: Cancel = () => {};
+
+  constructor(terms: ReflectorTerms, feed: FeedPlace, replica: Replica) {
+    this.#terms = terms;
+    this.#feed = feed;
+    this.#replica = replica;
+    this.#clock = terms.clock;
+    this.#backoff = new Backoff(terms.clock, terms.random);
+    this.#streams = terms.stream;
+    this.#heardAt = terms.clock.now();
+  }
+
+  /** Begins with the list. */
+  start(): void {
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#watching?.stop();
+    this.#cancel();
+  }
+
+  /** Somebody else reached the server: a rest that was taken because it is away ends soon. */
+  poke(): void {
+    if (this.#failure?.status !== 0 || this.#wake === null) return;
+    this.#cancel();
+    this.#cancel = this.#clock.after(1 + this.#terms.random.below(JITTER_MS), this.#wake);
+  }
+
+  /** What there is to say about the feed. */
+  state(): FeedState {
+    return {
+      name: this.#feed.name,
+      synced: this.#synced,
+      ageMs: this.#clock.now() - this.#heardAt,
+      problem: this.#failure?.reason ?? "",
+    };
+  }
+
+  /** The failure that is not over, or null. */
+  failure(): ApiFailure | null {
+    return this.#failure;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      const watches = this.#version !== "" || this.#streams;
+      const restMs = watches ? await this.#watch() : await this.#list();
+      if (restMs > 0 && !this.#stopped) await this.#rest(restMs);
+    }
+  }
+
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = null;
+        resolve();
+      };
+      this.#cancel = this.#clock.after(ms, this.#wake);
+    });
+  }
+
+  // === list; both ways answer how long to rest ===
+
+  async #list(): Promise<number> {
+    this.#replica.begin();
+    let version = "";
+    let token = "";
+    do {
+      const answer = await this.#ask(token);
+      if (this.#stopped) return 0;
+      const page = readPage(answer);
+      if (!page.ok) return this.#listFailed(page, token);
+      this.#heard();
+      for (let i = 0; i < page.items.length; i++) {
+        if (i % SLICE === SLICE - 1) await this.#rest(1);
+        if (this.#stopped) return 0;
+        this.#replica.put(page.items[i]);
+      }
+      // All pages are of one moment: that of the first one.
+      version ||= page.version;
+      token = page.token;
+    } while (token !== "");
+    this.#listed(version);
+    return 0;
+  }
+
+  #ask(token: string): Promise<ApiAnswer> {
+    const query = listQuery(this.#feed.query, { paged: this.#paged, from: this.#from, token });
+    return this.#terms.client.ask({ method: "GET", path: this.#feed.path, query }, LIST_MAX_MS);
+  }
+
+  #listed(version: string): void {
+    this.#replica.end();
+    this.#version = version;
+    this.#from = version;
+    this.#paged = true;
+    this.#synced = true;
+    this.#replica.moved();
+  }
+
+  #listFailed(failure: ApiFailure, token: string): number {
+    const { status } = failure;
+    if (status !== GONE && status !== TIMEOUT) return this.#failed(failure);
+    // The version is too old, or one that the server will only have later; or the pages took so
+    // long that their moment is forgotten, and all is asked for at once.
+    const hopeful = this.#from !== "" || (token !== "" && this.#paged);
+    this.#from = "";
+    if (token !== "") this.#paged = false;
+    return hopeful && status === GONE ? 0 : this.#failed(failure);
+  }
+
+  // === watch ===
+
+  #watch(): Promise<number> {
+    this.#filling = this.#version === "";
+    if (this.#filling) this.#replica.begin();
+    const { random } = this.#terms;
+    const query = this.#filling
+      ? streamQuery(this.#feed.query, this.#from, random)
+      : watchQuery(this.#feed.query, this.#version, random);
+    return new Promise((resolve) => {
+      const ended = (ending: Ending, livedMs: number): void => {
+        this.#cancel();
+        resolve(this.#filling ? this.#unfilled(ending) : this.#ended(ending, livedMs));
+      };
+      if (this.#filling)
+        this.#cancel = this.#clock.after(STREAM_MAX_MS, () => this.#tooLong(ended));
+      this.#watching = new Watching(
+        this.#terms,
+        { method: "GET", path: this.#feed.path, query },
+        { opened: () => this.#heard(), took: (frame) => this.#took(frame), ended },
+      );
+    });
+  }
+
+  #took(frame: Exclude<Frame, { type: "error" }>): void {
+    this.#heardAt = this.#clock.now();
+    if (frame.type === "put") this.#replica.put(frame.raw);
+    if (frame.type === "gone") this.#replica.gone(frame.raw);
+    // The objects of a streamed list come in any order: their versions are no place to go on from.
+    if (!this.#filling) this.#version = frame.version || this.#version;
+    else if (frame.type === "mark" && frame.whole && frame.version !== "") {
+      this.#cancel();
+      this.#filling = false;
+      this.#listed(frame.version);
+    }
+  }
+
+  #tooLong(ended: (ending: Ending, livedMs: number) => void): void {
+    this.#watching?.stop();
+    ended({ why: "closed" }, 0);
+  }
+
+  /** A streamed list did not become whole. Who does not take the request gets one for pages. */
+  #unfilled(ending: Ending): number {
+    if (ending.why === "failed") {
+      const { status } = ending.failure;
+      const passing = status === 0 || status === UNAUTHORIZED || status === BUSY || status >= 500;
+      if (passing) return this.#failed(ending.failure);
+    }
+    this.#streams = false;
+    return 0;
+  }
+
+  #ended(ending: Ending, livedMs: number): number {
+    const short = livedMs < SHORT_MS;
+    switch (ending.why) {
+      case "closed":
+        return short ? this.#backoff.next(null) : 0;
+      case "expired":
+        this.#relist(this.#version);
+        return short ? this.#backoff.next(null) : 1 + this.#terms.random.below(JITTER_MS);
+      case "garbled":
+        this.#relist(this.#version);
+        return this.#failed(unreadable(ending.reason));
+      case "failed":
+        return this.#watchFailed(ending.failure);
+    }
+  }
+
+  #watchFailed(failure: ApiFailure): number {
+    const { status } = failure;
+    // Who may list and not watch is at least up to date each half minute.
+    if (status === FORBIDDEN || status === MISSING) this.#relist(this.#version);
+    // A version that this server never had: it was restored, or is another one.
+    else if (status === TIMEOUT || refuses(status)) this.#relist("");
+    return this.#failed(failure);
+  }
+
+  #relist(from: string): void {
+    this.#version = "";
+    this.#from = from;
+  }
+
+  // === both ===
+
+  #heard(): void {
+    this.#heardAt = this.#clock.now();
+    this.#renewed = false;
+    if (this.#failure === null) return;
+    this.#failure = null;
+    this.#replica.moved();
+  }
+
+  #failed(failure: ApiFailure): number {
+    this.#failure = failure;
+    const { status, retryAfterMs } = failure;
+    const absent = status === FORBIDDEN || status === MISSING;
+    if (absent && this.#feed.optional) this.#synced = true;
+    this.#replica.moved();
+    if (absent) return status === FORBIDDEN ? DENIED_MS : MISSING_MS;
+    // The credentials are read anew now: most likely a token has been replaced.
+    const renews = status === UNAUTHORIZED && !this.#renewed;
+    this.#renewed ||= renews;
+    return renews ? 0 : this.#backoff.next(retryAfterMs);
+  }
+}
+
+/** True for a status that says: this request will never be right. */
+function refuses(status: number): boolean {
+  const passing = status === UNAUTHORIZED || status === BUSY || status === REQUEST_TIMEOUT;
+  return status >= 400 && status < 500 && !passing;
+}

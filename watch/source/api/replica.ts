@@ -1,0 +1,26 @@
+/** What a reflector follows, and what it keeps equal to it. */
+
+/** What to follow. An `optional` feed counts as synced when it is denied or not there. */
+export type FeedPlace = Readonly<{
+  /** For people, such as `Ingress in shop`. */
+  name: string;
+  /** Of the list, such as `/api/v1/services`. */
+  path: string;
+  /** Selectors. */
+  query: Readonly<Record<string, string>>;
+  optional: boolean;
+}>;
+
+/**
+ * What is kept equal. Objects come as the server writes them; those in lists lack `kind` and
+ * `apiVersion`. Between `begin` and `end` a whole list is told: `end` says that what was not in it
+ * is gone, and another `begin` that the list so far is void.
+ */
+export type Replica = Readonly<{
+  begin: () => void;
+  put: (raw: unknown) => void;
+  gone: (raw: unknown) => void;
+  end: () => void;
+  /** The state of the feed is another one, or it was heard of again after a failure. */
+  moved: () => void;
+}>;

@@ -1,0 +1,119 @@
+/**
+ * One watch, from its request to its end. It ends for one of few reasons, and it always ends: a
+ * watch that is silent for too long is given up.
+ */
+import { unreachable } from "../../../core/assert.ts";
+import type { Cancel, Clock } from "../../../core/clock.ts";
+import type { ApiClient, ApiFailure, ApiRequest } from "./api.ts";
+import { type Frame, readFrame } from "./frames.ts";
+
+/**
+ * A bookmark comes each minute (cacher.go), so silence of this length is death. From a server that
+ * sends none, a watch in which nothing happens is merely asked for again.
+ */
+const SILENCE_MAX_MS = 90_000;
+const GONE = 410;
+
+/** Why a watch ended. `garbled`: what came is no watch, and a part of it may be lost. */
+export type Ending =
+  | Readonly<{ why: "closed" | "expired" }>
+  | Readonly<{ why: "garbled"; reason: string }>
+  | Readonly<{ why: "failed"; failure: ApiFailure }>;
+
+/** Who hears a watch. `ended` comes once, last; `livedMs` counts from the server's answer. */
+export type Watcher = Readonly<{
+  opened: () => void;
+  took: (frame: Exclude<Frame, { type: "error" }>) => void;
+  ended: (ending: Ending, livedMs: number) => void;
+}>;
+
+/** Who is asked, and for how long it may be silent, 90 s if not given. */
+export type WatchTerms = Readonly<{ client: ApiClient; clock: Clock; silenceMaxMs?: number }>;
+
+/** A watch that has been asked for. */
+export class Watching {
+  readonly #clock: Clock;
+  readonly #watcher: Watcher;
+  readonly #silenceMaxMs: number;
+  #hangUp = (): void => {};
+  #over = false;
+  #openedAt: number | null = null;
+  #heardAt: number;
+  #cancelSilence: Cancel = () => {};
+
+  constructor(terms: WatchTerms, request: ApiRequest, watcher: Watcher) {
+    this.#clock = terms.clock;
+    this.#watcher = watcher;
+    this.#silenceMaxMs = terms.silenceMaxMs ?? SILENCE_MAX_MS;
+    this.#heardAt = terms.clock.now();
+    this.#listen(this.#silenceMaxMs);
+    this.#hangUp = terms.client.stream(request, {
+      opened: () => this.#opened(),
+      line: (line) => this.#heard(line),
+      closed: (failure) => this.#closed(failure),
+    });
+    // It may have ended before this call came back.
+    if (this.#over) this.#hangUp();
+  }
+
+  /** Ends it; nothing is told any more. */
+  stop(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelSilence();
+    this.#hangUp();
+  }
+
+  #opened(): void {
+    if (this.#over) return;
+    this.#openedAt = this.#clock.now();
+    this.#heardAt = this.#openedAt;
+    this.#watcher.opened();
+  }
+
+  #heard(line: string): void {
+    if (this.#over) return;
+    this.#heardAt = this.#clock.now();
+    const frame = readFrame(line);
+    if (frame === null) return this.#end({ why: "garbled", reason: "a line is not an event" });
+    switch (frame.type) {
+      case "mark":
+      case "put":
+      case "gone":
+        return this.#watcher.took(frame);
+      case "error":
+        return this.#failed(frame);
+      default:
+        return unreachable(frame);
+    }
+  }
+
+  #failed({ code: status, reason, retryAfterMs }: Extract<Frame, { type: "error" }>): void {
+    const failure: ApiFailure = { ok: false, status, reason, retryAfterMs, body: null };
+    this.#end(status === GONE ? { why: "expired" } : { why: "failed", failure });
+  }
+
+  #closed(failure: ApiFailure | null): void {
+    if (failure === null) this.#end({ why: "closed" });
+    else if (failure.status === GONE) this.#end({ why: "expired" });
+    else this.#end({ why: "failed", failure });
+  }
+
+  /** One timer for all lines: it looks how long ago the last one was, and sleeps for the rest. */
+  #listen(ms: number): void {
+    this.#cancelSilence = this.#clock.after(ms, () => {
+      const restMs = this.#heardAt + this.#silenceMaxMs - this.#clock.now();
+      if (restMs > 0) return this.#listen(restMs);
+      const reason = `the watch was silent for ${Math.round(this.#silenceMaxMs / 1_000)} s`;
+      const failure: ApiFailure = { ok: false, status: 0, reason, retryAfterMs: null, body: null };
+      this.#end({ why: "failed", failure });
+    });
+  }
+
+  #end(ending: Ending): void {
+    if (this.#over) return;
+    this.stop();
+    const livedMs = this.#openedAt === null ? 0 : this.#clock.now() - this.#openedAt;
+    this.#watcher.ended(ending, livedMs);
+  }
+}
