@@ -34,7 +34,10 @@ export async function launch(args) {
   }
 }
 
-/** The pinned Bun: RIND_BUN, or npm's platform package, or npm's `bun`, or a `bun` in PATH of the same version. */
+/**
+ * The pinned Bun: RIND_BUN, or npm's platform package, or npm's `bun`, or a `bun` in PATH of the
+ * same version. Throws when there is none.
+ */
 export function findBun() {
   const pinned = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).dependencies.bun;
   const chosen = process.env.RIND_BUN;

@@ -5,7 +5,7 @@
  * --scratch lays the image out on this machine, as root, and needs no registry and no daemon.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "./bun.mjs";
@@ -38,7 +38,7 @@ async function main() {
   });
   const tool = chooseTool(values.with);
   const labels = ["--build-arg", `VERSION=${version}`, "--build-arg", `REVISION=${revision()}`];
-  const context = values.scratch ? join(ROOT, "dist", "image") : ROOT;
+  const context = values.scratch ? newFolder() : ROOT;
   const file = join(ROOT, values.scratch ? "Dockerfile.scratch" : "Dockerfile");
   try {
     if (values.scratch) await layRoot(context);
@@ -47,6 +47,12 @@ async function main() {
     if (values.scratch) rmSync(context, { recursive: true, force: true });
   }
   process.stdout.write(`${values.tag}: ${sizeOf(tool, values.tag)}, built with ${tool}\n`);
+}
+
+/** On the disk of the checkout: a temporary one may be too small, or keep no capabilities. */
+function newFolder() {
+  mkdirSync(join(ROOT, "dist"), { recursive: true });
+  return mkdtempSync(join(ROOT, "dist", "image-"));
 }
 
 function chooseTool(wanted) {
