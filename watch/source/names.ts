@@ -112,7 +112,6 @@ class Names {
   readonly #followed = new Map<string, Followed>();
   /** Names for which there was no room, and which have been told so. */
   readonly #refused = new Set<string>();
-  #wanted: ReadonlySet<string> = new Set();
   /** Waiting for a question to end. */
   readonly #waiting = new Set<Followed>();
   #asking = 0;
@@ -124,8 +123,7 @@ class Names {
   }
 
   want(wanted: ReadonlySet<string>): void {
-    if (this.#stopped || wanted === this.#wanted) return;
-    this.#wanted = wanted;
+    if (this.#stopped) return;
     for (const followed of this.#followed.values()) {
       if (!wanted.has(followed.name)) this.#forget(followed);
     }

@@ -1,0 +1,280 @@
+/**
+ * What was served last, in a file, so that a rind that starts while the API server is away serves
+ * that instead of nothing. Routes and, with TLS, private keys are in it: it is readable by its
+ * owner only, and its directory belongs in memory (tmpfs).
+ *
+ *     {"rind":"state", "format":1, …}     whose state it is
+ *     ["host",{…}]  ["backend",{…}]  …    the model, a line each
+ *     {"sha256":"…"}                      the sum of all before
+ *
+ * Written beside and renamed, so that a crash leaves the file before. Its time of modification is
+ * when the state was last known to be true.
+ */
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, readFile, rename, rm, utimes } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { Cancel, Clock } from "../core/clock.ts";
+import type { Backend, Model, VirtualHost } from "../core/model.ts";
+import { isFields } from "./objects.ts";
+
+/** Grows with every change of what the model looks like. */
+const FORMAT = 1;
+const FILE = "state";
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+/** Permission bits by which somebody else could change what is served. */
+const OTHERS_WRITE = 0o022;
+/** Older states are not served: by then most pods have other addresses. */
+const AGE_MAX_MS = 24 * 3_600_000;
+/** A clock may be set back by this much between two starts. */
+const FUTURE_MAX_MS = 60_000;
+/** A larger state is not saved, and not read. */
+const BYTES_MAX = 256 * 1_024 * 1_024;
+const LARGE = `it is larger than ${BYTES_MAX} bytes`;
+/** Between the starts of two saves. */
+const SAVE_MS = 5_000;
+/** How often a state that does not change is marked as still true. */
+const STAMP_MS = 60_000;
+/** Written at once, in UTF-16 units: what turning it to text may cost is a few milliseconds. */
+const PIECE = 256 * 1_024;
+
+export type SavedConfig = Readonly<{
+  folder: string;
+  /** Versions of rind differ in what a model means: each reads its own states only. */
+  release: string;
+  /** Where the state is from, such as the URL of the API server; that of others is not served. */
+  cluster: string;
+  clock: Clock;
+  /** The time of day, milliseconds since 1970. */
+  wall: () => number;
+  /** Whether what is served is what the cluster has at the moment, as far as anybody knows. */
+  current: () => boolean;
+  /** Hears why a state is not used, and once in a row why one cannot be saved. */
+  report: (what: string, reason: string) => void;
+}>;
+
+/** A state that may be served again. */
+export type Kept = Readonly<{ model: Model; ageMs: number }>;
+
+type Header = Readonly<{ rind: string; format: number; release: string; cluster: string }>;
+type Read = Readonly<{ ok: true; value: Kept }> | Readonly<{ ok: false; reason: string }>;
+
+/** Keeps one state in one folder. Nothing here throws or rejects. */
+export class Saved {
+  readonly #config: SavedConfig;
+  readonly #path: string;
+  /** What is to be saved next, or null. */
+  #next: Model | null = null;
+  #cancel: Cancel | null = null;
+  #saving = false;
+  /** Whether the file is of this process. */
+  #own = false;
+  #nextAt = 0;
+  #failure = "";
+  #stopped = false;
+
+  constructor(config: SavedConfig) {
+    this.#config = config;
+    this.#path = join(config.folder, FILE);
+  }
+
+  /** The state of before, or null: there is none, or it is no good, which has been reported. */
+  async load(): Promise<Kept | null> {
+    const read = await this.#read();
+    if (read === null || read.ok) return read === null ? null : read.value;
+    this.#config.report("the saved state is not used", read.reason);
+    return null;
+  }
+
+  /** Saves a model soon: at most each 5 s, and then the newest one. */
+  save(model: Model): void {
+    if (this.#stopped) return;
+    this.#next = model;
+    if (!this.#saving) this.#schedule();
+  }
+
+  /** Saves nothing any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  #schedule(): void {
+    this.#cancel?.();
+    const { clock } = this.#config;
+    const waitMs = this.#next === null ? STAMP_MS : Math.max(0, this.#nextAt - clock.now());
+    this.#cancel = clock.after(waitMs, () => void this.#turn());
+  }
+
+  async #turn(): Promise<void> {
+    const model = this.#next;
+    const startAt = this.#config.clock.now();
+    this.#next = null;
+    this.#saving = true;
+    const failure = model === null ? await this.#stamp() : await this.#write(model);
+    this.#saving = false;
+    if (failure !== "" && failure !== this.#failure) {
+      this.#config.report("the state is not saved", failure);
+    }
+    this.#failure = failure;
+    this.#nextAt = startAt + (failure === "" ? SAVE_MS : STAMP_MS);
+    // What could not be saved is tried again, unless there is a newer one by now.
+    if (failure !== "") this.#next ??= model;
+    if (!this.#stopped) this.#schedule();
+  }
+
+  /** The file is as true now as when it was written. */
+  async #stamp(): Promise<string> {
+    // One from before this start, or whose cluster cannot be heard, is as old as it is.
+    if (!this.#own || !this.#config.current()) return "";
+    const now = this.#config.wall() / 1_000;
+    return attempt(async () => {
+      await utimes(this.#path, now, now);
+      return "";
+    });
+  }
+
+  async #write(model: Model): Promise<string> {
+    const { folder } = this.#config;
+    const fresh = `${this.#path}.new`;
+    const failure = await attempt(async () => {
+      await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+      // What a crash left, whoever can read it: the new one is made anew, with its own mode.
+      await rm(fresh, { force: true });
+      const file = await open(fresh, "wx", FILE_MODE);
+      let reason: string;
+      try {
+        reason = await this.#fill(file, model);
+      } finally {
+        await file.close();
+      }
+      if (reason === "") await rename(fresh, this.#path);
+      else await rm(fresh, { force: true });
+      return reason;
+    });
+    if (failure === "") this.#own = true;
+    return failure;
+  }
+
+  /** The answer is why it cannot be, or "". */
+  async #fill(file: FileHandle, model: Model): Promise<string> {
+    const { release, cluster, wall } = this.#config;
+    const header: Header = { rind: "state", format: FORMAT, release, cluster };
+    const sum = new Bun.CryptoHasher("sha256");
+    let bytes = 0;
+    for (const text of piecesOf(header, model)) {
+      const piece = Buffer.from(text, "utf8");
+      bytes += piece.length;
+      if (bytes > BYTES_MAX) return LARGE;
+      sum.update(piece);
+      await file.appendFile(piece);
+    }
+    await file.appendFile(`${JSON.stringify({ sha256: sum.digest("hex") })}\n`);
+    const now = wall() / 1_000;
+    await file.utimes(now, now);
+    await file.sync();
+    return "";
+  }
+
+  async #read(): Promise<Read | null> {
+    const { release, cluster } = this.#config;
+    const opened = await this.#open();
+    if (typeof opened === "string") return opened === "" ? null : refuse(opened);
+    const { text, ageMs } = opened;
+    if (ageMs > AGE_MAX_MS) return refuse(`it is ${Math.floor(ageMs / 3_600_000)} h old`);
+    if (ageMs < -FUTURE_MAX_MS) return refuse("it is from the future, or the clock was set back");
+    const model = parse(text, { rind: "state", format: FORMAT, release, cluster });
+    return model.ok ? { ok: true, value: { model: model.value, ageMs } } : model;
+  }
+
+  /** The file and its age; or why it cannot be had, "" when it is not there. */
+  async #open(): Promise<Readonly<{ text: string; ageMs: number }> | string> {
+    let found: Readonly<{ text: string; ageMs: number }> | string = "";
+    const failure = await attempt(async () => {
+      // Nobody's link: it could lead to anything that rind may read.
+      const file = await open(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW);
+      try {
+        const { mode, size, mtimeMs } = await file.stat();
+        if ((mode & OTHERS_WRITE) !== 0) found = "others than its owner may write to it";
+        else if (size > BYTES_MAX) found = LARGE;
+        else {
+          const text = await readFile(file, "utf8");
+          found = { text, ageMs: this.#config.wall() - mtimeMs };
+        }
+      } finally {
+        await file.close();
+      }
+      return "";
+    });
+    return failure.startsWith("ENOENT") ? "" : failure || found;
+  }
+}
+
+/** Header and model as lines, many of them at a time. */
+function* piecesOf(header: Header, model: Model): Iterable<string> {
+  let text = `${JSON.stringify(header)}\n`;
+  for (const line of linesOf(model)) {
+    text += `${line}\n`;
+    if (text.length < PIECE) continue;
+    yield text;
+    text = "";
+  }
+  yield text;
+}
+
+function* linesOf(model: Model): Iterable<string> {
+  for (const host of model.hosts) yield JSON.stringify(["host", host]);
+  for (const backend of model.backends) yield JSON.stringify(["backend", backend]);
+}
+
+type Parsed = Readonly<{ ok: true; value: Model }> | Readonly<{ ok: false; reason: string }>;
+
+/** The sum comes first: what it vouches for was written by `#fill`, and is what that wrote. */
+function parse(text: string, expected: Header): Parsed {
+  const end = text.lastIndexOf("\n", text.length - 2) + 1;
+  const trailer = readJson(text.slice(end));
+  const sum = new Bun.CryptoHasher("sha256").update(text.slice(0, end)).digest("hex");
+  if (!isFields(trailer) || trailer["sha256"] !== sum) return refuse("it is damaged");
+  const [first = "", ...lines] = text.slice(0, end - 1).split("\n");
+  const header = readJson(first);
+  if (!isFields(header) || header["rind"] !== expected.rind)
+    return refuse("it is no state of rind");
+  const { format, release, cluster } = expected;
+  if (header["format"] !== format || header["release"] !== release) {
+    return refuse(`another version of rind saved it: ${String(header["release"])}`);
+  }
+  if (header["cluster"] !== cluster) {
+    return refuse(`it is of another cluster: ${String(header["cluster"])}`);
+  }
+  const hosts: VirtualHost[] = [];
+  const backends: Backend[] = [];
+  for (const line of lines) {
+    const entry = readJson(line);
+    if (!Array.isArray(entry)) return refuse("it is damaged");
+    if (entry[0] === "host") hosts.push(entry[1]);
+    else backends.push(entry[1]);
+  }
+  return { ok: true, value: { version: 0, hosts, backends } };
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return error instanceof SyntaxError ? undefined : String(error);
+  }
+}
+
+/** Does something with files; the answer is why it could not be done, or "". */
+async function attempt(act: () => Promise<string>): Promise<string> {
+  try {
+    return await act();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function refuse(reason: string): Readonly<{ ok: false; reason: string }> {
+  return { ok: false, reason };
+}
