@@ -9,6 +9,7 @@ import { Cursors } from "./cursors.ts";
 import { share } from "./diff.ts";
 import { type Finding, newIn } from "./finding.ts";
 import { Holdoff } from "./holdoff.ts";
+import { type Saved, staleFinding } from "./saved.ts";
 import type { Changes, Snapshot } from "./snapshot.ts";
 import type { Source, SourceEvent, Wants } from "./source/source.ts";
 import { Store, type StoreEvent } from "./store.ts";
@@ -17,6 +18,8 @@ import { NOTHING, type Translation } from "./translate/draft.ts";
 const HOLDOFF = { quietMs: 10, maxMs: 100 };
 /** After a publish that failed, the same is tried again. */
 const RETRY_MS = 1_000;
+/** A sync that has not come by then is waited for with the saved state, if there is one. */
+const GRACE_MS = 3_000;
 /** Shown as long as translate fails, which is a bug whatever the objects hold. */
 const BUG: Finding = {
   level: "error",
@@ -40,6 +43,8 @@ export type Published = Readonly<{
   /** The Ingresses that are ours, by `namespace/name`. */
   ours: ReadonlySet<string>;
   wants: Wants;
+  /** The saved state is served, and was true so long ago; null: it is what the source tells. */
+  keptMs: number | null;
 }>;
 
 /** Translates a snapshot, given what changed since its last call; null: anything may have. */
@@ -54,13 +59,15 @@ export type LoopConfig = Readonly<{
    * findings of the source, which are to be had even when this fails.
    */
   translator: () => Translate;
+  /** Where the model is kept for the next start; nowhere if not given. */
+  saved?: Pick<Saved, "load" | "save" | "stop">;
   /** Makes a model live. One call at a time: the next one waits for the promise. */
   publish: (published: Published) => Promise<void> | void;
   /** Hears once of each thing that should not happen: a bug in translate, a failed publish. */
   report: (what: string, error: unknown) => void;
 }>;
 
-const NOTHING_PUBLISHED: Published = { ...NOTHING, model: EMPTY_MODEL };
+const NOTHING_PUBLISHED: Published = { ...NOTHING, model: EMPTY_MODEL, keptMs: null };
 const NO_FINDINGS: readonly Finding[] = [];
 
 /** Versions start at 1 and grow by one with each model that differs from the one before. */
@@ -85,6 +92,7 @@ export class Loop {
   /** Whether something changed while a publish was running. */
   #stale = false;
   #cancelRetry: Cancel | null = null;
+  #cancelGrace: Cancel | null = null;
   /** Failures that have been reported and are not over. */
   #translateFailure = "";
   #publishFailure = "";
@@ -94,9 +102,14 @@ export class Loop {
     this.#holdoff = new Holdoff(config.clock, HOLDOFF, () => this.#turn());
   }
 
-  /** Starts to follow the source. Nothing is published before all that it knows is here. */
+  /**
+   * Starts to follow the source. Nothing is published before all that it knows is here, but the
+   * saved state when that takes long.
+   */
   start(): void {
-    this.#config.source.watch((event) => this.#received(event));
+    const { clock, source } = this.#config;
+    this.#cancelGrace = clock.after(GRACE_MS, () => void this.#standIn());
+    source.watch((event) => this.#received(event));
   }
 
   /** Publishes nothing any more; a publish that runs is left to finish. */
@@ -105,6 +118,8 @@ export class Loop {
     this.#config.source.stop();
     this.#holdoff.cancel();
     this.#cancelRetry?.();
+    this.#cancelGrace?.();
+    this.#config.saved?.stop();
   }
 
   #received(event: SourceEvent): void {
@@ -133,10 +148,25 @@ export class Loop {
     else this.#holdoff.touch();
   }
 
+  /** What was served before the start, for as long as nobody says what is there now. */
+  async #standIn(): Promise<void> {
+    if (this.#synced) return;
+    const kept = (await this.#config.saved?.load()) ?? null;
+    if (kept === null || this.#synced || this.#stopped) return;
+    const { model, ageMs: keptMs } = kept;
+    // The cursors of before were of another process.
+    this.#good = { ...NOTHING, model: this.#cursors.assign({ ...model, version: 1 }) };
+    const bugs = [staleFinding(keptMs)];
+    this.#told = { ...this.#told, bugs };
+    void this.#publish({ ...this.#good, findings: bugs, fresh: bugs, keptMs });
+  }
+
   #turn(): void {
     // Noted, not queued: when the running publish is done, the state of that moment counts.
     this.#stale = this.#publishing;
     if (this.#publishing || this.#stopped) return;
+    // Without a sync there is only the saved state, whose publish has failed.
+    if (!this.#synced) return void this.#publish(this.#published);
     const snapshot = this.#store.snapshot(this.#sourceFindings);
     const wanted = this.#good.wants;
     const bugs = this.#translate(snapshot);
@@ -151,7 +181,7 @@ export class Loop {
     const fresh = this.#fresh(told);
     this.#told = told;
     const findings = same ? last.findings : [...told.source, ...bugs, ...objects];
-    void this.#publish({ model, findings, fresh, ours, wants });
+    void this.#publish({ model, findings, fresh, ours, wants, keptMs: null });
   }
 
   /** What nobody has heard of yet. What a publish that failed was to tell is told once more. */
@@ -219,6 +249,8 @@ export class Loop {
   async #attempt(published: Published): Promise<string> {
     try {
       await this.#config.publish(published);
+      // Saved anew it would never grow old.
+      if (published.keptMs === null) this.#config.saved?.save(published.model);
       return "";
     } catch (error) {
       const failure = String(error);

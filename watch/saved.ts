@@ -16,6 +16,7 @@ import { join } from "node:path";
 
 import type { Cancel, Clock } from "../core/clock.ts";
 import type { Backend, Model, VirtualHost } from "../core/model.ts";
+import type { Finding } from "./finding.ts";
 import { isFields } from "./objects.ts";
 
 /** Grows with every change of what the model looks like. */
@@ -60,12 +61,30 @@ export type Kept = Readonly<{ model: Model; ageMs: number }>;
 type Header = Readonly<{ rind: string; format: number; release: string; cluster: string }>;
 type Read = Readonly<{ ok: true; value: Kept }> | Readonly<{ ok: false; reason: string }>;
 
+/** Says that a state of before is served, which was true `ageMs` ago. */
+export function staleFinding(ageMs: number): Finding {
+  const minutes = Math.max(0, Math.floor(ageMs / 60_000));
+  const hours = Math.floor(minutes / 60);
+  const age = hours > 0 ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
+  return {
+    level: "warning",
+    kind: "Rind",
+    namespace: "",
+    name: "state",
+    field: "",
+    reason: `serves the state of ${age} ago: the API server has not told what there is now`,
+    hint: "",
+    effect: "what has changed since then is not served yet",
+  };
+}
+
 /** Keeps one state in one folder. Nothing here throws or rejects. */
 export class Saved {
   readonly #config: SavedConfig;
   readonly #path: string;
   /** What is to be saved next, or null. */
   #next: Model | null = null;
+  #last: Model | null = null;
   #cancel: Cancel | null = null;
   #saving = false;
   /** Whether the file is of this process. */
@@ -87,9 +106,10 @@ export class Saved {
     return null;
   }
 
-  /** Saves a model soon: at most each 5 s, and then the newest one. */
+  /** Saves a model soon: at most each 5 s, then the newest one, and the same one only once. */
   save(model: Model): void {
-    if (this.#stopped) return;
+    if (this.#stopped || model === this.#last) return;
+    this.#last = model;
     this.#next = model;
     if (!this.#saving) this.#schedule();
   }

@@ -4,6 +4,7 @@ import { type FakeClock, fakeClock } from "../../core/clock.ts";
 import { DEFAULT_POLICY, type Model, NONE, type Route } from "../../core/model.ts";
 import type { Finding } from "../finding.ts";
 import { Loop } from "../loop.ts";
+import type { Kept } from "../saved.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { SourceEvent } from "../source/source.ts";
 import { NOTHING, type Translation } from "../translate/draft.ts";
@@ -39,6 +40,9 @@ type Rig = {
   /** What translate and publish do next: a text is thrown, a promise is waited for. */
   translateFails: string;
   publishes: () => Promise<void> | void;
+  /** What the last start left, and what this one keeps. */
+  kept: Kept | null;
+  readonly saves: Model[];
 };
 
 function rig(): Rig {
@@ -52,6 +56,11 @@ function rig(): Rig {
       if (made.translateFails !== "") throw new Error(made.translateFails);
       return { ...NOTHING, ...made.translates, model: modelOf(snapshot) };
     },
+    saved: {
+      load: () => Promise.resolve(made.kept),
+      save: (model) => void made.saves.push(model),
+      stop: () => {},
+    },
     publish: ({ model, findings, fresh }) => {
       made.models.push(model);
       made.fresh.push(...fresh.map(({ name, reason }) => `${name} ${reason}`));
@@ -63,8 +72,8 @@ function rig(): Rig {
     report: (what, error) => made.reports.push(`${what}: ${error}`),
   });
   const tell = (event: SourceEvent): void => sink(event);
-  const lists = { published: [], models: [], reports: [], told: [], fresh: [] };
-  const answers = { translates: {}, translateFails: "", publishes: () => {} };
+  const lists = { published: [], models: [], reports: [], told: [], fresh: [], saves: [] };
+  const answers = { translates: {}, translateFails: "", publishes: () => {}, kept: null };
   const made: Rig = { clock, loop, tell, ...lists, ...answers };
   return made;
 }
@@ -316,6 +325,75 @@ test("after stop nothing is published, whatever was waiting", async () => {
   on.loop.stop();
   await pass(on, 10_000);
   assert.is(on.published.length, 1);
+});
+
+/** A loop whose source has said nothing, and which has a state of an hour ago. */
+function waiting(...names: string[]): Rig {
+  const on = rig();
+  const hosts = names.map((name) => ({ name, routes: [splitRoute(name)] }));
+  on.kept = { model: { version: 0, hosts, backends: [] }, ageMs: 3_600_000 };
+  on.loop.start();
+  return on;
+}
+
+test("what a source is slow to tell is served from the saved state, and said", async () => {
+  const on = waiting("one", "two");
+  await pass(on, 2_999);
+  assert.is(on.published.length, 0);
+  await pass(on, 1);
+  assert.equal(on.published, ["1 one,two Rind"]);
+  assert.match(on.fresh[0] ?? "", "serves the state of 1 h 0 min ago");
+  await pass(on, 600_000);
+  assert.is(on.published.length, 1);
+  assert.equal(on.saves, [], "saved again it would never grow old");
+});
+
+test("the first sync replaces the saved state in one publish, and shares with it", async () => {
+  const on = waiting("one", "two");
+  await pass(on, 3_000);
+  for (const name of ["one", "three"]) on.tell({ type: "put", object: ingress(name) });
+  await pass(on, 60_000);
+  assert.is(on.published.length, 1, "half of it is not served");
+  on.tell({ type: "synced" });
+  await pass(on, 10);
+  assert.equal(on.published.slice(1), ["2 one,three "]);
+  assert.is(on.models[1]?.hosts[0], on.models[0]?.hosts[0]);
+  assert.is(on.saves.at(-1), on.models[1]);
+});
+
+test("a sync that finds what was saved keeps the version, and takes the finding back", async () => {
+  const on = waiting("one");
+  await pass(on, 3_000);
+  on.tell({ type: "put", object: ingress("one") });
+  on.tell({ type: "synced" });
+  await pass(on, 10);
+  assert.equal(on.published, ["1 one Rind", "1 one "]);
+});
+
+test("the saved state is not asked for when the sync was in time", async () => {
+  const on = waiting("old");
+  on.tell({ type: "put", object: ingress("one") });
+  on.tell({ type: "synced" });
+  await pass(on, 10_000);
+  assert.equal(on.published, ["1 one "]);
+});
+
+test("a saved state that cannot be published is tried again, and stays what it is", async () => {
+  const on = waiting("one");
+  on.publishes = () => Promise.reject(new Error("no worker"));
+  await pass(on, 3_000);
+  on.publishes = () => {};
+  await pass(on, 1_000);
+  await pass(on, 10_000);
+  assert.equal(on.published, ["1 one Rind", "1 one Rind"]);
+  assert.is(on.told.length, 0, "nothing was translated");
+});
+
+test("without a saved state nothing is served before the sync", async () => {
+  const on = waiting("one");
+  on.kept = null;
+  await pass(on, 600_000);
+  assert.equal(on.published, []);
 });
 
 test.run();
