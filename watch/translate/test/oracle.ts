@@ -1,0 +1,354 @@
+/**
+ * The oracle: after any edit, what the translator that has seen all edits says must equal what a
+ * new one says of the same cluster. SEED repeats a run, STEPS makes it longer.
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+
+import { Random } from "../../../core/random.ts";
+import { type KubeObject, type Kind, readObject } from "../../objects.ts";
+import { RESOURCES } from "../../resources.ts";
+import type { Snapshot } from "../../snapshot.ts";
+import { Store, type StoreEvent } from "../../store.ts";
+import type { TranslateOptions, Translation } from "../draft.ts";
+import { parseSelector } from "../selector.ts";
+import { translate } from "../translate.ts";
+import { Translator } from "../translator.ts";
+import { OPTIONS } from "./fixture/manifests.ts";
+
+const STEPS = Number(process.env["STEPS"] ?? 3_000);
+const SEED = Number(process.env["SEED"] ?? crypto.getRandomValues(new Int32Array(1))[0]!);
+console.log(`seed ${SEED} (SEED=… repeats it)`);
+
+type Raw = Record<string, unknown>;
+
+class Maker {
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  below(bound: number): number {
+    return this.#random.below(bound);
+  }
+
+  one<T>(...choices: readonly T[]): T {
+    return choices[this.below(choices.length)]!;
+  }
+
+  /** A choice that is there in one of `of` cases. */
+  rarely(of: number, raw: Raw): Raw {
+    return this.below(of) === 0 ? raw : {};
+  }
+
+  namespace(): string {
+    return this.one("shop", "shop", "default");
+  }
+
+  service(): string {
+    return this.one("web", "web", "wed", "wed", "api", "alias", "constructor", "kubernetes");
+  }
+
+  port(): Raw {
+    return this.one<Raw>({ number: 80 }, { number: 80 }, { name: "http" }, { number: 81 });
+  }
+
+  event(): StoreEvent {
+    const kind = this.one<Kind | "Name">(
+      "Ingress",
+      "Ingress",
+      "Ingress",
+      "IngressClass",
+      "Service",
+      "Service",
+      "EndpointSlice",
+      "EndpointSlice",
+      "Endpoints",
+      "Secret",
+      "Namespace",
+      "Name",
+    );
+    if (kind === "Name") {
+      const addresses = this.one([], ["10.3.0.1"], ["10.3.0.1", "127.0.0.1"]);
+      const resolved = this.one(null, { addresses, problem: this.one("", "it timed out") });
+      return { type: "name", name: this.one("api.example", "db.example"), resolved };
+    }
+    if (this.below(25) > 0) {
+      return { type: this.one("put", "put", "gone"), object: this.object(kind) };
+    }
+    const objects = Array.from({ length: this.below(4) }, () => this.object(kind));
+    return { type: "replace", kind, objects };
+  }
+
+  object(kind: Kind): KubeObject {
+    const { object } = readObject(this.raw(kind), "oracle");
+    if (object === null) throw new Error(`seed ${SEED} makes no ${kind}`);
+    return object;
+  }
+
+  raw(kind: Kind): Raw {
+    switch (kind) {
+      case "Ingress":
+        return this.ingress();
+      case "IngressClass":
+        return this.ingressClass();
+      case "Service":
+        return this.serviceObject();
+      case "EndpointSlice":
+        return this.slice();
+      case "Endpoints":
+        return this.endpoints();
+      case "Secret":
+        return this.secret();
+      case "Namespace":
+        return {
+          apiVersion: "v1",
+          kind,
+          metadata: {
+            name: this.namespace(),
+            labels: { team: this.one("a", "a", "b") },
+          },
+        };
+    }
+  }
+
+  ingress(): Raw {
+    const rules = Array.from({ length: this.below(3) }, () => this.rule());
+    const backend = { service: { name: this.service(), port: this.port() } };
+    return {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "Ingress",
+      metadata: {
+        name: this.one("one", "two", "three", "four"),
+        namespace: this.namespace(),
+        creationTimestamp: this.one("", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"),
+        annotations: {
+          ...this.rarely(2, {
+            "rind.dev/service-weights": this.one(
+              "{web: 30%}",
+              "{}",
+              "{}",
+              "{wed: 1%}",
+              "{web: 5%, wed: 5%}",
+              "{web: 99%, api: 1%}",
+              "{",
+              "{api: 200%}",
+            ),
+          }),
+          ...this.rarely(8, { "nginx.ingress.kubernetes.io/whitelist-source-range": "10.0.0.0/8" }),
+          ...this.rarely(8, { "nginx.ingress.kubernetes.io/auth-secret": this.one("tls", "a/b") }),
+          ...this.rarely(8, { "rind.dev/unheard-of": "1" }),
+        },
+      },
+      spec: {
+        rules,
+        ...this.rarely(5, { ingressClassName: this.one("rind", "ours", "theirs") }),
+        ...this.rarely(3, { defaultBackend: backend }),
+        ...this.rarely(4, { tls: [{ secretName: this.one("tls", "gone") }] }),
+        ...this.rarely(30, { rules: "junk" }),
+      },
+    };
+  }
+
+  rule(): Raw {
+    const paths = Array.from({ length: 1 + this.below(4) }, () => ({
+      path: this.one("/", "/", "/", "/a", "/a/", "/x/../a", "nonsense"),
+      pathType: this.one("Prefix", "Prefix", "Prefix", "Prefix", "Exact", "Odd"),
+      backend: this.one<Raw>(
+        { service: { name: this.service(), port: this.port() } },
+        { service: { name: this.service(), port: this.port() } },
+        { service: { name: this.service(), port: this.port() } },
+        { resource: { kind: "Bucket", name: "files" } },
+      ),
+    }));
+    const host = this.one("a.example", "a.example", "b.example", "*.example", "");
+    return { ...(host === "" ? {} : { host }), http: { paths } };
+  }
+
+  ingressClass(): Raw {
+    const name = this.one("ours", "theirs");
+    const key = "ingressclass.kubernetes.io/is-default-class";
+    return {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "IngressClass",
+      metadata: { name, annotations: this.rarely(3, { [key]: "true" }) },
+      spec: { controller: this.one("rind.dev/ingress-controller", "other.example/controller") },
+    };
+  }
+
+  serviceObject(): Raw {
+    const http = { name: "http", port: 80, targetPort: this.one<unknown>(8080, "web") };
+    const ports = this.one<unknown>(
+      [http],
+      [http],
+      [{ port: 80 }],
+      [http, { port: 81, name: "x" }],
+      7,
+    );
+    const name = this.service();
+    const alias = { type: "ExternalName", externalName: this.one("api.example", "db.example") };
+    return {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: {
+        name,
+        namespace: this.namespace(),
+        annotations: this.rarely(4, { "rind.dev/load-balance": this.one("round-robin", "odd") }),
+      },
+      spec: name === "alias" ? { ...alias, ...this.rarely(2, { ports }) } : { ports },
+    };
+  }
+
+  slice(): Raw {
+    const stray = this.below(12) === 0;
+    const api = this.below(12) === 0;
+    const service = api ? "kubernetes" : this.service();
+    return {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: {
+        name: api ? "kubernetes" : this.one("s-1", "s-2", "s-3"),
+        namespace: api ? "default" : this.namespace(),
+        labels: stray ? {} : { "kubernetes.io/service-name": service },
+      },
+      addressType: "IPv4",
+      ports: [{ name: this.one("http", "http", ""), port: this.one<unknown>(8080, 8080, 0, "x") }],
+      endpoints: Array.from({ length: this.below(4) }, () => ({
+        addresses: [this.one("10.0.0.1", "10.0.0.2", "10.0.0.3", "127.0.0.1", "odd")],
+        conditions: { ready: this.one<unknown>(true, true, true, false, "yes") },
+      })),
+    };
+  }
+
+  endpoints(): Raw {
+    return {
+      apiVersion: "v1",
+      kind: "Endpoints",
+      metadata: { name: this.service(), namespace: this.namespace() },
+      subsets: [
+        {
+          addresses: [{ ip: this.one("10.1.0.1", "10.1.0.2") }],
+          ports: [{ port: 8080, name: "http" }],
+        },
+      ],
+    };
+  }
+
+  secret(): Raw {
+    return {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "tls", namespace: this.namespace() },
+      data: this.one<Raw>({}, { "tls.crt": "AAAA", "tls.key": "AAAA" }, { "tls.crt": "§" }),
+    };
+  }
+}
+
+const selector = parseSelector("team=a");
+const STRICT: TranslateOptions = {
+  ...OPTIONS,
+  namespaceSelector: selector.ok ? selector.value : null,
+  addresses: { allowed: [], admin: [], apiServer: [] },
+  externalNames: ["api.example"],
+  allSecrets: false,
+};
+
+/** What nobody may tell apart: everything but which findings are fresh. */
+function comparable({ model, findings, ours, wants }: Translation): unknown {
+  const { secrets, names } = wants;
+  return {
+    model,
+    findings,
+    ours: [...ours].sort(),
+    wants: [[...secrets].sort(), [...names].sort()],
+  };
+}
+
+/** What equals its counterpart of before is its counterpart. */
+function checkIdentity(before: Translation, after: Translation): void {
+  const pairs = [
+    [before.model.hosts, after.model.hosts],
+    [before.model.backends, after.model.backends],
+    [before.findings, after.findings],
+  ] as const;
+  for (const [old, next] of pairs) {
+    assert.is(old === next, Bun.deepEquals(old, next), "equal lists are the same list");
+    const known = new Map(old.map((item) => [JSON.stringify(item), item]));
+    for (const item of next) {
+      const same = known.get(JSON.stringify(item));
+      if (same !== undefined) assert.is(item, same, "equal things are the same thing");
+    }
+  }
+  assert.is(before.ours === after.ours, Bun.deepEquals(before.ours, after.ours), "ours");
+  assert.is(before.wants === after.wants, Bun.deepEquals(before.wants, after.wants), "wants");
+}
+
+function checkFresh(before: Translation, after: Translation): void {
+  const known = new Set(before.findings.map((finding) => JSON.stringify(finding)));
+  const fresh = after.findings.filter((finding) => !known.has(JSON.stringify(finding)));
+  assert.equal(after.fresh, fresh);
+}
+
+/** The same cluster, told to a new store: the indices of the old one may not matter either. */
+function snapshotAnew(store: Store, { names }: Snapshot): Snapshot {
+  const anew = new Store();
+  for (const { kind } of RESOURCES) {
+    anew.apply({ type: "replace", kind, objects: [...store.objects(kind).values()] });
+  }
+  for (const [name, resolved] of names) anew.apply({ type: "name", name, resolved });
+  return anew.snapshot([]);
+}
+
+function splitsIn({ model }: Translation): number {
+  const routes = model.hosts.flatMap((host) => host.routes);
+  return routes.filter(({ action }) => action.kind === "forward" && action.split.length > 1).length;
+}
+
+for (const [name, options] of [
+  ["a folder", OPTIONS],
+  ["a strict cluster", STRICT],
+] as const) {
+  test(`${name}: every edit gives what a new translator gives, and keeps what did not change`, () => {
+    const maker = new Maker(new Random(SEED));
+    const store = new Store();
+    const translator = new Translator(options);
+    let before = translator.translate(store.snapshot([]), null);
+    const said = new Set<string>();
+    let splits = 0;
+    for (let step = 0; step < STEPS; step++) {
+      for (let edits = 1 + maker.below(3); edits > 0; edits--) store.apply(maker.event());
+      const changes = store.changes();
+      const snapshot = store.snapshot([]);
+      const after = translator.translate(snapshot, maker.below(50) === 0 ? null : changes);
+      const expected = translate(snapshotAnew(store, snapshot), options);
+      const where = `seed ${SEED}, step ${step}`;
+      if (!Bun.deepEquals(comparable(after), comparable(expected))) {
+        assert.equal(comparable(after), comparable(expected), where);
+      }
+      checkIdentity(before, after);
+      checkFresh(before, after);
+      for (const { reason } of after.fresh) said.add(reason);
+      splits += splitsIn(after);
+      before = after;
+    }
+    // Most things that can happen should: else this looks at nothing.
+    assert.ok(said.size > 80 && splits > STEPS / 30, `${said.size} findings, ${splits} splits`);
+  });
+}
+
+test("when everything is gone nothing is left", () => {
+  const maker = new Maker(new Random(SEED));
+  const store = new Store();
+  const translator = new Translator(STRICT);
+  for (let i = 0; i < 200; i++) store.apply(maker.event());
+  translator.translate(store.snapshot([]), null);
+  for (const kind of ["Ingress", "Service", "EndpointSlice"] as const) {
+    store.apply({ type: "replace", kind, objects: [] });
+  }
+  const left = translator.translate(store.snapshot([]), store.changes());
+  const nothing = { model: { version: 1, hosts: [], backends: [] }, findings: [], ours: [] };
+  assert.equal(comparable(left), { ...nothing, wants: [[], []] });
+});
+
+test.run();
