@@ -18,6 +18,7 @@ const NAME =
 const LOOPBACK = /^(?:.*\.)?(?:localhost|localhost\.localdomain|ip6-localhost|ip6-loopback)$/;
 
 const ANY_NAME = "*";
+const PORT_MAX = 65_535;
 const FLAG = "--external-names";
 
 /** The DNS name that a Service stands for, or why it is not followed and what would help. */
@@ -72,6 +73,8 @@ export function findNamed(
   to: Readonly<{ name: string; port: number }>,
 ): Found {
   const { name, port } = to;
+  // Of pods, the slice says where they listen; here nobody but the Service does.
+  if (port < 1 || port > PORT_MAX) return { endpoints: [], reason: `${port} is no port` };
   draft.wantName(name);
   const resolved = view.names.get(name);
   if (resolved === undefined) return { endpoints: [], reason: `DNS has not told of ${name} yet` };

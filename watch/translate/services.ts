@@ -126,7 +126,7 @@ function findPort(ports: readonly Port[], wanted: number | string): Port | null 
 }
 
 function freePort(number: number | string): Port | null {
-  if (typeof number !== "number") return null;
+  if (typeof number !== "number" || !Number.isInteger(number)) return null;
   return { name: "", number, protocol: "TCP", target: undefined };
 }
 

@@ -21,10 +21,14 @@ spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}
 `;
 const FILTER = { allowed: [], admin: [], apiServer: [] };
 
-function translated(resolved: Resolved | null, more: Partial<TranslateOptions> = {}) {
+function translated(
+  resolved: Resolved | null,
+  more: Partial<TranslateOptions> = {},
+  manifests = MANIFESTS,
+) {
   const names = new Map(resolved === null ? [] : [["api.example.com", resolved]]);
   const options = { ...OPTIONS, externalNames: ["*"], ...more };
-  const { model, findings, wants } = translate({ ...snapshotFrom(MANIFESTS), names }, options);
+  const { model, findings, wants } = translate({ ...snapshotFrom(manifests), names }, options);
   const [backend] = model.backends;
   return {
     endpoints: backend?.endpoints.map(({ address, port, uid }) => `${address} ${port} ${uid}`),
@@ -77,6 +81,22 @@ test("the address filter applies to what DNS says", () => {
   const all = translated({ addresses: ["::1"], problem: "" }, { addresses: FILTER });
   assert.is(all.reason, "no ready endpoint: ::1 is a loopback address");
 });
+
+for (const port of [0, -1, 65_536, 1e9]) {
+  test(`a Service port ${port} is nowhere to connect to`, () => {
+    const manifests = MANIFESTS.replace("port: 80}]", `port: ${port}, name: web}]`).replace(
+      "port: {number: 80}",
+      "port: {name: web}",
+    );
+    const { endpoints, reason } = translated(
+      { addresses: ["192.0.2.1"], problem: "" },
+      {},
+      manifests,
+    );
+    assert.equal(endpoints, []);
+    assert.is(reason, `no ready endpoint: ${port} is no port`);
+  });
+}
 
 /** Pattern, name, whether it is allowed. */
 const PATTERNS: readonly (readonly [string, boolean])[] = [
