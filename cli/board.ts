@@ -62,11 +62,16 @@ function awaited(cluster: ClusterState | null): string {
 
 function notes({ feeds, saved, report }: ClusterState): readonly string[] {
   const found = saved ? ["serves the saved state: the API server has not answered yet"] : [];
-  for (const { name, problem, synced, ageMs } of feeds) {
-    if (!synced) continue;
-    const late = `not heard of for ${Math.round(ageMs / 1_000)} s`;
-    if (problem !== "") found.push(`${name}: what was read last is served; ${late}: ${problem}`);
-    else if (ageMs > LATE_MS) found.push(`${name}: what was read last is served; ${late}`);
+  // A server that is away fails every feed alike, and is one thing to say.
+  const problems = Map.groupBy(
+    feeds.filter(({ synced, problem, ageMs }) => synced && (problem !== "" || ageMs > LATE_MS)),
+    ({ problem }) => problem,
+  );
+  for (const [problem, group] of problems) {
+    const seconds = Math.round(Math.max(...group.map(({ ageMs }) => ageMs)) / 1_000);
+    const names = group.map(({ name }) => name).join(", ");
+    const why = problem === "" ? "" : `: ${problem}`;
+    found.push(`what was read last is served: ${names} not heard of for ${seconds} s${why}`);
   }
   if (report !== null && report.problem !== "") found.push(`report: ${report.problem}`);
   return found;

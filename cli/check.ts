@@ -1,7 +1,7 @@
 /** `rind check`: what is wrong in manifests, before anybody serves them. */
 import { describeFinding } from "../watch/translate/describe.ts";
-import { readAdoption } from "./config.ts";
-import { readOnce } from "./reading.ts";
+import { readAdoption } from "./adoption.ts";
+import { misused, readOnce } from "./reading.ts";
 import type { Given } from "./flags.ts";
 
 /** Prints the findings of one folder, file or stdin. Resolves to 1 when one of them is an error. */
@@ -11,7 +11,9 @@ export async function check(given: Given): Promise<number> {
     console.error("rind check: what? Give a folder, a file, or - for stdin");
     return 2;
   }
-  const { findings } = await readOnce(path, readAdoption(given));
+  const adoption = readAdoption(given);
+  if (!adoption.ok) return misused("check", adoption.reason);
+  const { findings } = await readOnce(path, adoption.value);
   for (const finding of findings) console.log(describeFinding(finding));
   const errors = findings.filter((finding) => finding.level === "error").length;
   console.log(`${count(errors, "error")}, ${count(findings.length - errors, "warning")}`);

@@ -5,21 +5,19 @@ import { parseAddress } from "./address.ts";
 import type { Parsed } from "./address.ts";
 import { parseCidr } from "../core/cidr.ts";
 import { showAddress } from "../core/protocol.ts";
+import { readAdoption } from "./adoption.ts";
 import { readCluster, readRanges } from "./cluster.ts";
 import { readLimits } from "./limits.ts";
 import { readUnit } from "./units.ts";
+import type { Adoption } from "./adoption.ts";
 import type { ClusterConfig } from "./cluster.ts";
 import type { Given } from "./flags.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Address } from "../core/protocol.ts";
-import { TRUSTING, type TranslateOptions } from "../watch/translate/draft.ts";
 
 const WORKERS_MAX = 256;
 /** Of a drain, and of the lame duck before it. */
 const END_MS_MAX = 3_600_000;
-
-/** Which Ingresses are ours. */
-export type Adoption = Omit<TranslateOptions, "version">;
 
 /** `workers: 0` serves from the supervisor's own process. */
 export type Config = Readonly<{
@@ -72,6 +70,8 @@ export function readConfig(given: Given, defaults: Defaults): Parsed<Config> {
   if (!cluster.ok) return cluster;
   const ranges = readRanges(given);
   if (!ranges.ok) return ranges;
+  const adoption = readAdoption(given, cluster.value !== null);
+  if (!adoption.ok) return adoption;
   const value = {
     ...doors.value,
     manifests: given.all("manifests"),
@@ -79,7 +79,7 @@ export function readConfig(given: Given, defaults: Defaults): Parsed<Config> {
     ranges: ranges.value,
     state: given.last("state") ?? null,
     workers: workers.value,
-    adoption: readAdoption(given, cluster.value),
+    adoption: adoption.value,
     lameDuckMs: lameDuck.value,
     drainMs: drain.value,
     limits: limits.value,
@@ -118,19 +118,6 @@ function meet(one: Address, other: Address): boolean {
     hosts.includes("::") ||
     (hosts.includes("0.0.0.0") && !hosts.some(isIPv6))
   );
-}
-
-/**
- * Whose Ingresses to take. A folder has one reader: what has no class there is meant for us. A
- * cluster may have several, and then it has to be said.
- */
-export function readAdoption(given: Given, cluster: ClusterConfig | null = null): Adoption {
-  return {
-    classes: given.last("class") === undefined ? ["rind"] : given.all("class"),
-    controller: given.last("controller") ?? "rind.dev/ingress-controller",
-    withoutClass: cluster === null || given.last("without-class") !== undefined,
-    ...TRUSTING,
-  };
 }
 
 function parseWorkers(text: string): Parsed<number> {

@@ -1,12 +1,16 @@
 /** Following a folder or a cluster: from the source to what the workers are told. */
-import { existsSync } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { systemClock } from "../core/clock.ts";
 import { log } from "../core/log.ts";
 import { EMPTY_MODEL } from "../core/model.ts";
 import { Loop } from "../watch/loop.ts";
 import { FolderSource } from "../watch/source/folder.ts";
+import { systemLookup, withNames } from "../watch/source/names.ts";
 import { Translator } from "../watch/translate/translator.ts";
+import { attach, chance } from "./attach.ts";
 import type { Parsed } from "./address.ts";
+import type { Adoption } from "./adoption.ts";
+import type { Attached } from "./attach.ts";
 import type { Board } from "./board.ts";
 import type { Config } from "./config.ts";
 import type { Voice } from "./serve.ts";
@@ -31,14 +35,22 @@ export type Following = Readonly<{
 
 /** Finds what the configuration names. What is not there is the reason why not. */
 export async function openFollowing(config: Config): Promise<Parsed<Following>> {
-  // Served as an empty one, a misspelled folder would be ready and answer 404.
-  const missing = config.manifests.find((folder) => !existsSync(folder));
-  if (missing !== undefined) return { ok: false, reason: `--manifests ${missing} does not exist` };
-  const source = new FolderSource(config.manifests, systemClock);
+  const { cluster } = config;
+  if (cluster === null) return openFolder(config);
+  const attached = await attach(config, cluster);
+  if (!attached.ok) return attached;
+  return { ok: true, value: followCluster(config, attached.value) };
+}
+
+function openFolder(config: Config): Parsed<Following> {
+  const { manifests } = config;
+  const reason = manifests.map(faultOf).find((fault) => fault !== "");
+  if (reason !== undefined) return { ok: false, reason };
+  const source = new FolderSource(manifests, systemClock);
   let loop: Loop | null = null;
   const value: Following = {
     follow: (board, to) => {
-      loop = loopOf(config, source, board, to);
+      loop = loopOf({ source, adoption: config.adoption }, board, to);
       loop.start();
     },
     cluster: () => null,
@@ -48,12 +60,52 @@ export async function openFollowing(config: Config): Promise<Parsed<Following>> 
   return { ok: true, value };
 }
 
-function loopOf(config: Config, source: Source, board: Board, to: Followers): Loop {
+/** Served as an empty one, a misspelled or locked folder would be ready and answer 404. */
+function faultOf(folder: string): string {
+  if (!existsSync(folder)) return `--manifests ${folder} does not exist`;
+  try {
+    accessSync(folder, constants.R_OK);
+    return "";
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    return `--manifests ${folder} cannot be read by user ${process.getuid?.() ?? "?"} (${code})`;
+  }
+}
+
+function followCluster(config: Config, attached: Attached): Following {
+  const { access, source, addresses } = attached;
+  const adoption = { ...config.adoption, addresses };
+  let loop: Loop | null = null;
+  return {
+    follow: (board, to) => {
+      log("info", "rind follows a cluster", { server: access.server, from: access.from });
+      loop = loopOf({ source, adoption }, board, to);
+      loop.start();
+    },
+    cluster: () => {
+      const feeds = source.feeds();
+      const ageMs = Math.max(0, ...feeds.map((feed) => feed.ageMs));
+      return { server: access.server, ageMs, saved: false, feeds, report: null };
+    },
+    leave: () => Promise.resolve(),
+    stop: () => loop?.stop(),
+  };
+}
+
+function loopOf(
+  what: Readonly<{ source: Source; adoption: Adoption }>,
+  board: Board,
+  to: Followers,
+): Loop {
   return new Loop({
     clock: systemClock,
-    source,
+    source: withNames(what.source, {
+      clock: systemClock,
+      random: chance(),
+      lookup: systemLookup(),
+    }),
     translator: () => {
-      const translator = new Translator({ ...config.adoption, version: EMPTY_MODEL.version });
+      const translator = new Translator({ ...what.adoption, version: EMPTY_MODEL.version });
       return (snapshot, changes) => translator.translate(snapshot, changes);
     },
     // Not waited for: the workers skip versions that they are too slow for, each on its own.

@@ -20,7 +20,13 @@ type Command = Readonly<{
   run: (given: Given, openPlane: OpenPlane) => Promise<number>;
 }>;
 
-const ADOPTION: readonly FlagName[] = ["class", "controller", "without-class"];
+const ADOPTION: readonly FlagName[] = [
+  "class",
+  "controller",
+  "without-class",
+  "namespace-selector",
+  "external-names",
+];
 const SERVING: readonly FlagName[] = [
   "http",
   "admin",
@@ -35,7 +41,6 @@ const CLUSTER: readonly FlagName[] = [
   "kubeconfig",
   "context",
   "namespaces",
-  "namespace-selector",
   "secrets",
   "pod",
   "report",
@@ -43,7 +48,6 @@ const CLUSTER: readonly FlagName[] = [
   "publish-service",
   "publish-address",
   "node-address",
-  "external-names",
   "allow-address",
   "state",
 ];

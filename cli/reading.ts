@@ -5,7 +5,7 @@ import { readFolder } from "../watch/source/folder.ts";
 import { readManifest } from "../watch/source/yaml.ts";
 import { translate } from "../watch/translate/translate.ts";
 import type { Translation } from "../watch/translate/draft.ts";
-import type { Adoption } from "./config.ts";
+import type { Adoption } from "./adoption.ts";
 
 /** What a shell calls stdin where a file is expected. */
 const STDIN = "-";
@@ -20,4 +20,10 @@ export async function readOnce(path: string, adoption: Adoption): Promise<Transl
   const snapshot = snapshotOf(objects, findings);
   const read = translate(snapshot, { ...adoption, version: EMPTY_MODEL.version + 1 });
   return { ...read, findings: [...snapshot.findings, ...read.findings] };
+}
+
+/** Says what is wrong with a call; the exit code of that. */
+export function misused(command: string, reason: string): number {
+  console.error(`rind ${command}: ${reason}`);
+  return 2;
 }

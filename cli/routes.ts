@@ -1,7 +1,7 @@
 /** `rind routes`: the table as text, of manifests or of a running rind. */
 import { describe } from "../watch/translate/describe.ts";
-import { readAdoption } from "./config.ts";
-import { readOnce } from "./reading.ts";
+import { readAdoption } from "./adoption.ts";
+import { misused, readOnce } from "./reading.ts";
 import type { Given } from "./flags.ts";
 
 /** How long a running rind may take to answer. */
@@ -13,7 +13,9 @@ export async function routes(given: Given): Promise<number> {
   const admin = given.last("admin");
   // A folder that was named wins: the variable RIND_ADMIN may be set for another command.
   if (path !== undefined) {
-    const { model, findings } = await readOnce(path, readAdoption(given));
+    const adoption = readAdoption(given);
+    if (!adoption.ok) return misused("routes", adoption.reason);
+    const { model, findings } = await readOnce(path, adoption.value);
     process.stdout.write(describe(model, findings));
     // Wrong objects are told and passed over; what cannot be read at all is a failure.
     return findings.some(({ kind, level }) => kind === "File" && level === "error") ? 1 : 0;

@@ -10,6 +10,7 @@ import { share } from "./diff.ts";
 import { type Finding, newIn } from "./finding.ts";
 import { Holdoff } from "./holdoff.ts";
 import { type Saved, staleFinding } from "./saved.ts";
+import type { Kind, KubeObject } from "./objects.ts";
 import type { Changes, Snapshot } from "./snapshot.ts";
 import type { Source, SourceEvent, Wants } from "./source/source.ts";
 import { Store, type StoreEvent } from "./store.ts";
@@ -110,6 +111,11 @@ export class Loop {
     const { clock, source } = this.#config;
     this.#cancelGrace = clock.after(GRACE_MS, () => void this.#standIn());
     source.watch((event) => this.#received(event));
+  }
+
+  /** The object as last heard of. */
+  object(kind: Kind, key: string): KubeObject | undefined {
+    return this.#store.objects(kind).get(key);
   }
 
   /** Publishes nothing any more; a publish that runs is left to finish. */

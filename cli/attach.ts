@@ -1,0 +1,73 @@
+/** Attaching to a cluster: how its API server is reached, and what is followed there. */
+import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
+import { systemClock } from "../core/clock.ts";
+import { Random } from "../core/random.ts";
+import { readAccess, SERVICE_ACCOUNT } from "../watch/source/api/access.ts";
+import { openClient } from "../watch/source/api/client.ts";
+import { ApiSource } from "../watch/source/api/source.ts";
+import type { Parsed } from "./address.ts";
+import type { ClusterConfig } from "./cluster.ts";
+import type { Config } from "./config.ts";
+import type { Address } from "../core/protocol.ts";
+import type { Access, ApiClient } from "../watch/source/api/api.ts";
+import type { AddressRules } from "../watch/translate/forbidden.ts";
+
+const HTTPS_PORT = 443;
+const HTTP_PORT = 80;
+const SEED_BOUND = 2 ** 31;
+
+/** An API server that is about to be followed. */
+export type Attached = Readonly<{
+  access: Access;
+  client: ApiClient;
+  source: ApiSource;
+  /** Where endpoints must not be. */
+  addresses: AddressRules;
+}>;
+
+/** Reads how the API server is reached; connects to nothing yet. */
+export async function attach(config: Config, cluster: ClusterConfig): Promise<Parsed<Attached>> {
+  const found = await readAccess({
+    kubeconfig: cluster.kubeconfig,
+    context: cluster.context,
+    host: process.env["KUBERNETES_SERVICE_HOST"] ?? "",
+    port: process.env["KUBERNETES_SERVICE_PORT"] ?? "",
+    account: SERVICE_ACCOUNT,
+  });
+  if (!found.ok) return found;
+  const { access } = found;
+  const client = openClient(access, systemClock);
+  const terms = { client, clock: systemClock, random: chance(), stream: true };
+  const source = new ApiSource(terms, {
+    namespaces: cluster.namespaces,
+    namespaceObjects: config.adoption.namespaceSelector !== null,
+    secrets: cluster.secrets,
+  });
+  const addresses = {
+    allowed: config.ranges,
+    admin: placesOf(config.admin),
+    apiServer: placeOf(access.server),
+  };
+  return { ok: true, value: { access, client, source, addresses } };
+}
+
+/** A generator that nobody can foresee: rinds that wait must not wait alike. */
+export function chance(): Random {
+  return new Random(1 + Math.floor(Math.random() * SEED_BOUND));
+}
+
+/** Every address under which the admin API of this rind answers. */
+function placesOf({ host, port }: Address): AddressRules["admin"] {
+  if (host !== "0.0.0.0" && host !== "::") return [{ address: host, port }];
+  const own = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return own.map(({ address }) => ({ address, port }));
+}
+
+/** The API server, where its URL has an address and not a name. */
+function placeOf(server: string): AddressRules["apiServer"] {
+  const url = new URL(server);
+  const address = url.hostname.replace(/^\[|\]$/g, "");
+  const usual = url.protocol === "https:" ? HTTPS_PORT : HTTP_PORT;
+  return isIP(address) === 0 ? [] : [{ address, port: Number(url.port) || usual }];
+}
