@@ -84,6 +84,13 @@ const PODS: Power = {
   namespaced: true,
   because: "rind's own: the nodes of those that are ready are the addresses to publish.",
 };
+const OWN_SERVICE: Power = {
+  group: "",
+  resource: "services",
+  verbs: ["get", "list", "watch"],
+  namespaced: true,
+  because: "The one of --publish-service, for a rind that serves other namespaces only.",
+};
 const ALL_SECRETS: Power = {
   group: "",
   resource: "secrets",
@@ -102,7 +109,7 @@ const NODES: Power = {
 /** All that rind asks for. The roles in k8s/ grant these powers and no others. */
 export const ROLES: readonly Role[] = [
   { suffix: "", scope: "everywhere", powers: [...reading(false), STATUS, EVENTS] },
-  { suffix: "", scope: "own", powers: [LEASE_NEW, LEASE, PODS] },
+  { suffix: "", scope: "own", powers: [LEASE_NEW, LEASE, PODS, OWN_SERVICE] },
   { suffix: "-secrets", scope: "chosen", powers: reading(true) },
   { suffix: "-all-secrets", scope: "asked", powers: [ALL_SECRETS] },
   { suffix: "-nodes", scope: "asked", powers: [NODES] },
