@@ -1,9 +1,11 @@
 /** Following a folder or a cluster: from the source to what the workers are told. */
 import { accessSync, constants, existsSync } from "node:fs";
 import { systemClock } from "../core/clock.ts";
-import { log } from "../core/log.ts";
+import { type Fields, log } from "../core/log.ts";
 import { EMPTY_MODEL } from "../core/model.ts";
-import { Loop } from "../watch/loop.ts";
+import { version } from "../package.json";
+import { Loop, type Published } from "../watch/loop.ts";
+import { Saved } from "../watch/saved.ts";
 import { FolderSource } from "../watch/source/folder.ts";
 import { systemLookup, withNames } from "../watch/source/names.ts";
 import { Translator } from "../watch/translate/translator.ts";
@@ -50,7 +52,8 @@ function openFolder(config: Config): Parsed<Following> {
   let loop: Loop | null = null;
   const value: Following = {
     follow: (board, to) => {
-      loop = loopOf({ source, adoption: config.adoption }, board, to);
+      const { adoption } = config;
+      loop = loopOf({ source, adoption, saved: null, told: () => {} }, board, to);
       loop.start();
     },
     cluster: () => null,
@@ -75,50 +78,69 @@ function faultOf(folder: string): string {
 function followCluster(config: Config, attached: Attached): Following {
   const { access, source, addresses } = attached;
   const adoption = { ...config.adoption, addresses };
+  const saved = openSaved(config, attached);
+  let stoodIn = false;
   let loop: Loop | null = null;
   return {
     follow: (board, to) => {
       log("info", "rind follows a cluster", { server: access.server, from: access.from });
-      loop = loopOf({ source, adoption }, board, to);
+      const told = (published: Published): void => void (stoodIn = published.keptMs !== null);
+      loop = loopOf({ source, adoption, saved, told }, board, to);
       loop.start();
     },
     cluster: () => {
       const feeds = source.feeds();
       const ageMs = Math.max(0, ...feeds.map((feed) => feed.ageMs));
-      return { server: access.server, ageMs, saved: false, feeds, report: null };
+      return { server: access.server, ageMs, saved: stoodIn, feeds, report: null };
     },
     leave: () => Promise.resolve(),
     stop: () => loop?.stop(),
   };
 }
 
-function loopOf(
-  what: Readonly<{ source: Source; adoption: Adoption }>,
-  board: Board,
-  to: Followers,
-): Loop {
+function openSaved({ state }: Config, { access, source }: Attached): Saved | null {
+  if (state === null) return null;
+  return new Saved({
+    folder: state,
+    release: version,
+    cluster: access.server,
+    clock: systemClock,
+    wall: Date.now,
+    current: () => source.feeds().every((feed) => feed.synced && feed.problem === ""),
+    report: (what, reason) => log("warn", what, { reason }),
+  });
+}
+
+/** What a loop is made for; `told` hears of each publish. */
+type Subject = Readonly<{
+  source: Source;
+  adoption: Adoption;
+  saved: Saved | null;
+  told: (published: Published) => void;
+}>;
+
+function loopOf(subject: Subject, board: Board, to: Followers): Loop {
+  const { source, adoption, saved, told } = subject;
   return new Loop({
     clock: systemClock,
-    source: withNames(what.source, {
-      clock: systemClock,
-      random: chance(),
-      lookup: systemLookup(),
-    }),
+    source: withNames(source, { clock: systemClock, random: chance(), lookup: systemLookup() }),
+    ...(saved === null ? {} : { saved }),
     translator: () => {
-      const translator = new Translator({ ...what.adoption, version: EMPTY_MODEL.version });
+      const translator = new Translator({ ...adoption, version: EMPTY_MODEL.version });
       return (snapshot, changes) => translator.translate(snapshot, changes);
     },
     // Not waited for: the workers skip versions that they are too slow for, each on its own.
-    publish: ({ model, findings, fresh }) => {
-      const moved = model.version !== board.model.version;
+    publish: (published) => {
+      const { model, findings, fresh } = published;
+      // Endpoints come and go all the time, which is nothing to write down.
+      const moved = model.hosts !== board.model.hosts;
       board.model = model;
       board.findings = findings;
+      told(published);
       for (const finding of fresh) to.voice.found(finding);
       void to.workers.publish(model).then(() => {
         board.synced = true;
-        if (!moved || board.draining) return;
-        const { version } = model;
-        log("info", "served", { version, hosts: model.hosts.length, findings: findings.length });
+        if (moved && !board.draining) log("info", "served", countsOf(published));
       });
     },
     report: (what, error) => {
@@ -126,4 +148,8 @@ function loopOf(
       log("error", what, { stack });
     },
   });
+}
+
+function countsOf({ model: { version, hosts }, findings }: Published): Fields {
+  return { version, hosts: hosts.length, findings: findings.length };
 }
