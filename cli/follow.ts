@@ -1,5 +1,5 @@
 /** Following a folder or a cluster: from the source to what the workers are told. */
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { systemClock } from "../core/clock.ts";
 import { type Fields, log } from "../core/log.ts";
 import { EMPTY_MODEL } from "../core/model.ts";
@@ -67,7 +67,8 @@ function openFolder(config: Config): Parsed<Following> {
 function faultOf(folder: string): string {
   if (!existsSync(folder)) return `--manifests ${folder} does not exist`;
   try {
-    accessSync(folder, constants.R_OK);
+    const way = statSync(folder).isDirectory() ? constants.X_OK : 0;
+    accessSync(folder, constants.R_OK | way);
     return "";
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
