@@ -68,6 +68,7 @@ export class Reflector {
   #watching: Watching | null = null;
   /** Ends the rest that is being taken, if one is. */
   #wake: (() => void) | null = null;
+  #poked = false;
   #cancel: Cancel = () => {};
 
   constructor(terms: ReflectorTerms, feed: FeedPlace, replica: Replica) {
@@ -93,7 +94,8 @@ export class Reflector {
 
   /** Somebody else reached the server: a rest that was taken because it is away ends soon. */
   poke(): void {
-    if (this.#failure?.status !== 0 || this.#wake === null) return;
+    if (this.#failure?.status !== 0 || this.#wake === null || this.#poked) return;
+    this.#poked = true;
     this.#cancel();
     this.#cancel = this.#clock.after(1 + this.#terms.random.below(JITTER_MS), this.#wake);
   }
@@ -123,6 +125,7 @@ export class Reflector {
 
   #rest(ms: number): Promise<void> {
     return new Promise((resolve) => {
+      this.#poked = false;
       this.#wake = () => {
         this.#wake = null;
         resolve();

@@ -20,7 +20,7 @@ export type Body = Readonly<{ ok: true; value: Readonly<Record<string, unknown>>
 
 /** Copies what rind reads of an object of this kind. Absent fields and null are fine anywhere. */
 export function shapeOf(kind: Kind, raw: Readonly<Record<string, unknown>>): Body {
-  const metadata = METADATA(raw["metadata"]);
+  const metadata = orNull(raw["metadata"] ?? null, METADATA);
   if (!metadata.ok) return below("metadata", metadata);
   return pick(ROWS[kind], raw);
 }
@@ -35,14 +35,13 @@ const port: Shape = (value) => {
 };
 const portOrName: Shape = (value) => (typeof value === "string" ? text(value) : port(value));
 
-/** A list; one that is null stays null. */
+/** A list of such items. */
 function list(item: Shape): Shape {
   return (value) => {
-    if (value === null) return { ok: true, value };
     if (!Array.isArray(value)) return wrong(value, "a list");
     const made: unknown[] = [];
     for (let i = 0; i < value.length; i++) {
-      const shaped = item(value[i]);
+      const shaped = orNull(value[i] ?? null, item);
       if (!shaped.ok) return below(`[${i}]`, shaped);
       made.push(shaped.value);
     }
@@ -53,19 +52,15 @@ function list(item: Shape): Shape {
 /** A map of which the named fields are kept. */
 function map(fields: Readonly<Record<string, Shape>>): Shape {
   const row: Row = new Map(Object.entries(fields));
-  return (value) => {
-    if (value === null) return { ok: true, value };
-    return isFields(value) ? pick(row, value) : wrong(value, "a map");
-  };
+  return (value) => (isFields(value) ? pick(row, value) : wrong(value, "a map"));
 }
 
 /** Texts under names that users choose. */
 const texts: Shape = (value) => {
-  if (value === null) return { ok: true, value };
   if (!isFields(value)) return wrong(value, "a map");
   for (const key of Object.keys(value)) {
-    // The value is not shown: it may be a secret.
-    if (typeof value[key] !== "string")
+    // Go writes bytes that are none as null. The value is not shown: it may be a secret.
+    if (typeof (value[key] ?? "") !== "string")
       return below(key, { ok: false, field: "", reason: NO_TEXT });
   }
   return { ok: true, value };
@@ -76,11 +71,16 @@ function pick(row: Row, raw: Readonly<Record<string, unknown>>): Body {
   for (const [field, shape] of row) {
     const value = raw[field];
     if (value === undefined || !Object.hasOwn(raw, field)) continue;
-    const shaped = value === null ? { ok: true as const, value } : shape(value);
+    const shaped = orNull(value, shape);
     if (!shaped.ok) return below(field, shaped);
     made[field] = shaped.value;
   }
   return { ok: true, value: made };
+}
+
+/** Null is nothing, wherever it stands. */
+function orNull(value: unknown, shape: Shape): Shaped {
+  return value === null ? { ok: true, value } : shape(value);
 }
 
 function typed(value: unknown, fits: boolean, wanted: string): Shaped {
