@@ -17,6 +17,8 @@ import { Store, type StoreEvent } from "./store.ts";
 import { NOTHING, type Translation } from "./translate/draft.ts";
 
 const HOLDOFF = { quietMs: 10, maxMs: 100 };
+/** For so long the first model waits for what it wants: Secrets, and addresses of names. */
+const WANTS_MS = 2_000;
 /** After a publish that failed, the same is tried again. */
 const RETRY_MS = 1_000;
 /** A sync that has not come by then is waited for with the saved state, if there is one. */
@@ -84,6 +86,9 @@ export class Loop {
   #good: Translation = NOTHING;
   /** Null after a failure: the next one starts afresh. */
   #translator: Translate | null = null;
+  /** Whether a model of the source has been published; until when the first one may wait. */
+  #begun = false;
+  #patientUntil = 0;
   /** What was published last, and what its findings were put together from. */
   #published = NOTHING_PUBLISHED;
   #told: Told = { source: NO_FINDINGS, bugs: NO_FINDINGS, objects: NO_FINDINGS };
@@ -142,6 +147,7 @@ export class Loop {
         return this.#touch(false);
       case "synced":
         this.#synced = true;
+        this.#patientUntil = this.#config.clock.now() + WANTS_MS;
         return this.#touch(true);
       default:
         return unreachable(event);
@@ -179,15 +185,26 @@ export class Loop {
     const { model, findings: objects, ours, wants } = this.#good;
     if (wants !== wanted) this.#config.source.want?.(wants);
     // Before there is any good model there is nothing to serve, and nobody to say it to.
-    if (model.version === 0) return;
+    if (model.version === 0 || this.#early()) return;
     const told = { source: snapshot.findings, bugs, objects };
     const last = this.#published;
     const same = sameTold(told, this.#told) && ours === last.ours && wants === last.wants;
     if (same && model === last.model && !this.#unpublished) return;
-    const fresh = this.#fresh(told);
-    this.#told = told;
     const findings = same ? last.findings : [...told.source, ...bugs, ...objects];
+    const fresh = this.#begun ? this.#fresh(told) : findings;
+    this.#begun = true;
+    this.#told = told;
     void this.#publish({ model, findings, fresh, ours, wants, keptMs: null });
+  }
+
+  /** Published now, the first model would answer 503 for what comes within milliseconds. */
+  #early(): boolean {
+    const { clock, source } = this.#config;
+    const patienceMs = this.#patientUntil - clock.now();
+    if (this.#begun || patienceMs <= 0 || (source.settled?.() ?? true)) return false;
+    this.#cancelRetry?.();
+    this.#cancelRetry = clock.after(Math.ceil(patienceMs), () => this.#turn());
+    return true;
   }
 
   /** What nobody has heard of yet. What a publish that failed was to tell is told once more. */
@@ -225,10 +242,11 @@ export class Loop {
   /** Its model is the last one itself when nothing but the version would differ. */
   #next(translation: Translation, afresh: boolean): Translation {
     const last = this.#good;
-    const { version } = last.model;
+    // Not that of the last one, which may never have been published.
+    const { version } = this.#published.model;
     const assigned = this.#cursors.assign({ ...translation.model, version: version + 1 });
     // An empty cluster is a model too: it must be served, and seen to be served, as version 1.
-    const model = version === 0 ? assigned : share(last.model, assigned);
+    const model = last.model.version === 0 ? assigned : share(last.model, assigned);
     // A translate that remembers nothing takes everything for new.
     const fresh = afresh ? newIn(translation.findings, last.findings) : translation.fresh;
     return { ...translation, model, fresh };

@@ -80,6 +80,18 @@ export class Named {
     return [...findings, ...this.#keeper.findings()];
   }
 
+  /**
+   * Whether each that is watched has been answered. Those that are read in turn are not waited
+   * for: there is no telling how many they are.
+   */
+  settled(): boolean {
+    for (const feed of this.#feeds.values()) {
+      const { synced, problem } = feed.state();
+      if (!synced && problem === "") return false;
+    }
+    return true;
+  }
+
   /** All of them as one: as old as the oldest, with the first problem of any. */
   state(): FeedState | null {
     const states = [...this.#feeds.values()].map((feed) => feed.state());

@@ -83,6 +83,10 @@ export class ApiSource implements Source {
     if (this.#sink !== null) this.#named?.want(wants.secrets);
   }
 
+  settled(): boolean {
+    return this.#named?.settled() ?? true;
+  }
+
   feeds(): readonly FeedState[] {
     const named = this.#named?.state() ?? null;
     const states = this.#feeds.map((feed) => feed.state());
