@@ -65,22 +65,34 @@ export function cannotRun(image: Image, folder: string): string {
 
 /** Builds the image that needs no registry, with everything that is stored for it in `folder`. */
 export function buildImage(folder: string): Image {
+  call(folder, "node", "scripts/image.mjs", "--scratch", "--with", "buildah", "--tag", "rind:test");
+  const told = JSON.parse(call(folder, "buildah", "inspect", "--type", "image", "rind:test")) as {
+    OCIv1: { config: Image["config"] };
+  };
+  return { root: mount(folder, "rind:test"), config: told.OCIv1.config };
+}
+
+/** A folder with what the build of Dockerfile is given of this checkout. */
+export function contextOf(folder: string): string {
+  const file = join(folder, "Dockerfile");
+  writeFileSync(file, "FROM scratch\nCOPY . /\n");
+  call(folder, "buildah", "bud", "--quiet", "--tag", "rind:context", "--file", file, ROOT);
+  return mount(folder, "rind:context");
+}
+
+function mount(folder: string, image: string): string {
+  return call(folder, "buildah", "mount", call(folder, "buildah", "from", "--pull-never", image));
+}
+
+/** Runs a command whose images are kept in `folder`; returns what it says. */
+function call(folder: string, ...command: readonly string[]): string {
   const storage = join(folder, "storage.conf");
   const roots = `graphroot = "${folder}/images"\nrunroot = "${folder}/run"`;
   writeFileSync(storage, `[storage]\ndriver = "vfs"\n${roots}\n`);
   const env = { ...environment(), CONTAINERS_STORAGE_CONF: storage, BUILDAH_ISOLATION: "chroot" };
-  const call = (...command: string[]): string => {
-    const run = Bun.spawnSync(command, { cwd: ROOT, env });
-    if (run.exitCode === 0) return run.stdout.toString().trim();
-    throw new Error(`${command.join(" ")}: ${run.stderr.toString()}`);
-  };
-  call("node", "scripts/image.mjs", "--scratch", "--with", "buildah", "--tag", "rind:test");
-  const container = call("buildah", "from", "--pull-never", "rind:test");
-  const root = call("buildah", "mount", container);
-  const told = JSON.parse(call("buildah", "inspect", "--type", "image", "rind:test")) as {
-    OCIv1: { config: Image["config"] };
-  };
-  return { root, config: told.OCIv1.config };
+  const run = Bun.spawnSync([...command], { cwd: ROOT, env });
+  if (run.exitCode === 0) return run.stdout.toString().trim();
+  throw new Error(`${command.join(" ")}: ${run.stderr.toString()}`);
 }
 
 /** Starts the image's program with `args`, in the network of this machine, its root read-only. */

@@ -5,11 +5,13 @@
  */
 import {
   chmodSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +20,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { version } from "../../package.json";
 import { alive, manifestsOf, until } from "../e2e/program.ts";
-import { buildImage, cannotBuild, cannotRun, runImage, served } from "./container.ts";
+import { buildImage, cannotBuild, cannotRun, contextOf, runImage, served } from "./container.ts";
 import type { Container, Image } from "./container.ts";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -175,6 +177,19 @@ runnable("told nothing, it serves the lesson", async () => {
     await until("it serves", async () => (await get(plate, 8_000))[0] === 200);
     assert.match((await get(plate, 8_000))[1], /<title>(Cheddar|Stilton|Wensleydale)/);
   });
+});
+
+buildable("what Dockerfile is given compiles, and nothing else is in it", () => {
+  const context = contextOf(folder);
+  for (const name of [".git", "node_modules", "dist", "test"]) {
+    assert.not.ok(existsSync(join(context, name)), name);
+  }
+  // What `npm ci` would make of the lockfile in it.
+  symlinkSync(join(ROOT, "node_modules"), join(context, "node_modules"));
+  const binary = join(folder, "rind");
+  const made = Bun.spawnSync(["node", "scripts/compile.mjs", binary], { cwd: context });
+  assert.is(made.exitCode, 0, made.stderr.toString());
+  assert.is(Bun.spawnSync([binary, "--version"]).stdout.toString(), `rind ${version}\n`);
 });
 
 image("both Dockerfiles say the same about the image", () => {
