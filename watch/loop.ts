@@ -58,8 +58,7 @@ export type LoopConfig = Readonly<{
   source: Source;
   /**
    * Gives a translate that remembers nothing yet: one at the start, and one after each that threw.
-   * The loop gives the model its version and its cursors, whatever it comes with, and adds the
-   * findings of the source, which are to be had even when this fails.
+   * The loop gives each model its version and cursors, and adds the findings of the source.
    */
   translator: () => Translate;
   /** Where the model is kept for the next start; nowhere if not given. */
@@ -139,6 +138,7 @@ export class Loop {
       case "put":
       case "gone":
       case "replace":
+      case "absent":
       case "name":
         if (this.#store.apply(event)) this.#touch(isEndpoints(event));
         return;
@@ -295,6 +295,6 @@ function sameTold(one: Told, other: Told): boolean {
 /** These change with every pod, and a change of theirs routes nothing anew. */
 function isEndpoints(event: StoreEvent): boolean {
   if (event.type === "name") return true;
-  const kind = event.type === "replace" ? event.kind : event.object.kind;
+  const kind = "object" in event ? event.object.kind : event.kind;
   return kind === "EndpointSlice" || kind === "Endpoints";
 }

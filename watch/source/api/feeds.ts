@@ -42,7 +42,9 @@ export class Feed {
   constructor(terms: ReflectorTerms, scope: Scope, events: FeedEvents) {
     this.#scope = scope;
     const moved = (): void => events.moved(this);
-    this.#keeper = new Keeper(scope.resource, { ...events, moved });
+    const { resource, namespace, name } = scope;
+    const only = resource.kind === "Secret" && name !== "" ? `${namespace}/${name}` : "";
+    this.#keeper = new Keeper(resource, { ...events, moved }, only);
     this.#reflector = new Reflector(terms, placeOf(scope), this.#keeper);
   }
 

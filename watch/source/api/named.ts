@@ -120,6 +120,7 @@ export class Named {
   #unpoll(key: string): void {
     this.#polled.delete(key);
     this.#keeper.gone(rawOf(key));
+    this.#events.tell({ type: "absent", kind: "Secret", key, known: false });
   }
 
   async #poll(): Promise<void> {
@@ -133,7 +134,10 @@ export class Named {
       const known = answer.ok || answer.status === MISSING;
       if (known) this.#heardAt = this.#terms.clock.now();
       if (answer.ok) this.#keeper.put(answer.body);
-      else if (answer.status === MISSING) this.#keeper.gone(rawOf(key));
+      else if (answer.status === MISSING) {
+        this.#keeper.gone(rawOf(key));
+        this.#events.tell({ type: "absent", kind: "Secret", key, known: true });
+      }
       this.#polled.set(key, known ? null : answer);
       this.#events.found();
     }
