@@ -46,6 +46,8 @@ export type SavedConfig = Readonly<{
   release: string;
   /** Where the state is from, such as the URL of the API server; that of others is not served. */
   cluster: string;
+  /** What else decides what is served, such as classes: a state of other settings is not served. */
+  settings: string;
   clock: Clock;
   /** The time of day, milliseconds since 1970. */
   wall: () => number;
@@ -58,7 +60,13 @@ export type SavedConfig = Readonly<{
 /** A state that may be served again. */
 export type Kept = Readonly<{ model: Model; ageMs: number }>;
 
-type Header = Readonly<{ rind: string; format: number; release: string; cluster: string }>;
+type Header = Readonly<{
+  rind: string;
+  format: number;
+  release: string;
+  cluster: string;
+  settings: string;
+}>;
 type Read = Readonly<{ ok: true; value: Kept }> | Readonly<{ ok: false; reason: string }>;
 
 /** Says that a state of before is served, which was true `ageMs` ago. */
@@ -179,8 +187,8 @@ export class Saved {
 
   /** The answer is why it cannot be, or "". */
   async #fill(file: FileHandle, model: Model): Promise<string> {
-    const { release, cluster, wall } = this.#config;
-    const header: Header = { rind: "state", format: FORMAT, release, cluster };
+    const { wall } = this.#config;
+    const header = this.#header();
     const sum = new Bun.CryptoHasher("sha256");
     let bytes = 0;
     for (const text of piecesOf(header, model)) {
@@ -198,14 +206,18 @@ export class Saved {
   }
 
   async #read(): Promise<Read | null> {
-    const { release, cluster } = this.#config;
     const opened = await this.#open();
     if (typeof opened === "string") return opened === "" ? null : refuse(opened);
     const { text, ageMs } = opened;
     if (ageMs > AGE_MAX_MS) return refuse(`it is ${Math.floor(ageMs / 3_600_000)} h old`);
     if (ageMs < -FUTURE_MAX_MS) return refuse("it is from the future, or the clock was set back");
-    const model = parse(text, { rind: "state", format: FORMAT, release, cluster });
+    const model = parse(text, this.#header());
     return model.ok ? { ok: true, value: { model: model.value, ageMs } } : model;
+  }
+
+  #header(): Header {
+    const { release, cluster, settings } = this.#config;
+    return { rind: "state", format: FORMAT, release, cluster, settings };
   }
 
   /** The file and its age; or why it cannot be had, "" when it is not there. */
@@ -260,13 +272,14 @@ function parse(text: string, expected: Header): Parsed {
   const header = readJson(first);
   if (!isFields(header) || header["rind"] !== expected.rind)
     return refuse("it is no state of rind");
-  const { format, release, cluster } = expected;
+  const { format, release, cluster, settings } = expected;
   if (header["format"] !== format || header["release"] !== release) {
     return refuse(`another version of rind saved it: ${String(header["release"])}`);
   }
   if (header["cluster"] !== cluster) {
     return refuse(`it is of another cluster: ${String(header["cluster"])}`);
   }
+  if (header["settings"] !== settings) return refuse("it was made with other settings");
   const hosts: VirtualHost[] = [];
   const backends: Backend[] = [];
   for (const line of lines) {
