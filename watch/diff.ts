@@ -80,8 +80,8 @@ function walk<T>(
     assert(last === null || last < name, "names are in order in a model");
     last = name;
     while (at < old.length && key(old[at]!) < name) differ(old[at++]!, null);
-    if (at < old.length && key(old[at]!) === name) differ(old[at++]!, item);
-    else differ(null, item);
+    if (at === old.length || key(old[at]!) !== name) differ(null, item);
+    else if (old[at++] !== item) differ(old[at - 1]!, item);
   }
   while (at < old.length) differ(old[at++]!, null);
 }
