@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS } from "../core/limits.ts";
 import { type Delta, EMPTY_MODEL, type Model } from "../core/model.ts";
 import { Plane } from "../core/plane.ts";
 import { Cursors } from "../watch/cursors.ts";
-import { diff, share } from "../watch/diff.ts";
+import { diff, equal } from "../watch/diff.ts";
 import { Loop } from "../watch/loop.ts";
 import { type KubeObject, readObject } from "../watch/objects.ts";
 import type { SourceEvent } from "../watch/source/source.ts";
@@ -86,7 +86,8 @@ class Chain {
   turn(): Model {
     const translation = this.#translator.translate(this.store.snapshot([]), this.store.changes());
     const version = this.model.version + 1;
-    this.model = share(this.model, this.#cursors.assign({ ...translation.model, version }));
+    const next = this.#cursors.assign({ ...translation.model, version });
+    if (!equal(this.model, next)) this.model = next;
     this.#cursors.published();
     return this.model;
   }

@@ -6,7 +6,7 @@ import { unreachable } from "../core/assert.ts";
 import type { Cancel, Clock } from "../core/clock.ts";
 import { EMPTY_MODEL, type Model } from "../core/model.ts";
 import { Cursors } from "./cursors.ts";
-import { share } from "./diff.ts";
+import { equal } from "./diff.ts";
 import { type Finding, newIn } from "./finding.ts";
 import { Holdoff } from "./holdoff.ts";
 import { type Saved, staleFinding } from "./saved.ts";
@@ -83,6 +83,8 @@ export class Loop {
   #stopped = false;
   /** The last good translation. The version of its model is 0 until there is one. */
   #good: Translation = NOTHING;
+  /** What that was translated to: another model than its own when that was equal. */
+  #assigned: Model = EMPTY_MODEL;
   /** Null after a failure: the next one starts afresh. */
   #translator: Translate | null = null;
   /** Whether a model of the source has been published; until when the first one may wait. */
@@ -245,8 +247,12 @@ export class Loop {
     // Not that of the last one, which may never have been published.
     const { version } = this.#published.model;
     const assigned = this.#cursors.assign({ ...translation.model, version: version + 1 });
+    const before = this.#assigned;
+    this.#assigned = assigned;
     // An empty cluster is a model too: it must be served, and seen to be served, as version 1.
-    const model = last.model.version === 0 ? assigned : share(last.model, assigned);
+    const unchanged =
+      last.model.version > 0 && (equal(before, assigned) || equal(last.model, assigned));
+    const model = unchanged ? last.model : assigned;
     // A translate that remembers nothing takes everything for new.
     const fresh = afresh ? newIn(translation.findings, last.findings) : translation.fresh;
     return { ...translation, model, fresh };
