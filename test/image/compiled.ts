@@ -7,8 +7,8 @@ import * as assert from "uvu/assert";
 import { version } from "../../package.json";
 import { kubeconfigOf, startApiServer } from "../apiserver.ts";
 import { makeAuthority } from "../apiserver/authority.ts";
-import type { Given } from "../apiserver/objects.ts";
 import { alive, manifestsOf, pidsOf, startRind, until } from "../e2e/program.ts";
+import { classOf, ingressOf } from "./objects.ts";
 import type { Program } from "../e2e/program.ts";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -26,26 +26,6 @@ compiled.before(() => {
 });
 
 compiled.after(() => rmSync(folder, { recursive: true }));
-
-function classOf(name: string): Given {
-  return {
-    apiVersion: "networking.k8s.io/v1",
-    kind: "IngressClass",
-    metadata: { name },
-    spec: { controller: "rind.dev/ingress-controller" },
-  };
-}
-
-function ingressOf(name: string): Given {
-  const backend = { service: { name, port: { number: 80 } } };
-  const paths = [{ path: "/", pathType: "Prefix", backend }];
-  return {
-    apiVersion: "networking.k8s.io/v1",
-    kind: "Ingress",
-    metadata: { name, namespace: "default" },
-    spec: { ingressClassName: "rind", rules: [{ host: `${name}.example`, http: { paths } }] },
-  };
-}
 
 /** Runs the binary to its end. */
 function output(args: readonly string[], stdin = ""): [number, string] {
