@@ -14,6 +14,7 @@ import type { Kind, KubeObject } from "./objects.ts";
 import type { Changes, Snapshot } from "./snapshot.ts";
 import type { Source, SourceEvent, Wants } from "./source/source.ts";
 import { Store, type StoreEvent } from "./store.ts";
+import { type Told, freshOf, sameTold } from "./told.ts";
 import { NOTHING, type Translation } from "./translate/draft.ts";
 
 const HOLDOFF = { quietMs: 10, maxMs: 100 };
@@ -193,7 +194,10 @@ export class Loop {
     const same = sameTold(told, this.#told) && ours === last.ours && wants === last.wants;
     if (same && model === last.model && !this.#unpublished) return;
     const findings = same ? last.findings : [...told.source, ...bugs, ...objects];
-    const fresh = this.#begun ? this.#fresh(told) : findings;
+    const unheard = this.#unpublished ? last.fresh : NO_FINDINGS;
+    const fresh = this.#begun
+      ? [...unheard, ...freshOf(told, this.#told, this.#good.fresh)]
+      : findings;
     this.#begun = true;
     this.#told = told;
     void this.#publish({ model, findings, fresh, ours, wants, keptMs: null });
@@ -207,17 +211,6 @@ export class Loop {
     this.#cancelRetry?.();
     this.#cancelRetry = clock.after(Math.ceil(patienceMs), () => this.#turn());
     return true;
-  }
-
-  /** What nobody has heard of yet. What a publish that failed was to tell is told once more. */
-  #fresh(told: Told): readonly Finding[] {
-    const unheard = this.#unpublished ? this.#published.fresh : NO_FINDINGS;
-    return [
-      ...unheard,
-      ...newIn(told.source, this.#told.source),
-      ...newIn(told.bugs, this.#told.bugs),
-      ...(told.objects === this.#told.objects ? NO_FINDINGS : this.#good.fresh),
-    ];
   }
 
   /** Makes the next good translation, or leaves the last one and gives a finding that says so. */
@@ -288,14 +281,6 @@ export class Loop {
       return failure;
     }
   }
-}
-
-/** Findings by where they come from: each list is another one when it changed. */
-type Told = Readonly<Record<"source" | "bugs" | "objects", readonly Finding[]>>;
-
-function sameTold(one: Told, other: Told): boolean {
-  const { source, bugs, objects } = one;
-  return source === other.source && bugs === other.bugs && objects === other.objects;
 }
 
 /** These change with every pod, and a change of theirs routes nothing anew. */

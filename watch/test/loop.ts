@@ -354,7 +354,7 @@ test("what a source is slow to tell is served from the saved state, and said", a
   assert.equal(on.saves, [], "saved again it would never grow old");
 });
 
-test("the first sync replaces the saved state in one publish, and changes what differs", async () => {
+test("the first sync replaces the saved state in one publish", async () => {
   const on = waiting("one", "two");
   await pass(on, 3_000);
   for (const name of ["one", "three"]) on.tell({ type: "put", object: ingress(name) });
