@@ -36,6 +36,8 @@ export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 export type ReadAccess =
   Readonly<{ ok: true; access: Access }> | Readonly<{ ok: false; reason: string }>;
 
+type Fields = Readonly<Record<string, unknown>>;
+
 type Loaded =
   | Readonly<{ ok: true; config: KubeConfig; from: string; server: string; namespace: string }>
   | Readonly<{ ok: false; reason: string }>;
@@ -109,8 +111,10 @@ function loadFile(
   path: string,
 ): Readonly<{ ok: true; config: KubeConfig } | { ok: false; reason: string }> {
   try {
+    const raw: unknown = Bun.YAML.parse(readFileSync(path, "utf8"));
+    if (!isFields(raw)) return { ok: false, reason: `${path} is no kubeconfig: it holds no map` };
     config.loadFromFile(path);
-    takeTokenFiles(config, path);
+    takeTokenFiles(config, raw, path);
     return { ok: true, config };
   } catch (error) {
     const reason = messageOf(error);
@@ -120,8 +124,7 @@ function loadFile(
 }
 
 /** The library does not know `tokenFile`, which names a file like that of a service account. */
-function takeTokenFiles(config: KubeConfig, path: string): void {
-  const raw: unknown = Bun.YAML.parse(readFileSync(path, "utf8"));
+function takeTokenFiles(config: KubeConfig, raw: Fields, path: string): void {
   const users: readonly unknown[] =
     isFields(raw) && Array.isArray(raw["users"]) ? raw["users"] : [];
   for (const each of users) {

@@ -8,6 +8,7 @@ import type { Resource } from "../../resources.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiFailure } from "./api.ts";
 import { Feed, type FeedEvents, pathOf, refusal } from "./feeds.ts";
+import type { Health } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
 import type { ReflectorTerms } from "./reflector.ts";
 
@@ -67,6 +68,11 @@ export class Named {
 
   poke(): void {
     for (const feed of this.#feeds.values()) feed.poke();
+  }
+
+  /** Of those that have a watch. */
+  health(): readonly Health[] {
+    return [...this.#feeds.values()].map((feed) => feed.health());
   }
 
   findings(): readonly Finding[] {
