@@ -139,7 +139,7 @@ function environment(place: Place): string {
   value: rind/rind
 `;
   return `env:
-${indent(OWN_NAME, 2)}  # Every address of the ${host ? "node" : "pod"}, IPv6 and IPv4.
+${indent(OWN_NAME, 2)}  # Every address of the ${host ? "node" : "pod"}. A kernel that has no IPv6 at all needs 0.0.0.0.
   - name: RIND_HTTP
     value: "[::]:${host ? 80 : 8000}"
 ${indent(comment(admin, 12), 2)}  - name: RIND_ADMIN

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { configOf } from "./fixture/config.ts";
 import { at, nameOf, objectsIn, problemsOf } from "./fixture/objects.ts";
 import { run } from "./fixture/programs.ts";
 import type { Raw } from "./fixture/objects.ts";
@@ -156,6 +157,8 @@ for (const [setting, name, value] of BECOMES) {
   add(`${setting} becomes ${name}`, (helm) => {
     const set = helm.rendered("rind", setting).get("DaemonSet rind/rind");
     assert.is(variables(set).get(name), value);
+    const config = configOf(set);
+    assert.ok(config.ok, config.ok ? "" : config.reason);
     assert.is.not(variables(helm.rendered("rind").get("DaemonSet rind/rind")).get(name), value);
   });
 }
