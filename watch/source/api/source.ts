@@ -62,9 +62,11 @@ export class ApiSource implements Source {
     this.#surplus = surplusOf(namespaces.splice(NAMESPACES_MAX));
     this.#feeds = RESOURCES.filter((row) => follows(row, scope)).flatMap((resource) =>
       placesOf(resource, namespaces).map((namespace) => {
-        // Who may read some namespaces only cannot be let see what belongs to none.
+        // Who may read some namespaces only cannot be let see what belongs to none. But without
+        // the labels that a setting asks for, nobody knows whose Ingresses to serve: that would be
+        // an empty table for an error.
         const optional =
-          resource.kind === "Secret" || (!resource.namespaced && namespaces.length > 0);
+          resource.kind === "Secret" || (resource.kind === "IngressClass" && namespaces.length > 0);
         return new Feed(terms, { resource, namespace, name: "", optional }, events);
       }),
     );
