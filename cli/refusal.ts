@@ -19,7 +19,7 @@ export function refusal(flag: "http" | "admin", address: Address, code: string):
   const reason = REASONS.get(code) ?? code;
   const fix =
     code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT"
-      ? { host: "127.0.0.1", port: address.port }
+      ? { host: address.host === "::" ? "0.0.0.0" : "127.0.0.1", port: address.port }
       : { host: address.host, port: (address.port % 60_000) + PORT_STEP };
   return `rind: cannot listen on ${showAddress(address)}: ${reason}
       choose another address, such as --${flag} ${showAddress(fix)}`;

@@ -56,4 +56,9 @@ for (const [code, port, text] of REFUSALS) {
   });
 }
 
+test("without IPv6, every IPv4 address is the way out, not this machine alone", () => {
+  const text = refusal("http", { host: "::", port: 80 }, "EAFNOSUPPORT");
+  assert.match(text, /does not speak this kind of address\n.*--http 0\.0\.0\.0:80$/);
+});
+
 test.run();
