@@ -5,6 +5,7 @@ import { type Health, Journal } from "../journal.ts";
 
 const test = suite("journal");
 
+const DENIED = "the API server does not let rind read";
 const AWAY = "the API server is not heard; the last state is served";
 
 /** Plays states of feeds, each with the time that follows it; the answer is the log. */
@@ -60,11 +61,9 @@ test("what is denied is told once, together, and when it is allowed", () => {
     [5_000, ...many],
   );
   assert.equal(lines, [
-    "warn | the API server does not let rind read | a, b | no a",
+    `warn | ${DENIED} | a, b | no a`,
     "info | the API server lets rind read again | b",
-    "warn | the API server does not let rind read | f0, f1, f2, f3, f4, f5, f6, f7 and 1 more".concat(
-      " | no f0",
-    ),
+    `warn | ${DENIED} | f0, f1, f2, f3, f4, f5, f6, f7 and 1 more | no f0`,
     "info | the API server lets rind read again | a",
   ]);
 });
