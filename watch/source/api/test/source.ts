@@ -157,10 +157,15 @@ test("Secrets are followed by name, and no other one is ever asked for", () =>
       source.want({ secrets: new Set(names), names: new Set() });
     want("shop/tls", "shop/late");
     await until(() => told.keys("Secret") === "shop/tls", "the Secret");
+    await until(() => [...told.absent].join() === "shop/late", "that the other is not there");
+    assert.ok(source.settled());
     server.put(secretOf("shop", "late"));
     await until(() => told.keys("Secret") === "shop/late shop/tls", "the Secret that came later");
+    server.remove("Secret", "shop", "tls");
+    await until(() => [...told.absent].join() === "shop/tls", "that it is gone");
     want("shop/late");
     assert.is(told.keys("Secret"), "shop/late");
+    assert.is(told.absent.size, 0, "nobody asks");
     for (const { call } of server.seen.filter(({ call }) => call.resource === "secrets")) {
       assert.match(call.query.get("fieldSelector") ?? "", /^metadata\.name=(tls|late)$/);
       assert.is(call.namespace, "shop");
@@ -175,6 +180,8 @@ test("a Secret that may not be read is a finding with the command that mends it"
     await cluster.start();
     source.want({ secrets: new Set(["shop/tls"]), names: new Set() });
     await until(() => told.findings.length === 1, "a finding");
+    assert.is(told.absent.size, 0, "nobody knows");
+    assert.ok(source.settled(), "a refusal is an answer");
     const [finding] = told.findings;
     assert.equal([finding?.kind, finding?.namespace, finding?.name], ["Secret", "shop", "tls"]);
     assert.is(
@@ -202,10 +209,12 @@ test("Secrets beyond the watches that there may be are read in turn", () =>
     assert.is(server.watches("secrets").length, 100);
     server.remove("Secret", "shop", "tls-119");
     await until(() => count() === 119, "one less");
+    assert.equal([...told.absent], ["shop/tls-119"]);
     server.put(secretOf("shop", "tls-119"));
     await until(() => count() === 120, "all of them again");
     source.want({ secrets: new Set(), names: new Set() });
     assert.is(told.keys("Secret"), "");
+    assert.is(told.absent.size, 0);
     await until(() => server.watches("secrets").length === 0, "no watch");
   }));
 
