@@ -112,7 +112,7 @@ async function stream(
   }
 }
 
-/** A streamed list of a large cluster comes at once; everything else must not wait for all of it. */
+/** A streamed list of a large cluster comes at once; nothing else must wait for all of it. */
 async function takeInSlices(lines: Lines, chunk: Uint8Array): Promise<boolean> {
   for (let at = 0; at < chunk.length; at += SLICE) {
     if (!lines.take(chunk.subarray(at, at + SLICE))) return false;
