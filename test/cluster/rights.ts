@@ -43,11 +43,13 @@ const ALLOWED = [
   "update leases.coordination.k8s.io in own named OWN",
   "watch pods in own",
   "get secrets in default named cheese",
+  "list secrets in default named cheese",
   "watch secrets in default named cheese",
 ];
 const DENIED = [
   "list secrets",
-  "list secrets in default",
+  "list secrets in shop",
+  "watch secrets in shop named cheese",
   "get secrets in shop named cheese",
   "get secrets in own named cheese",
   "update ingresses.networking.k8s.io in shop",
