@@ -53,19 +53,46 @@ export async function readAccess(where: Whereabouts): Promise<ReadAccess> {
   const first = load();
   if (!first.ok) return first;
   const { from, server, namespace } = first;
-  let config: KubeConfig | null = first.config;
-  const credentials = async (): Promise<Credentials> => {
-    if (config === null) {
-      const again = load();
-      if (!again.ok) return Promise.reject(new Error(again.reason));
-      config = again.config;
-    }
-    return readCredentials(config, from);
-  };
-  // The library caches tokens for a minute and plugins' answers until they expire; a fresh
-  // config has cached nothing.
-  const renew = (): void => void (config = null);
+  const keys = new Keys(first, load);
+  const credentials = (): Promise<Credentials> => keys.read();
+  const renew = (refused: Credentials): void => keys.renew(refused);
   return { ok: true, access: { server, from, namespace, credentials, renew } };
+}
+
+/** The credentials of one access. Who asks while they are being read gets the same ones. */
+class Keys {
+  readonly #load: () => Loaded;
+  readonly #from: string;
+  #config: KubeConfig | null;
+  #reading: Promise<Credentials> | null = null;
+  /** Those that were read last. */
+  #last: Credentials | null = null;
+
+  constructor({ config, from }: Extract<Loaded, { ok: true }>, load: () => Loaded) {
+    this.#config = config;
+    this.#from = from;
+    this.#load = load;
+  }
+
+  read(): Promise<Credentials> {
+    this.#reading ??= this.#readAnew().finally(() => (this.#reading = null));
+    return this.#reading;
+  }
+
+  /** The library caches tokens and what plugins answer; a fresh config has cached nothing. */
+  renew(refused: Credentials): void {
+    if (this.#last === null || Bun.deepEquals(refused, this.#last)) this.#config = null;
+  }
+
+  async #readAnew(): Promise<Credentials> {
+    if (this.#config === null) {
+      const again = this.#load();
+      if (!again.ok) return Promise.reject(new Error(again.reason));
+      this.#config = again.config;
+    }
+    this.#last = await readCredentials(this.#config, this.#from);
+    return this.#last;
+  }
 }
 
 // === in the cluster ===

@@ -122,7 +122,8 @@ async function takeInSlices(lines: Lines, chunk: Uint8Array): Promise<boolean> {
 }
 
 async function send(access: Access, request: ApiRequest, signal: AbortSignal): Promise<Response> {
-  const { ca, cert, key, serverName, verify, headers } = await within(access.credentials(), signal);
+  const credentials = await within(access.credentials(), signal);
+  const { ca, cert, key, serverName, verify, headers } = credentials;
   const query = request.query === undefined ? "" : `?${new URLSearchParams(request.query)}`;
   const response = await fetch(`${access.server}${request.path}${query}`, {
     method: request.method,
@@ -149,7 +150,7 @@ async function send(access: Access, request: ApiRequest, signal: AbortSignal): P
       ...(serverName === null ? {} : { serverName }),
     },
   });
-  if (response.status === UNAUTHORIZED) access.renew();
+  if (response.status === UNAUTHORIZED) access.renew(credentials);
   return response;
 }
 
