@@ -36,14 +36,28 @@ function object(raw: Raw): KubeObject {
   return readObject(raw, "bench").object!;
 }
 
-function ingress(i: number, path: string): KubeObject {
+/** Whether every Ingress has a host of its own, or all of them paths of one. */
+type Shape = "own hosts" | "one host";
+
+function ingress(shape: Shape, i: number, path: string): KubeObject {
   const backend = { service: { name: `s${i}`, port: { number: 80 } } };
+  if (shape === "one host") return oneHost(i, path, backend);
   const paths = [path, "/static"].map((path) => ({ path, pathType: "Prefix", backend }));
   return object({
     apiVersion: "networking.k8s.io/v1",
     kind: "Ingress",
     metadata: { name: `i${i}`, namespace: `n${i % 50}`, annotations: { owner: `team-${i % 7}` } },
     spec: { ingressClassName: "rind", rules: [{ host: `h${i}.example.com`, http: { paths } }] },
+  });
+}
+
+function oneHost(i: number, path: string, backend: unknown): KubeObject {
+  const paths = [{ path: `/${i}${path}`, pathType: "Prefix", backend }];
+  return object({
+    apiVersion: "networking.k8s.io/v1",
+    kind: "Ingress",
+    metadata: { name: `i${i}`, namespace: `n${i % 50}` },
+    spec: { ingressClassName: "rind", rules: [{ host: "shared.example.com", http: { paths } }] },
   });
 }
 
@@ -112,11 +126,11 @@ function line(what: string, value: string): void {
   console.log(`  ${what.padEnd(34)} ${value}`);
 }
 
-function fill(count: number, put: (object: KubeObject) => void): void {
+function fill(shape: Shape, count: number, put: (object: KubeObject) => void): void {
   for (let i = 0; i < count; i++) {
     put(service(i));
     put(slice(i, 0));
-    put(ingress(i, "/"));
+    put(ingress(shape, i, "/"));
   }
 }
 
@@ -130,12 +144,12 @@ function plane(): Plane {
   return new Plane({ ...own, limits: DEFAULT_LIMITS, trusted: [] });
 }
 
-function run(count: number): void {
-  console.log(`${count} Ingresses`);
+function run(shape: Shape, count: number): void {
+  console.log(`${count} Ingresses, ${shape}`);
   const chain = new Chain();
   const start = heapMb();
   const objects: KubeObject[] = [];
-  fill(count, (object) => objects.push(object));
+  fill(shape, count, (object) => objects.push(object));
   for (const object of objects) chain.store.apply({ type: "put", object });
   objects.length = 0;
   const stored = heapMb();
@@ -156,9 +170,12 @@ function run(count: number): void {
   line("first delta, applied by a worker", shown(applying));
   const edits: readonly [what: string, edit: (i: number, turn: number) => void][] = [
     ["a slice", (i, turn) => chain.store.apply({ type: "put", object: slice(i, turn) })],
-    ["a path", (i, turn) => chain.store.apply({ type: "put", object: ingress(i, `/${turn}`) })],
-    ["an Ingress gone", (i) => chain.store.apply({ type: "gone", object: ingress(i, "/") })],
-    ["an Ingress new", (i) => chain.store.apply({ type: "put", object: ingress(i, "/") })],
+    [
+      "a path",
+      (i, turn) => chain.store.apply({ type: "put", object: ingress(shape, i, `/${turn}`) }),
+    ],
+    ["an Ingress gone", (i) => chain.store.apply({ type: "gone", object: ingress(shape, i, "/") })],
+    ["an Ingress new", (i) => chain.store.apply({ type: "put", object: ingress(shape, i, "/") })],
     ["a Service gone", (i) => chain.store.apply({ type: "gone", object: service(i) })],
     ["a Service new", (i) => chain.store.apply({ type: "put", object: service(i) })],
   ];
@@ -208,7 +225,7 @@ async function stream(count: number): Promise<void> {
     report: (what, error) => console.error(what, error),
   });
   loop.start();
-  fill(count, (object) => sink({ type: "put", object }));
+  fill("own hosts", count, (object) => sink({ type: "put", object }));
   sink({ type: "synced" });
   await Bun.sleep(1_000);
   const cpu = process.cpuUsage();
@@ -229,7 +246,8 @@ async function stream(count: number): Promise<void> {
 
 const asked = process.argv.slice(2).map(Number);
 for (const count of asked.length > 0 ? asked : SIZES) {
-  run(count);
+  run("own hosts", count);
   await stream(count);
 }
+run("one host", asked[0] ?? 1_000);
 process.exit(0);

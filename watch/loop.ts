@@ -194,6 +194,7 @@ export class Loop {
     const same = sameTold(told, this.#told) && ours === last.ours && wants === last.wants;
     if (same && model === last.model && !this.#unpublished) return;
     const findings = same ? last.findings : [...told.source, ...bugs, ...objects];
+    // What a publish that failed was to tell may not have been heard.
     const unheard = this.#unpublished ? last.fresh : NO_FINDINGS;
     const fresh = this.#begun
       ? [...unheard, ...freshOf(told, this.#told, this.#good.fresh)]

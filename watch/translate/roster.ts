@@ -134,7 +134,7 @@ export class Counted {
   readonly #moved = new Set<string>();
   #set: ReadonlySet<string> = new Set();
 
-  /** What somebody names now, in the place of what they named before; neither repeats itself. */
+  /** What somebody names now, in the place of what they named before. */
   replace(before: readonly string[], now: readonly string[]): void {
     for (const key of now) this.#count(key, 1);
     for (const key of before) this.#count(key, -1);

@@ -51,7 +51,13 @@ class Maker {
   }
 
   port(): Raw {
-    return this.one<Raw>({ number: 80 }, { number: 80 }, { name: "http" }, { number: 81 });
+    return this.one<Raw>(
+      { number: 80 },
+      { number: 80 },
+      { name: "http" },
+      { number: 81 },
+      { name: "81" },
+    );
   }
 
   event(): StoreEvent {
@@ -76,6 +82,9 @@ class Maker {
       const addresses = this.one([], ["10.3.0.1"], ["10.3.0.1", "127.0.0.1"]);
       const resolved = this.one(null, { addresses, problem: this.one("", "it timed out") });
       return { type: "name", name: this.one("api.example", "db.example"), resolved };
+    }
+    if (kind === "Secret" && this.below(4) === 0) {
+      return { type: "absent", kind, key: `${this.namespace()}/tls`, known: this.below(2) === 0 };
     }
     if (this.below(25) > 0) {
       return { type: this.one("put", "put", "put", "put", "gone"), object: this.object(kind) };
@@ -301,12 +310,13 @@ function checkFresh(before: Translation, after: Translation): void {
 }
 
 /** The same cluster, told to a new store: the indices of the old one may not matter either. */
-function snapshotAnew(store: Store, { names }: Snapshot): Snapshot {
+function snapshotAnew(store: Store, { names, absent }: Snapshot): Snapshot {
   const anew = new Store();
   for (const { kind } of RESOURCES) {
     anew.apply({ type: "replace", kind, objects: [...store.objects(kind).values()] });
   }
   for (const [name, resolved] of names) anew.apply({ type: "name", name, resolved });
+  for (const key of absent) anew.apply({ type: "absent", kind: "Secret", key, known: true });
   return anew.snapshot([]);
 }
 
