@@ -70,8 +70,7 @@ function spawn(
       [SUPERVISOR_VARIABLE]: String(process.pid),
     },
     stdio: ["ignore", "inherit", "inherit", ...inherited],
-    // A first model of 5 000 hosts: 10 ms, where a structured clone takes 100.
-    serialization: "json",
+    serialization: "advanced",
     // What it wrote last may be read after its end is known.
     ipc: (message) => (over ? undefined : events.message(message as FromWorker)),
     onExit: (_child, code, signal) => {

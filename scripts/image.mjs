@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /**
  * Builds the image of rind with what is there: docker, podman or buildah. Needs Node and npm.
- *   node scripts/image.mjs [--scratch] [--tag NAME]… [--with TOOL]
- * It is rind:VERSION and rind:latest unless it is told other names.
+ *   node scripts/image.mjs [--scratch] [--tag NAME] [--with TOOL]
  * --scratch lays the image out on this machine, as root, and needs no registry and no daemon.
  */
 import { execFileSync, spawnSync } from "node:child_process";
@@ -12,16 +11,13 @@ import { parseArgs } from "node:util";
 import { ROOT } from "./bun.mjs";
 import { layRoot } from "./root.mjs";
 
-/** Each with the call that fails where the tool cannot build, and the one that builds. */
+/** In this order; each with the call that fails where the tool cannot build. */
 const TOOLS = {
   // Its client may be there without its daemon.
   docker: { probe: ["version"], build: "build" },
   podman: { probe: ["version"], build: "build" },
   buildah: { probe: ["version"], build: "bud" },
 };
-/** Most people have the first; but buildah takes files with capabilities as they are. */
-const ORDER = ["docker", "podman", "buildah"];
-const ORDER_OF_SCRATCH = ["buildah", "podman", "docker"];
 const PROBE_MS_MAX = 10_000;
 
 try {
@@ -36,23 +32,21 @@ async function main() {
   const { values } = parseArgs({
     options: {
       scratch: { type: "boolean", default: false },
-      tag: { type: "string", multiple: true, default: [`rind:${version}`, "rind:latest"] },
+      tag: { type: "string", default: `rind:${version}` },
       with: { type: "string" },
     },
   });
-  const tool = chooseTool(values.with, values.scratch ? ORDER_OF_SCRATCH : ORDER);
+  const tool = chooseTool(values.with);
   const labels = ["--build-arg", `VERSION=${version}`, "--build-arg", `REVISION=${revision()}`];
-  const tags = values.tag.flatMap((tag) => ["--tag", tag]);
   const context = values.scratch ? newFolder() : ROOT;
   const file = join(ROOT, values.scratch ? "Dockerfile.scratch" : "Dockerfile");
   try {
     if (values.scratch) await layRoot(context);
-    run(tool, [TOOLS[tool].build, ...labels, ...tags, "--file", file, context]);
+    run(tool, [TOOLS[tool].build, ...labels, "--tag", values.tag, "--file", file, context]);
   } finally {
     if (values.scratch) rmSync(context, { recursive: true, force: true });
   }
-  const names = values.tag.join(", ");
-  process.stdout.write(`${names}: ${sizeOf(tool, values.tag[0])}, built with ${tool}\n`);
+  process.stdout.write(`${values.tag}: ${sizeOf(tool, values.tag)}, built with ${tool}\n`);
 }
 
 /** On the disk of the checkout: a temporary one may be too small, or keep no capabilities. */
@@ -61,11 +55,11 @@ function newFolder() {
   return mkdtempSync(join(ROOT, "dist", "image-"));
 }
 
-function chooseTool(wanted, order) {
-  if (wanted !== undefined && !order.includes(wanted)) {
-    throw new Error(`--with ${wanted}: expected ${order.join(", ")}`);
+function chooseTool(wanted) {
+  if (wanted !== undefined && !Object.hasOwn(TOOLS, wanted)) {
+    throw new Error(`--with ${wanted}: expected ${Object.keys(TOOLS).join(", ")}`);
   }
-  const names = wanted === undefined ? order : [wanted];
+  const names = wanted === undefined ? Object.keys(TOOLS) : [wanted];
   const found = names.find((name) => {
     const probe = spawnSync(name, TOOLS[name].probe, { stdio: "ignore", timeout: PROBE_MS_MAX });
     return probe.status === 0;
