@@ -16,7 +16,7 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN node scripts/root.mjs /root/image
 
-# A base such as distroless would add 15 to 20 MB, of which rind needs nothing.
+# A base such as distroless would add about 20 MB, of which rind needs 3.
 FROM scratch
 COPY --from=build /root/image/ /
 ARG VERSION=unknown

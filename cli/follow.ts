@@ -99,12 +99,15 @@ function followCluster(config: Config, attached: Attached): Following {
   };
 }
 
-function openSaved({ state }: Config, { access, source }: Attached): Saved | null {
+function openSaved(config: Config, { access, source }: Attached): Saved | null {
+  const { state, adoption, ranges, cluster } = config;
   if (state === null) return null;
   return new Saved({
     folder: state,
     release: version,
     cluster: access.server,
+    // Not the addresses of this machine, which come and go.
+    settings: JSON.stringify([adoption, ranges, cluster?.namespaces]),
     clock: systemClock,
     wall: Date.now,
     current: () => source.feeds().every((feed) => feed.synced && feed.problem === ""),

@@ -70,7 +70,8 @@ function spawn(
       [SUPERVISOR_VARIABLE]: String(process.pid),
     },
     stdio: ["ignore", "inherit", "inherit", ...inherited],
-    serialization: "advanced",
+    // A first model of 5 000 hosts: 10 ms, where a structured clone takes 100.
+    serialization: "json",
     // What it wrote last may be read after its end is known.
     ipc: (message) => (over ? undefined : events.message(message as FromWorker)),
     onExit: (_child, code, signal) => {

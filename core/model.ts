@@ -1,6 +1,6 @@
 /**
  * The model: what should be served, as plain data. It is the only noun both planes share: deep
- * readonly, structured-clonable, and without a word of Kubernetes, so that posting it *is* the
+ * readonly, as JSON can carry it, and without a word of Kubernetes, so that posting it *is* the
  * protocol between the supervisor and its workers. Every field is always present; `null` is off.
  */
 

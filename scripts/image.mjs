@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * Builds the image of rind with what is there: docker, podman or buildah. Needs Node and npm.
- *   node scripts/image.mjs [--scratch] [--tag NAME] [--with TOOL]
+ *   node scripts/image.mjs [--scratch] [--tag NAME]… [--with TOOL]
+ * It is rind:VERSION and rind:latest unless it is told other names.
  * --scratch lays the image out on this machine, as root, and needs no registry and no daemon.
  */
 import { execFileSync, spawnSync } from "node:child_process";
@@ -11,13 +12,16 @@ import { parseArgs } from "node:util";
 import { ROOT } from "./bun.mjs";
 import { layRoot } from "./root.mjs";
 
-/** In this order; each with the call that fails where the tool cannot build. */
+/** Each with the call that fails where the tool cannot build, and the one that builds. */
 const TOOLS = {
   // Its client may be there without its daemon.
   docker: { probe: ["version"], build: "build" },
   podman: { probe: ["version"], build: "build" },
   buildah: { probe: ["version"], build: "bud" },
 };
+/** Most people have the first; but buildah takes files with capabilities as they are. */
+const ORDER = ["docker", "podman", "buildah"];
+const ORDER_OF_SCRATCH = ["buildah", "podman", "docker"];
 const PROBE_MS_MAX = 10_000;
 
 try {
@@ -32,21 +36,23 @@ async function main() {
   const { values } = parseArgs({
     options: {
       scratch: { type: "boolean", default: false },
-      tag: { type: "string", default: `rind:${version}` },
+      tag: { type: "string", multiple: true, default: [`rind:${version}`, "rind:latest"] },
       with: { type: "string" },
     },
   });
-  const tool = chooseTool(values.with);
+  const tool = chooseTool(values.with, values.scratch ? ORDER_OF_SCRATCH : ORDER);
   const labels = ["--build-arg", `VERSION=${version}`, "--build-arg", `REVISION=${revision()}`];
+  const tags = values.tag.flatMap((tag) => ["--tag", tag]);
   const context = values.scratch ? newFolder() : ROOT;
   const file = join(ROOT, values.scratch ? "Dockerfile.scratch" : "Dockerfile");
   try {
     if (values.scratch) await layRoot(context);
-    run(tool, [TOOLS[tool].build, ...labels, "--tag", values.tag, "--file", file, context]);
+    run(tool, [TOOLS[tool].build, ...labels, ...tags, "--file", file, context]);
   } finally {
     if (values.scratch) rmSync(context, { recursive: true, force: true });
   }
-  process.stdout.write(`${values.tag}: ${sizeOf(tool, values.tag)}, built with ${tool}\n`);
+  const names = values.tag.join(", ");
+  process.stdout.write(`${names}: ${sizeOf(tool, values.tag[0])}, built with ${tool}\n`);
 }
 
 /** On the disk of the checkout: a temporary one may be too small, or keep no capabilities. */
@@ -55,11 +61,11 @@ function newFolder() {
   return mkdtempSync(join(ROOT, "dist", "image-"));
 }
 
-function chooseTool(wanted) {
-  if (wanted !== undefined && !Object.hasOwn(TOOLS, wanted)) {
-    throw new Error(`--with ${wanted}: expected ${Object.keys(TOOLS).join(", ")}`);
+function chooseTool(wanted, order) {
+  if (wanted !== undefined && !order.includes(wanted)) {
+    throw new Error(`--with ${wanted}: expected ${order.join(", ")}`);
   }
-  const names = wanted === undefined ? Object.keys(TOOLS) : [wanted];
+  const names = wanted === undefined ? order : [wanted];
   const found = names.find((name) => {
     const probe = spawnSync(name, TOOLS[name].probe, { stdio: "ignore", timeout: PROBE_MS_MAX });
     return probe.status === 0;

@@ -34,6 +34,11 @@ const CAPABILITY = "cap_net_bind_service=+p";
 
 /** Fills `folder` anew. Needs the right to give a file a capability: root has it. Throws. */
 export async function layRoot(folder) {
+  if (process.platform !== "linux") {
+    throw new Error(
+      `an image holds Linux, and this is ${process.platform}: build without --scratch`,
+    );
+  }
   rmSync(folder, { recursive: true, force: true });
   const binary = join(folder, "rind");
   await compile(binary);

@@ -21,6 +21,8 @@ export class Cluster {
   /** Names of Services by namespace. */
   readonly #siblings = new Map<string, Set<string>>();
   readonly #names = new Map<string, Resolved>();
+  /** Secrets that are known not to be there. */
+  readonly #absent = new Set<string>();
   #changes = new Map<Topic, Set<string>>();
   /** The last answer of `snapshot`, and the findings it was asked with. */
   #snapshot: Snapshot | null = null;
@@ -40,6 +42,7 @@ export class Cluster {
       return false;
     }
     shelf.set(key, object);
+    if (object.kind === "Secret") this.#absent.delete(key);
     this.#moved(object.kind, key, { known, object });
     return true;
   }
@@ -50,6 +53,15 @@ export class Cluster {
     if (known === undefined) return false;
     this.#shelf(kind).delete(key);
     this.#moved(kind, key, { known, object: undefined });
+    return true;
+  }
+
+  /** Notes that a Secret is known not to be there, or no more. False: that was so before. */
+  miss(key: string, known: boolean): boolean {
+    if (this.#absent.has(key) === known) return false;
+    if (known) this.#absent.add(key);
+    else this.#absent.delete(key);
+    this.#note("Secret", key);
     return true;
   }
 
@@ -84,6 +96,7 @@ export class Cluster {
       slices: this.#slices,
       endpoints: this.#shelf("Endpoints"),
       secrets: this.#shelf("Secret"),
+      absent: this.#absent,
       namespaces: this.#shelf("Namespace"),
       siblings: this.#siblings,
       names: this.#names,

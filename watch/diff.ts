@@ -25,15 +25,14 @@ export function diff(old: Model, next: Model): Delta {
   };
 }
 
-/**
- * `next`, built from the hosts and backends of `old` wherever they are deeply equal, so that later
- * comparisons are by reference. It is `old` itself when nothing but the version differs.
- */
-export function share(old: Model, next: Model): Model {
-  const hosts = shared(old.hosts, next.hosts, hostName);
-  const backends = shared(old.backends, next.backends, backendId);
-  if (hosts === old.hosts && backends === old.backends) return old;
-  return { version: next.version, hosts, backends };
+/** Whether nothing but the version differs. */
+export function equal(old: Model, next: Model): boolean {
+  return alike(old.hosts, next.hosts) && alike(old.backends, next.backends);
+}
+
+function alike<T>(old: readonly T[], next: readonly T[]): boolean {
+  if (old === next) return true;
+  return old.length === next.length && old.every((item, i) => same(item, next[i]!));
 }
 
 function compare<T>(
@@ -45,20 +44,9 @@ function compare<T>(
   const gone: string[] = [];
   walk(old, next, key, (known, item) => {
     if (item === null) gone.push(key(known!));
-    else if (known === null || !Bun.deepEquals(known, item, true)) changed.push(item);
+    else if (known === null || !same(known, item)) changed.push(item);
   });
   return { changed, gone };
-}
-
-function shared<T>(old: readonly T[], next: readonly T[], key: (item: T) => string): readonly T[] {
-  let unchanged = true;
-  const same = new Map<T, T>();
-  walk(old, next, key, (known, item) => {
-    if (known !== null && item !== null && Bun.deepEquals(known, item, true)) same.set(item, known);
-    else unchanged = false;
-  });
-  if (unchanged) return old;
-  return same.size === 0 ? next : next.map((item) => same.get(item) ?? item);
 }
 
 /** Calls for each place where the lists are not the same thing: a change, or one that is alone. */
@@ -80,10 +68,14 @@ function walk<T>(
     assert(last === null || last < name, "names are in order in a model");
     last = name;
     while (at < old.length && key(old[at]!) < name) differ(old[at++]!, null);
-    if (at < old.length && key(old[at]!) === name) differ(old[at++]!, item);
-    else differ(null, item);
+    if (at === old.length || key(old[at]!) !== name) differ(null, item);
+    else if (old[at++] !== item) differ(old[at - 1]!, item);
   }
   while (at < old.length) differ(old[at++]!, null);
+}
+
+function same<T>(one: T, other: T): boolean {
+  return one === other || Bun.deepEquals(one, other, true);
 }
 
 function hostName(host: VirtualHost): string {

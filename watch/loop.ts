@@ -6,7 +6,7 @@ import { unreachable } from "../core/assert.ts";
 import type { Cancel, Clock } from "../core/clock.ts";
 import { EMPTY_MODEL, type Model } from "../core/model.ts";
 import { Cursors } from "./cursors.ts";
-import { share } from "./diff.ts";
+import { equal } from "./diff.ts";
 import { type Finding, newIn } from "./finding.ts";
 import { Holdoff } from "./holdoff.ts";
 import { type Saved, staleFinding } from "./saved.ts";
@@ -14,9 +14,12 @@ import type { Kind, KubeObject } from "./objects.ts";
 import type { Changes, Snapshot } from "./snapshot.ts";
 import type { Source, SourceEvent, Wants } from "./source/source.ts";
 import { Store, type StoreEvent } from "./store.ts";
+import { type Told, freshOf, sameTold } from "./told.ts";
 import { NOTHING, type Translation } from "./translate/draft.ts";
 
 const HOLDOFF = { quietMs: 10, maxMs: 100 };
+/** For so long the first model waits for what it wants: Secrets, and addresses of names. */
+const WANTS_MS = 2_000;
 /** After a publish that failed, the same is tried again. */
 const RETRY_MS = 1_000;
 /** A sync that has not come by then is waited for with the saved state, if there is one. */
@@ -56,8 +59,7 @@ export type LoopConfig = Readonly<{
   source: Source;
   /**
    * Gives a translate that remembers nothing yet: one at the start, and one after each that threw.
-   * The loop gives the model its version and its cursors, whatever it comes with, and adds the
-   * findings of the source, which are to be had even when this fails.
+   * The loop gives each model its version and cursors, and adds the findings of the source.
    */
   translator: () => Translate;
   /** Where the model is kept for the next start; nowhere if not given. */
@@ -82,8 +84,13 @@ export class Loop {
   #stopped = false;
   /** The last good translation. The version of its model is 0 until there is one. */
   #good: Translation = NOTHING;
+  /** What that was translated to: another model than its own when that was equal. */
+  #assigned: Model = EMPTY_MODEL;
   /** Null after a failure: the next one starts afresh. */
   #translator: Translate | null = null;
+  /** Whether a model of the source has been published; until when the first one may wait. */
+  #begun = false;
+  #patientUntil = 0;
   /** What was published last, and what its findings were put together from. */
   #published = NOTHING_PUBLISHED;
   #told: Told = { source: NO_FINDINGS, bugs: NO_FINDINGS, objects: NO_FINDINGS };
@@ -134,6 +141,7 @@ export class Loop {
       case "put":
       case "gone":
       case "replace":
+      case "absent":
       case "name":
         if (this.#store.apply(event)) this.#touch(isEndpoints(event));
         return;
@@ -142,6 +150,7 @@ export class Loop {
         return this.#touch(false);
       case "synced":
         this.#synced = true;
+        this.#patientUntil = this.#config.clock.now() + WANTS_MS;
         return this.#touch(true);
       default:
         return unreachable(event);
@@ -179,26 +188,30 @@ export class Loop {
     const { model, findings: objects, ours, wants } = this.#good;
     if (wants !== wanted) this.#config.source.want?.(wants);
     // Before there is any good model there is nothing to serve, and nobody to say it to.
-    if (model.version === 0) return;
+    if (model.version === 0 || this.#early()) return;
     const told = { source: snapshot.findings, bugs, objects };
     const last = this.#published;
     const same = sameTold(told, this.#told) && ours === last.ours && wants === last.wants;
     if (same && model === last.model && !this.#unpublished) return;
-    const fresh = this.#fresh(told);
-    this.#told = told;
     const findings = same ? last.findings : [...told.source, ...bugs, ...objects];
+    // What a publish that failed was to tell may not have been heard.
+    const unheard = this.#unpublished ? last.fresh : NO_FINDINGS;
+    const fresh = this.#begun
+      ? [...unheard, ...freshOf(told, this.#told, this.#good.fresh)]
+      : findings;
+    this.#begun = true;
+    this.#told = told;
     void this.#publish({ model, findings, fresh, ours, wants, keptMs: null });
   }
 
-  /** What nobody has heard of yet. What a publish that failed was to tell is told once more. */
-  #fresh(told: Told): readonly Finding[] {
-    const unheard = this.#unpublished ? this.#published.fresh : NO_FINDINGS;
-    return [
-      ...unheard,
-      ...newIn(told.source, this.#told.source),
-      ...newIn(told.bugs, this.#told.bugs),
-      ...(told.objects === this.#told.objects ? NO_FINDINGS : this.#good.fresh),
-    ];
+  /** Published now, the first model would answer 503 for what comes within milliseconds. */
+  #early(): boolean {
+    const { clock, source } = this.#config;
+    const patienceMs = this.#patientUntil - clock.now();
+    if (this.#begun || patienceMs <= 0 || (source.settled?.() ?? true)) return false;
+    this.#cancelRetry?.();
+    this.#cancelRetry = clock.after(Math.ceil(patienceMs), () => this.#turn());
+    return true;
   }
 
   /** Makes the next good translation, or leaves the last one and gives a finding that says so. */
@@ -225,10 +238,15 @@ export class Loop {
   /** Its model is the last one itself when nothing but the version would differ. */
   #next(translation: Translation, afresh: boolean): Translation {
     const last = this.#good;
-    const { version } = last.model;
+    // Not that of the last one, which may never have been published.
+    const { version } = this.#published.model;
     const assigned = this.#cursors.assign({ ...translation.model, version: version + 1 });
+    const before = this.#assigned;
+    this.#assigned = assigned;
     // An empty cluster is a model too: it must be served, and seen to be served, as version 1.
-    const model = version === 0 ? assigned : share(last.model, assigned);
+    const unchanged =
+      last.model.version > 0 && (equal(before, assigned) || equal(last.model, assigned));
+    const model = unchanged ? last.model : assigned;
     // A translate that remembers nothing takes everything for new.
     const fresh = afresh ? newIn(translation.findings, last.findings) : translation.fresh;
     return { ...translation, model, fresh };
@@ -266,17 +284,9 @@ export class Loop {
   }
 }
 
-/** Findings by where they come from: each list is another one when it changed. */
-type Told = Readonly<Record<"source" | "bugs" | "objects", readonly Finding[]>>;
-
-function sameTold(one: Told, other: Told): boolean {
-  const { source, bugs, objects } = one;
-  return source === other.source && bugs === other.bugs && objects === other.objects;
-}
-
 /** These change with every pod, and a change of theirs routes nothing anew. */
 function isEndpoints(event: StoreEvent): boolean {
   if (event.type === "name") return true;
-  const kind = event.type === "replace" ? event.kind : event.object.kind;
+  const kind = "object" in event ? event.object.kind : event.kind;
   return kind === "EndpointSlice" || kind === "Endpoints";
 }

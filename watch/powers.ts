@@ -32,7 +32,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["Service", "Which port of a backend is meant; whose address --publish-service shows."],
   ["EndpointSlice", "Where the pods are."],
   ["Namespace", "Labels, for --namespace-selector. Without that flag nobody looks."],
-  ["Secret", "Those that an Ingress names, one by one; there is no list."],
+  ["Secret", "Those that an Ingress names; each list and watch asks for one by its name."],
 ]);
 
 /** What reading takes. Kinds that only folders have take nothing. */
@@ -41,7 +41,7 @@ function reading(named: boolean): readonly Power[] {
     ({ kind, apiVersions, plural, namespaced }) => ({
       group: groupOf(apiVersions[0]),
       resource: plural,
-      verbs: named ? ["get", "watch"] : ["get", "list", "watch"],
+      verbs: ["get", "list", "watch"],
       namespaced,
       because: REASONS.get(kind) ?? "",
     }),

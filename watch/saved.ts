@@ -3,10 +3,6 @@
  * that instead of nothing. Routes and, with TLS, private keys are in it: it is readable by its
  * owner only, and its directory belongs in memory (tmpfs).
  *
- *     {"rind":"state", "format":1, …}     whose state it is
- *     ["host",{…}]  ["backend",{…}]  …    the model, a line each
- *     {"sha256":"…"}                      the sum of all before
- *
  * Written beside and renamed, so that a crash leaves the file before. Its time of modification is
  * when the state was last known to be true.
  */
@@ -15,12 +11,10 @@ import { type FileHandle, mkdir, open, readFile, rename, rm, utimes } from "node
 import { join } from "node:path";
 
 import type { Cancel, Clock } from "../core/clock.ts";
-import type { Backend, Model, VirtualHost } from "../core/model.ts";
+import type { Model } from "../core/model.ts";
 import type { Finding } from "./finding.ts";
-import { isFields } from "./objects.ts";
+import { FORMAT, type Header, parseState, piecesOf } from "./state.ts";
 
-/** Grows with every change of what the model looks like. */
-const FORMAT = 1;
 const FILE = "state";
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
@@ -37,8 +31,6 @@ const LARGE = `it is larger than ${BYTES_MAX} bytes`;
 const SAVE_MS = 5_000;
 /** How often a state that does not change is marked as still true. */
 const STAMP_MS = 60_000;
-/** Written at once, in UTF-16 units: what turning it to text may cost is a few milliseconds. */
-const PIECE = 256 * 1_024;
 
 export type SavedConfig = Readonly<{
   folder: string;
@@ -46,6 +38,8 @@ export type SavedConfig = Readonly<{
   release: string;
   /** Where the state is from, such as the URL of the API server; that of others is not served. */
   cluster: string;
+  /** What else decides what is served, such as classes: a state of other settings is not served. */
+  settings: string;
   clock: Clock;
   /** The time of day, milliseconds since 1970. */
   wall: () => number;
@@ -58,7 +52,6 @@ export type SavedConfig = Readonly<{
 /** A state that may be served again. */
 export type Kept = Readonly<{ model: Model; ageMs: number }>;
 
-type Header = Readonly<{ rind: string; format: number; release: string; cluster: string }>;
 type Read = Readonly<{ ok: true; value: Kept }> | Readonly<{ ok: false; reason: string }>;
 
 /** Says that a state of before is served, which was true `ageMs` ago. */
@@ -179,8 +172,8 @@ export class Saved {
 
   /** The answer is why it cannot be, or "". */
   async #fill(file: FileHandle, model: Model): Promise<string> {
-    const { release, cluster, wall } = this.#config;
-    const header: Header = { rind: "state", format: FORMAT, release, cluster };
+    const { wall } = this.#config;
+    const header = this.#header();
     const sum = new Bun.CryptoHasher("sha256");
     let bytes = 0;
     for (const text of piecesOf(header, model)) {
@@ -198,14 +191,18 @@ export class Saved {
   }
 
   async #read(): Promise<Read | null> {
-    const { release, cluster } = this.#config;
     const opened = await this.#open();
     if (typeof opened === "string") return opened === "" ? null : refuse(opened);
     const { text, ageMs } = opened;
     if (ageMs > AGE_MAX_MS) return refuse(`it is ${Math.floor(ageMs / 3_600_000)} h old`);
     if (ageMs < -FUTURE_MAX_MS) return refuse("it is from the future, or the clock was set back");
-    const model = parse(text, { rind: "state", format: FORMAT, release, cluster });
+    const model = parseState(text, this.#header());
     return model.ok ? { ok: true, value: { model: model.value, ageMs } } : model;
+  }
+
+  #header(): Header {
+    const { release, cluster, settings } = this.#config;
+    return { rind: "state", format: FORMAT, release, cluster, settings };
   }
 
   /** The file and its age; or why it cannot be had, "" when it is not there. */
@@ -228,61 +225,6 @@ export class Saved {
       return "";
     });
     return failure.startsWith("ENOENT") ? "" : failure || found;
-  }
-}
-
-/** Header and model as lines, many of them at a time. */
-function* piecesOf(header: Header, model: Model): Iterable<string> {
-  let text = `${JSON.stringify(header)}\n`;
-  for (const line of linesOf(model)) {
-    text += `${line}\n`;
-    if (text.length < PIECE) continue;
-    yield text;
-    text = "";
-  }
-  yield text;
-}
-
-function* linesOf(model: Model): Iterable<string> {
-  for (const host of model.hosts) yield JSON.stringify(["host", host]);
-  for (const backend of model.backends) yield JSON.stringify(["backend", backend]);
-}
-
-type Parsed = Readonly<{ ok: true; value: Model }> | Readonly<{ ok: false; reason: string }>;
-
-/** The sum comes first: what it vouches for was written by `#fill`, and is what that wrote. */
-function parse(text: string, expected: Header): Parsed {
-  const end = text.lastIndexOf("\n", text.length - 2) + 1;
-  const trailer = readJson(text.slice(end));
-  const sum = new Bun.CryptoHasher("sha256").update(text.slice(0, end)).digest("hex");
-  if (!isFields(trailer) || trailer["sha256"] !== sum) return refuse("it is damaged");
-  const [first = "", ...lines] = text.slice(0, end - 1).split("\n");
-  const header = readJson(first);
-  if (!isFields(header) || header["rind"] !== expected.rind)
-    return refuse("it is no state of rind");
-  const { format, release, cluster } = expected;
-  if (header["format"] !== format || header["release"] !== release) {
-    return refuse(`another version of rind saved it: ${String(header["release"])}`);
-  }
-  if (header["cluster"] !== cluster) {
-    return refuse(`it is of another cluster: ${String(header["cluster"])}`);
-  }
-  const hosts: VirtualHost[] = [];
-  const backends: Backend[] = [];
-  for (const line of lines) {
-    const entry = readJson(line);
-    if (!Array.isArray(entry)) return refuse("it is damaged");
-    if (entry[0] === "host") hosts.push(entry[1]);
-    else backends.push(entry[1]);
-  }
-  return { ok: true, value: { version: 0, hosts, backends } };
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    return error instanceof SyntaxError ? undefined : String(error);
   }
 }
 

@@ -19,6 +19,8 @@ export type Snapshot = Readonly<{
   endpoints: ReadonlyMap<string, KubeObject>;
   /** By `namespace/name`. */
   secrets: ReadonlyMap<string, KubeObject>;
+  /** Secrets that the source has looked for in vain, by `namespace/name`. */
+  absent: ReadonlySet<string>;
   /** By name. */
   namespaces: ReadonlyMap<string, KubeObject>;
   /** The names of the Services of a namespace. */

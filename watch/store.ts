@@ -6,11 +6,13 @@ import { type Kind, type KubeObject, keyOf } from "./objects.ts";
 import type { Changes, Resolved, Snapshot } from "./snapshot.ts";
 
 /**
- * One thing that a source tells. `replace` is a whole list: what is not in it is gone. `name` is
+ * One thing that a source tells. `replace` is a whole list: what is not in it is gone. `absent`:
+ * the source has looked for a Secret, and there is none; not `known`: it looks no more. `name` is
  * what DNS says of a name; null forgets it.
  */
 export type StoreEvent =
   | Readonly<{ type: "put" | "gone"; object: KubeObject }>
+  | Readonly<{ type: "absent"; kind: "Secret"; key: string; known: boolean }>
   | Readonly<{ type: "name"; name: string; resolved: Resolved | null }>
   | Readonly<{ type: "replace"; kind: Kind; objects: readonly KubeObject[] }>;
 
@@ -28,6 +30,8 @@ export class Store {
         return this.#cluster.put(event.object);
       case "gone":
         return this.#cluster.drop(event.object.kind, keyOf(event.object));
+      case "absent":
+        return this.#cluster.miss(event.key, event.known);
       case "name":
         return this.#cluster.resolve(event.name, event.resolved);
       default:

@@ -45,7 +45,7 @@ for (const [text, reason] of BAD) {
 const REFUSALS: readonly [string, number, RegExp][] = [
   ["EADDRINUSE", 8000, /127\.0\.0\.1:8000: another program .*\n.*--http 127\.0\.0\.1:9000/],
   ["EADDRINUSE", 65_000, /--http 127\.0\.0\.1:6000/],
-  ["EACCES", 80, /for root\n.*--http 127\.0\.0\.1:1080/],
+  ["EACCES", 80, /for root, and .*NET_BIND_SERVICE\n.*--http 127\.0\.0\.1:1080/],
   ["EADDRNOTAVAIL", 80, /does not have this address\n.*--http 127\.0\.0\.1:80$/],
   ["EWHATEVER", 80, /EWHATEVER/],
 ];
@@ -55,5 +55,10 @@ for (const [code, port, text] of REFUSALS) {
     assert.match(refusal("http", { host: "127.0.0.1", port }, code), text);
   });
 }
+
+test("without IPv6, every IPv4 address is the way out, not this machine alone", () => {
+  const text = refusal("http", { host: "::", port: 80 }, "EAFNOSUPPORT");
+  assert.match(text, /does not speak this kind of address\n.*--http 0\.0\.0\.0:80$/);
+});
 
 test.run();

@@ -8,6 +8,7 @@ import { assert, unreachable } from "../assert.ts";
 import type { Head } from "../head.ts";
 import {
   type Action,
+  DEFAULT_POLICY,
   type Delta,
   type Model,
   NONE,
@@ -50,7 +51,7 @@ export class CompiledRoute {
     this.origin = route.origin;
     this.backend = backend;
     this.split = split;
-    this.policy = route.policy;
+    this.policy = usual(route.policy);
     this.conditions = compileConditions(route.match);
     this.reply = replyOf(action);
   }
@@ -181,6 +182,11 @@ function splitsOf(table: Table, names: readonly string[]): Splits {
     }
   }
   return splits;
+}
+
+/** Each route arrives with a policy of its own; those that are the default are kept as one. */
+function usual(policy: RoutePolicy): RoutePolicy {
+  return Bun.deepEquals(policy, DEFAULT_POLICY, true) ? DEFAULT_POLICY : policy;
 }
 
 function replyOf(action: Action): Reply | null {

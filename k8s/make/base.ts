@@ -59,8 +59,8 @@ export function roles(): string {
     ownRole(NAMES, powersOf("own")),
     binding(NAMES, { kind: "Role", suffix: "", namespace: NAMES.namespace }),
     `${comment(
-      "Secrets are read only where this role is bound. Who may watch Secrets can see all of a " +
-        "namespace, so bind it only where an Ingress names one:",
+      "Secrets are read only where this role is bound. rind asks for those that Ingresses name; " +
+        "what it may see is all of a namespace, so bind it only where an Ingress names one:",
     )}#
 #   kubectl create rolebinding rind-secrets --clusterrole=rind-secrets \\
 #     --serviceaccount=rind:rind --namespace=SHOP

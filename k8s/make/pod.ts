@@ -138,8 +138,9 @@ function environment(place: Place): string {
 - name: RIND_PUBLISH_SERVICE
   value: rind/rind
 `;
+  const owner = host ? "node" : "pod";
   return `env:
-${indent(OWN_NAME, 2)}  # Every address of the ${host ? "node" : "pod"}, IPv6 and IPv4.
+${indent(OWN_NAME, 2)}  # Every address of the ${owner}. A kernel without any IPv6 needs 0.0.0.0.
   - name: RIND_HTTP
     value: "[::]:${host ? 80 : 8000}"
 ${indent(comment(admin, 12), 2)}  - name: RIND_ADMIN

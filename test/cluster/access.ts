@@ -80,3 +80,18 @@ export async function compact({ etcd }: Real): Promise<void> {
   const { header } = await post("/v3/kv/range", { key: btoa("x") });
   await post("/v3/kv/compaction", { revision: header.revision, physical: true });
 }
+
+/** A kubeconfig for a ServiceAccount: what a pod of it has, as a file. */
+export async function kubeconfigFor(real: Real, namespace: string, name: string): Promise<string> {
+  const token = await tokenOf(real, namespace, name);
+  const { server, ca = "" } = real.connection;
+  const cluster = { server, "certificate-authority-data": btoa(ca) };
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "test", cluster }],
+    users: [{ name, user: { token } }],
+    contexts: [{ name: "test", context: { cluster: "test", user: name, namespace } }],
+    "current-context": "test",
+  });
+}

@@ -39,12 +39,11 @@ export async function findPrograms(
 ): Promise<Parsed<Programs>> {
   const assets = env["KUBEBUILDER_ASSETS"];
   if (assets !== undefined && assets !== "") return inFolder(assets, "KUBEBUILDER_ASSETS");
-  const cache = join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "rind");
-  const folder = join(cache, `kube-${fingerprint()}`);
+  const folder = cacheOf(env, "kube", ["etcd", "kube"]);
   if (!existsSync(folder)) {
     const go = Bun.which("go");
     if (go === null) return no("there is no Go toolchain, and KUBEBUILDER_ASSETS is not set");
-    mkdirSync(cache, { recursive: true });
+    mkdirSync(dirname(folder), { recursive: true });
     const unlock = await lock(`${folder}.lock`);
     try {
       const failure = existsSync(folder) ? null : await build(go, folder, say);
@@ -68,13 +67,14 @@ function no(reason: string): Parsed<Programs> {
   return { ok: false, reason };
 }
 
-/** Of everything the programs are made of, but for the Go toolchain. */
-function fingerprint(): string {
+/** A folder outside the repository, named after everything but the Go toolchain that is in it. */
+export function cacheOf(env: Env, name: string, modules: readonly string[]): string {
+  const cache = join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "rind");
   const hash = createHash("sha256").update(`${process.platform} ${process.arch}\n`);
-  for (const module of ["etcd", "kube"]) {
+  for (const module of modules) {
     for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(MODULES, module, file)));
   }
-  return hash.digest("hex").slice(0, 16);
+  return join(cache, `${name}-${hash.digest("hex").slice(0, 16)}`);
 }
 
 /** Builds into a folder of its own and renames it: nobody ever sees half of them. */
@@ -129,8 +129,8 @@ async function buildEtcd(
   return null;
 }
 
-/** Without cgo it needs no C compiler, and the programs no shared library. */
-async function compile(
+/** Without cgo it needs no C compiler, and the programs no shared library. null: it is built. */
+export async function compile(
   go: string,
   module: string,
   args: readonly string[],

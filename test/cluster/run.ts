@@ -6,6 +6,7 @@
  * Says `skip: REASON` where neither can be had. Ends with `N passed, N failed`.
  */
 import { hasOpenssl } from "./authority.ts";
+import { findHelm } from "./helm.ts";
 import { findPrograms } from "./programs.ts";
 
 const INSIDE = `${import.meta.dir}/inside.ts`;
@@ -21,7 +22,12 @@ async function main(words: readonly string[]): Promise<number> {
   const programs = await findPrograms(process.env, say);
   if (!programs.ok) return skip(programs.reason);
   say(`kube-apiserver, etcd and kubectl are those in ${programs.value.from}`);
-  const env = { RIND_TEST_PROGRAMS: JSON.stringify(programs.value) };
+  const helm = await findHelm(process.env, say);
+  if (!helm.ok) say(`skip: the chart is not rendered: ${helm.reason}`);
+  const env = {
+    RIND_TEST_PROGRAMS: JSON.stringify(programs.value),
+    ...(helm.ok ? { RIND_HELM: helm.value } : {}),
+  };
   return run([...(await wayInside()), process.execPath, INSIDE, ...words], env);
 }
 

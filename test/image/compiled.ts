@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { version } from "../../package.json";
+import { kubeconfigOf, startApiServer } from "../apiserver.ts";
+import { makeAuthority } from "../apiserver/authority.ts";
 import { alive, manifestsOf, pidsOf, startRind, until } from "../e2e/program.ts";
+import { classOf, ingressOf } from "./objects.ts";
 import type { Program } from "../e2e/program.ts";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -83,6 +86,30 @@ compiled("workers are the binary again: replaced on SIGHUP, and when one dies", 
     await until("another took its place", () => others([...first, victim!]));
     assert.is((await rind.get("nobody.example")).status, 404);
   });
+});
+
+compiled("a cluster is followed, over TLS of its own authority", async () => {
+  const authority = makeAuthority() ?? undefined;
+  if (authority === undefined) console.log("note: no openssl, so the API server speaks no TLS");
+  const server = startApiServer(authority === undefined ? {} : { authority });
+  const kubeconfig = join(folder, "kubeconfig");
+  writeFileSync(
+    kubeconfig,
+    kubeconfigOf(server, authority === undefined ? {} : { authority, token: "t" }),
+  );
+  server.put(classOf("rind"));
+  server.put(ingressOf("shop"));
+  try {
+    await withBinary(["run", "--kubeconfig", kubeconfig, "--lame-duck", "0s"], async (rind) => {
+      // A host without a pod is known, and answered so.
+      assert.is((await rind.get("shop.example")).status, 503);
+      assert.is((await rind.get("late.example")).status, 404);
+      server.put(ingressOf("late"));
+      await until("it is served", async () => (await rind.get("late.example")).status === 503);
+    });
+  } finally {
+    server.stop();
+  }
 });
 
 compiled("what the folder holds that it is called in is not read", async () => {

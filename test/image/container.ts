@@ -20,12 +20,17 @@ export type Image = Readonly<{
   }>;
 }>;
 
-/** What a pod says about a container, in the words of its security context. */
-export type Security = Readonly<{
-  capabilities: readonly string[];
-  noNewPrivileges: boolean;
-  /** Folders of this machine, by where the container sees them. */
-  volumes: ReadonlyMap<string, string>;
+/** How to run it. The root is read-only whatever this says. */
+export type Run = Readonly<{
+  args: readonly string[];
+  /** `NAME=value`, beside those of the image. */
+  env?: readonly string[];
+  capabilities?: readonly string[];
+  noNewPrivileges?: boolean;
+  /** Folders of this machine, by where the container sees them; not to be written to. */
+  volumes?: ReadonlyMap<string, string>;
+  /** Folders that are memory of the container, for its group, beside /tmp. */
+  memory?: readonly string[];
 }>;
 
 export type Container = Readonly<{
@@ -56,8 +61,7 @@ export function cannotBuild(): string {
 /** Why containers cannot be run here, or "": runc is asked, because it needs more than a file. */
 export function cannotRun(image: Image, folder: string): string {
   if (find("runc") === null) return "no runc";
-  const none = { capabilities: [], noNewPrivileges: false, volumes: new Map<string, string>() };
-  const bundle = newBundle(folder, specOf(image, ["--version"], none));
+  const bundle = newBundle(folder, specOf(image, { args: ["--version"] }));
   const run = Bun.spawnSync([...runc(folder), "run", "--bundle", bundle, "probe"]);
   const said = `${run.stdout.toString()}${run.stderr.toString()}`;
   return run.exitCode === 0 || !said.includes("runc") ? "" : said.trim();
@@ -65,32 +69,39 @@ export function cannotRun(image: Image, folder: string): string {
 
 /** Builds the image that needs no registry, with everything that is stored for it in `folder`. */
 export function buildImage(folder: string): Image {
+  call(folder, "node", "scripts/image.mjs", "--scratch", "--with", "buildah", "--tag", "rind:test");
+  const told = JSON.parse(call(folder, "buildah", "inspect", "--type", "image", "rind:test")) as {
+    OCIv1: { config: Image["config"] };
+  };
+  return { root: mount(folder, "rind:test"), config: told.OCIv1.config };
+}
+
+/** A folder with what the build of Dockerfile is given of this checkout. */
+export function contextOf(folder: string): string {
+  const file = join(folder, "Dockerfile");
+  writeFileSync(file, "FROM scratch\nCOPY . /\n");
+  call(folder, "buildah", "bud", "--quiet", "--tag", "rind:context", "--file", file, ROOT);
+  return mount(folder, "rind:context");
+}
+
+function mount(folder: string, image: string): string {
+  return call(folder, "buildah", "mount", call(folder, "buildah", "from", "--pull-never", image));
+}
+
+/** Runs a command whose images are kept in `folder`; returns what it says. */
+function call(folder: string, ...command: readonly string[]): string {
   const storage = join(folder, "storage.conf");
   const roots = `graphroot = "${folder}/images"\nrunroot = "${folder}/run"`;
   writeFileSync(storage, `[storage]\ndriver = "vfs"\n${roots}\n`);
   const env = { ...environment(), CONTAINERS_STORAGE_CONF: storage, BUILDAH_ISOLATION: "chroot" };
-  const call = (...command: string[]): string => {
-    const run = Bun.spawnSync(command, { cwd: ROOT, env });
-    if (run.exitCode === 0) return run.stdout.toString().trim();
-    throw new Error(`${command.join(" ")}: ${run.stderr.toString()}`);
-  };
-  call("node", "scripts/image.mjs", "--scratch", "--with", "buildah", "--tag", "rind:test");
-  const container = call("buildah", "from", "--pull-never", "rind:test");
-  const root = call("buildah", "mount", container);
-  const told = JSON.parse(call("buildah", "inspect", "--type", "image", "rind:test")) as {
-    OCIv1: { config: Image["config"] };
-  };
-  return { root, config: told.OCIv1.config };
+  const run = Bun.spawnSync([...command], { cwd: ROOT, env });
+  if (run.exitCode === 0) return run.stdout.toString().trim();
+  throw new Error(`${command.join(" ")}: ${run.stderr.toString()}`);
 }
 
-/** Starts the image's program with `args`, in the network of this machine, its root read-only. */
-export function runImage(
-  image: Image,
-  args: readonly string[],
-  security: Security,
-  folder: string,
-): Container {
-  const bundle = newBundle(folder, specOf(image, args, security));
+/** Starts the image's program, in the network of this machine. */
+export function runImage(image: Image, run: Run, folder: string): Container {
+  const bundle = newBundle(folder, specOf(image, run));
   const id = `rind-test-${process.pid}-${Bun.nanoseconds()}`;
   const child = Bun.spawn([...runc(folder), "run", "--bundle", bundle, id], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -122,16 +133,16 @@ export async function served(container: Container): Promise<void> {
   if (over) throw new Error(`rind did not start:\n${container.output()}`);
 }
 
-function specOf(image: Image, args: readonly string[], security: Security): object {
-  const { capabilities: caps, noNewPrivileges, volumes } = security;
+function specOf(image: Image, run: Run): object {
+  const { args, env = [], capabilities: caps = [], noNewPrivileges = false } = run;
   const [uid, gid] = image.config.User.split(":").map(Number);
-  const tmpfs = (destination: string, mode: string) => ({
+  const tmpfs = (destination: string, mode: string, group = 0) => ({
     destination,
     type: "tmpfs",
     source: "tmpfs",
-    options: ["nosuid", `mode=${mode}`, "size=4m"],
+    options: ["nosuid", `mode=${mode}`, `gid=${group}`, "size=4m"],
   });
-  const binds = [...volumes].map(([destination, source]) => ({
+  const binds = [...(run.volumes ?? [])].map(([destination, source]) => ({
     destination,
     source,
     type: "bind",
@@ -142,7 +153,7 @@ function specOf(image: Image, args: readonly string[], security: Security): obje
     process: {
       user: { uid, gid },
       args: [...image.config.Entrypoint, ...args],
-      env: image.config.Env,
+      env: [...image.config.Env, ...env],
       cwd: "/",
       noNewPrivileges,
       // As containerd and CRI-O translate `add`: none is inheritable, none is ambient.
@@ -153,6 +164,8 @@ function specOf(image: Image, args: readonly string[], security: Security): obje
       { destination: "/proc", type: "proc", source: "proc" },
       tmpfs("/dev", "755"),
       tmpfs("/tmp", "1777"),
+      // As a kubelet does with an emptyDir for fsGroup.
+      ...(run.memory ?? []).map((path) => tmpfs(path, "2775", gid)),
       ...binds,
     ],
     linux: {

@@ -5,11 +5,13 @@
  */
 import {
   chmodSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,9 +19,13 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { version } from "../../package.json";
+import { startApiServer } from "../apiserver.ts";
+import { makeAuthority } from "../apiserver/authority.ts";
 import { alive, manifestsOf, until } from "../e2e/program.ts";
-import { buildImage, cannotBuild, cannotRun, runImage, served } from "./container.ts";
-import type { Container, Image } from "./container.ts";
+import { buildImage, cannotBuild, cannotRun, contextOf, runImage, served } from "./container.ts";
+import { classOf, ingressOf } from "./objects.ts";
+import { podIn } from "./pod.ts";
+import type { Container, Image, Run } from "./container.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const BYTES_MAX = 120_000_000;
@@ -30,7 +36,10 @@ const HOST = `127.${[14, 7, 0].map((bits) => 1 + ((process.pid >> bits) & 127)).
 const image = suite("image");
 const folder = mkdtempSync(join(tmpdir(), "rind-image-"));
 const unbuilt = cannotBuild();
+// Who keeps files to themselves builds the same image.
+const umask = process.umask(0o077);
 const built = unbuilt === "" ? buildImage(folder) : null;
+process.umask(umask);
 const unrun = built === null ? unbuilt : cannotRun(built, folder);
 if (unbuilt !== "") console.log(`skip: images are not built: ${unbuilt}`);
 else if (unrun !== "") console.log(`skip: containers are not run: ${unrun}`);
@@ -45,18 +54,8 @@ function theImage(): Image {
 }
 
 /** Runs the image for `body`, then asks for its end. */
-async function withContainer(
-  args: readonly string[],
-  capabilities: readonly string[],
-  body: (container: Container) => Promise<void>,
-): Promise<void> {
-  const manifests = mkdtempSync(join(folder, "manifests-"));
-  // Rind is somebody else there.
-  chmodSync(manifests, 0o755);
-  writeFileSync(join(manifests, "shop.json"), manifestsOf("shop", origin.port!));
-  const volumes = new Map(args[0] === "run" ? [["/manifests", manifests]] : []);
-  const security = { capabilities, noNewPrivileges: true, volumes };
-  const container = runImage(theImage(), args, security, folder);
+async function withContainer(how: Run, body: (container: Container) => Promise<void>) {
+  const container = runImage(theImage(), { noNewPrivileges: true, ...how }, folder);
   try {
     await served(container);
     await body(container);
@@ -69,9 +68,20 @@ async function withContainer(
   }
 }
 
-function run(port: number): string[] {
+/** A folder that the user in the container may read, as they may not read temporary ones. */
+function openFolder(files: Readonly<Record<string, string>>): string {
+  const path = mkdtempSync(join(folder, "volume-"));
+  chmodSync(path, 0o755);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
+  return path;
+}
+
+function run(port: number, capabilities: readonly string[]): Run {
   const doors = ["--http", `${HOST}:${port}`, "--admin", `${HOST}:8080`];
-  return ["run", "--manifests", "/manifests", ...doors, "--workers", "2", "--lame-duck", "0s"];
+  const manifests = ["--manifests", "/manifests", "--workers", "2", "--lame-duck", "0s"];
+  const shop = openFolder({ "shop.json": manifestsOf("shop", origin.port!) });
+  const volumes = new Map([["/manifests", shop]]);
+  return { args: ["run", ...doors, ...manifests], capabilities, volumes };
 }
 
 async function get(host: string, port: number): Promise<[number, string]> {
@@ -124,7 +134,7 @@ buildable("the binary may be permitted low ports, and starts where it is not", (
 });
 
 runnable("a pod listens on port 80, and only its supervisor could do so again", async () => {
-  await withContainer(run(80), [NET_BIND_SERVICE], async (container) => {
+  await withContainer(run(80, [NET_BIND_SERVICE]), async (container) => {
     await until("it serves", async () => (await get("shop.example", 80))[0] === 200);
     assert.equal(await get("shop.example", 80), [200, "from afar"]);
     const supervisor = container.pid();
@@ -141,7 +151,7 @@ runnable("a pod listens on port 80, and only its supervisor could do so again", 
 });
 
 runnable("a worker that dies in a pod comes back", async () => {
-  await withContainer(run(80), [NET_BIND_SERVICE], async (container) => {
+  await withContainer(run(80, [NET_BIND_SERVICE]), async (container) => {
     const [victim] = childrenOf(container.pid());
     process.kill(victim!, "SIGKILL");
     await until("another took its place", async () => {
@@ -154,27 +164,69 @@ runnable("a worker that dies in a pod comes back", async () => {
 });
 
 runnable("without a capability it serves a high port", async () => {
-  await withContainer(run(8_000), [], async (container) => {
+  await withContainer(run(8_000, []), async (container) => {
     await until("it serves", async () => (await get("shop.example", 8_000))[0] === 200);
     assert.is(statusOf(container.pid(), "CapBnd"), "0000000000000000");
   });
 });
 
 runnable("without a capability a low port is refused by name", async () => {
-  const security = { capabilities: [], noNewPrivileges: true, volumes: new Map<string, string>() };
   const args = ["demo", "--http", `${HOST}:80`, "--admin", `${HOST}:8080`];
-  const container = runImage(theImage(), args, security, folder);
+  const container = runImage(theImage(), { args }, folder);
   assert.is(await container.exited, 1);
   await until("it says why", () => container.output().includes(`cannot listen on ${HOST}:80`));
 });
 
 runnable("told nothing, it serves the lesson", async () => {
   const args = theImage().config.Cmd.map((word) => word.replace("0.0.0.0", HOST));
-  await withContainer(args, [], async () => {
+  await withContainer({ args }, async () => {
     const plate = "cheeseplate.127.0.0.1.nip.io";
     await until("it serves", async () => (await get(plate, 8_000))[0] === 200);
     assert.match((await get(plate, 8_000))[1], /<title>(Cheddar|Stilton|Wensleydale)/);
   });
+});
+
+runnable("the pod of k8s/rind.yaml follows the cluster it is in", async () => {
+  const authority = makeAuthority();
+  // In a pod the API server is always asked over TLS.
+  if (authority === null) return console.log("skip: no openssl for the API server's certificate");
+  const server = startApiServer({ authority });
+  server.put(classOf("rind"));
+  server.put(ingressOf("shop"));
+  const account = { token: "t", "ca.crt": authority.ca, namespace: "rind" };
+  const pod = podIn(join(ROOT, "k8s/rind.yaml"), openFolder(account));
+  const env = [
+    ...pod.env.filter((line) => !/^RIND_(HTTP|ADMIN|LAME_DUCK)=/.test(line)),
+    `RIND_HTTP=${HOST}:80`,
+    `RIND_ADMIN=${HOST}:8080`,
+    "RIND_LAME_DUCK=0s",
+    "KUBERNETES_SERVICE_HOST=127.0.0.1",
+    `KUBERNETES_SERVICE_PORT=${server.port}`,
+  ];
+  try {
+    await withContainer({ ...pod, env }, async (container) => {
+      // A host without a pod is known, and answered so.
+      await until("it is ready", async () => (await fetch(`http://${HOST}:8080/readyz`)).ok);
+      assert.is((await get("shop.example", 80))[0], 503);
+      const state = `/proc/${container.pid()}/root${pod.memory[0]}`;
+      await until("it keeps what it serves", () => readdirSync(state).length > 0);
+    });
+  } finally {
+    server.stop();
+  }
+});
+
+buildable("what Dockerfile is given compiles, and nothing else is in it", () => {
+  const context = contextOf(folder);
+  for (const name of [".git", "node_modules", "dist", "test"]) {
+    assert.not.ok(existsSync(join(context, name)), name);
+  }
+  // What `npm ci` would make of the lockfile in it.
+  symlinkSync(join(ROOT, "node_modules"), join(context, "node_modules"));
+  const binary = join(folder, "rind");
+  const made = Bun.spawnSync(["node", "scripts/compile.mjs", binary], { cwd: context });
+  assert.is(made.exitCode, 0, made.stderr.toString());
+  assert.is(Bun.spawnSync([binary, "--version"]).stdout.toString(), `rind ${version}\n`);
 });
 
 image("both Dockerfiles say the same about the image", () => {

@@ -66,6 +66,7 @@ export function withNames(source: Source, config: NamesConfig): Source {
       names?.want(wants.names);
       source.want?.(wants);
     },
+    settled: () => (names?.settled() ?? true) && (source.settled?.() ?? true),
     feeds: () => source.feeds?.() ?? [],
   };
 }
@@ -137,6 +138,11 @@ class Names {
       if (this.#followed.size < NAMES_MAX) this.#follow(name);
       else this.#refuse(name);
     }
+  }
+
+  settled(): boolean {
+    for (const { told } of this.#followed.values()) if (told === null) return false;
+    return true;
   }
 
   stop(): void {

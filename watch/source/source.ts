@@ -37,6 +37,8 @@ export type Source = Readonly<{
   stop(): void;
   /** Without it the source tells everything anyway. */
   want?(wants: Wants): void;
+  /** Whether all that is wanted has been answered, be it by a failure. Without it: yes. */
+  settled?(): boolean;
   /** Without it there is nothing that could be late. */
   feeds?(): readonly FeedState[];
 }>;

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { type FakeClock, fakeClock } from "../../core/clock.ts";
 import { DEFAULT_POLICY, type Model, NONE, type Route } from "../../core/model.ts";
 import type { Finding } from "../finding.ts";
+import { diff } from "../diff.ts";
 import { Loop } from "../loop.ts";
 import type { Kept } from "../saved.ts";
 import type { Snapshot } from "../snapshot.ts";
@@ -42,6 +43,8 @@ type Rig = {
   publishes: () => Promise<void> | void;
   /** What the last start left, and what this one keeps. */
   kept: Kept | null;
+  /** Whether the source has answered what was wanted of it. */
+  settled: boolean;
   readonly saves: Model[];
 };
 
@@ -50,7 +53,11 @@ function rig(): Rig {
   let sink: (event: SourceEvent) => void = () => assert.unreachable();
   const loop = new Loop({
     clock,
-    source: { watch: (to) => void (sink = to), stop: () => void (sink = () => {}) },
+    source: {
+      watch: (to) => void (sink = to),
+      stop: () => void (sink = () => {}),
+      settled: () => made.settled,
+    },
     translator: () => (snapshot, changes) => {
       made.told.push(changes === null ? "all" : [...changes.keys()].join(","));
       if (made.translateFails !== "") throw new Error(made.translateFails);
@@ -73,8 +80,8 @@ function rig(): Rig {
   });
   const tell = (event: SourceEvent): void => sink(event);
   const lists = { published: [], models: [], reports: [], told: [], fresh: [], saves: [] };
-  const answers = { translates: {}, translateFails: "", publishes: () => {}, kept: null };
-  const made: Rig = { clock, loop, tell, ...lists, ...answers };
+  const answers = { translates: {}, translateFails: "", publishes: () => {} };
+  const made: Rig = { clock, loop, tell, ...lists, ...answers, kept: null, settled: true };
   return made;
 }
 
@@ -181,7 +188,6 @@ test("a change of endpoints alone is published at once", async () => {
   on.tell({ type: "put", object: slice("s-1", "s", ["10.0.0.1"]) });
   await pass(on, 0);
   assert.equal(on.models[1]?.backends[0]?.endpoints[0]?.address, "10.0.0.1");
-  assert.is(on.models[1]?.hosts[0], on.models[0]?.hosts[0], "hosts are shared");
 });
 
 test("what changes nothing in the model publishes nothing", async () => {
@@ -348,7 +354,7 @@ test("what a source is slow to tell is served from the saved state, and said", a
   assert.equal(on.saves, [], "saved again it would never grow old");
 });
 
-test("the first sync replaces the saved state in one publish, and shares with it", async () => {
+test("the first sync replaces the saved state in one publish", async () => {
   const on = waiting("one", "two");
   await pass(on, 3_000);
   for (const name of ["one", "three"]) on.tell({ type: "put", object: ingress(name) });
@@ -357,7 +363,8 @@ test("the first sync replaces the saved state in one publish, and shares with it
   on.tell({ type: "synced" });
   await pass(on, 10);
   assert.equal(on.published.slice(1), ["2 one,three "]);
-  assert.is(on.models[1]?.hosts[0], on.models[0]?.hosts[0]);
+  const { hosts, hostsGone } = diff(on.models[0]!, on.models[1]!);
+  assert.equal([...hosts.map(({ name }) => name), ...hostsGone], ["three", "two"]);
   assert.is(on.saves.at(-1), on.models[1]);
 });
 
@@ -394,6 +401,39 @@ test("without a saved state nothing is served before the sync", async () => {
   on.kept = null;
   await pass(on, 600_000);
   assert.equal(on.published, []);
+});
+
+test("the first model waits for what it wants, and no later one does", async () => {
+  const on = rig();
+  on.settled = false;
+  on.translates = { findings: [FINDING], fresh: [FINDING] };
+  on.loop.start();
+  on.tell({ type: "put", object: ingress("one") });
+  on.tell({ type: "synced" });
+  await pass(on, 1_000);
+  assert.equal(on.published, []);
+  on.translates = { findings: [FINDING], fresh: [] };
+  on.settled = true;
+  on.tell({ type: "put", object: slice("s-1", "s", ["10.0.0.1"]) });
+  await pass(on, 10);
+  assert.equal(on.published, ["1 one File"]);
+  assert.equal(on.fresh, ["a.yaml is empty"], "nobody has heard of it");
+  on.settled = false;
+  on.tell({ type: "put", object: ingress("two") });
+  await pass(on, 10);
+  assert.equal(on.published.slice(1), ["2 one,two File"]);
+});
+
+test("what is wanted and never comes is waited for two seconds", async () => {
+  const on = rig();
+  on.settled = false;
+  on.loop.start();
+  on.tell({ type: "put", object: ingress("one") });
+  on.tell({ type: "synced" });
+  await pass(on, 1_999);
+  assert.equal(on.published, []);
+  await pass(on, 1);
+  assert.equal(on.published, ["1 one "]);
 });
 
 test.run();

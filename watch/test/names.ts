@@ -182,6 +182,18 @@ test("what is wanted no more is forgotten; the source hears of all wants", async
   assert.equal([...(on.passed[0]?.secrets ?? [])], ["a/b"]);
 });
 
+test("it has settled when each name has been answered, be it by a failure", async () => {
+  const on = rig();
+  const { promise, resolve } = Promise.withResolvers<Answer>();
+  on.answer = (name) => (name === "slow.example" ? promise : REFUSED);
+  assert.is(on.source.settled?.(), true);
+  await want(on, "a.example", "slow.example");
+  assert.is(on.source.settled?.(), false);
+  resolve(found(5, "192.0.2.1"));
+  await settle();
+  assert.is(on.source.settled?.(), true);
+});
+
 test("an answer that comes when its name is wanted no more is dropped", async () => {
   const on = rig();
   const { promise, resolve } = Promise.withResolvers<Answer>();

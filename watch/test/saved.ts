@@ -47,6 +47,7 @@ function rig(): Rig {
         folder,
         release: "1.0.0",
         cluster: "https://10.0.0.1",
+        settings: "class rind",
         clock,
         wall: () => clock.now() + made.aheadMs,
         current: () => made.current,
@@ -136,6 +137,7 @@ test("nothing saved is nothing to report", async () => {
 const UNUSABLE: readonly (readonly [string, (on: Rig) => Partial<SavedConfig> | void, string])[] = [
   ["of another version", () => ({ release: "1.0.1" }), "another version of rind saved it: 1.0.0"],
   ["of another cluster", () => ({ cluster: "b" }), "it is of another cluster: https://10.0.0.1"],
+  ["of other settings", () => ({ settings: "class b" }), "it was made with other settings"],
   ["older than a day", (on) => on.clock.advance(25 * HOUR_MS), "it is 25 h old"],
   [
     "from the future",

@@ -32,7 +32,9 @@ export function resolve(view: View, draft: Draft, target: Target, site: Site): M
   const where = aim.at === "name" ? target.nameAt : target.portAt;
   where.remark({ field: where.path, reason, hint, effect: site.effect });
   // No id of a real backend starts like this: a broken path never shares one with a whole path.
-  const name = `?${key}:${port}`;
+  // A port named "80" is not port 80, and may be broken in another way.
+  const label = typeof port === "string" && /^\d/.test(port) ? JSON.stringify(port) : port;
+  const name = `?${key}:${label}`;
   const backend = name.length > ID_MAX ? site.id : name;
   draft.put({ id: backend, endpoints: [], reason, balance: "leastRequest" });
   return { service, backend, whole: false };

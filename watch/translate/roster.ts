@@ -4,6 +4,11 @@
  */
 import type { Finding } from "../finding.ts";
 
+/** With more edits at a time than that, one walk is cheaper than a splice for each. */
+const SPLICES_MAX = 16;
+
+type Edits<T> = readonly (readonly [key: string, item: T | null])[];
+
 /** Things in the order of their keys, by code unit. */
 export class Roster<T> {
   #keys: readonly string[] = [];
@@ -26,15 +31,39 @@ export class Roster<T> {
     const edits = [...this.#edits].filter(([key, item]) => this.get(key) !== item);
     this.#edits.clear();
     if (edits.length === 0) return this.#items;
-    if (edits.every(([key, item]) => item !== null && this.get(key) !== null)) {
-      const items = this.#items.slice();
-      for (const [key, item] of edits) items[search(this.#keys, key, 0)] = item!;
-      this.#items = items;
-    } else this.#merge(edits.sort(([a], [b]) => (a < b ? -1 : 1)));
+    edits.sort(([a], [b]) => (a < b ? -1 : 1));
+    if (edits.length <= SPLICES_MAX) this.#splice(edits);
+    else this.#merge(edits);
     return this.#items;
   }
 
-  #merge(edits: readonly (readonly [string, T | null])[]): void {
+  /** Moves memory, and looks at nothing but the places that change. */
+  #splice(edits: Edits<T>): void {
+    const items = this.#items.slice();
+    let keys: string[] | null = null;
+    for (const [key, item] of edits) {
+      const all = keys ?? this.#keys;
+      const at = search(all, key, 0);
+      const there = all[at] === key;
+      if (there && item !== null) {
+        items[at] = item;
+        continue;
+      }
+      keys ??= this.#keys.slice();
+      if (item === null) {
+        keys.splice(at, 1);
+        items.splice(at, 1);
+      } else {
+        keys.splice(at, 0, key);
+        items.splice(at, 0, item);
+      }
+    }
+    this.#keys = keys ?? this.#keys;
+    this.#items = items;
+  }
+
+  /** Walks all there is once. */
+  #merge(edits: Edits<T>): void {
     const keys: string[] = [];
     const items: T[] = [];
     let at = 0;
@@ -100,38 +129,38 @@ export class Ledger {
 /** A set whose members stay as long as somebody names them. */
 export class Counted {
   readonly #counts = new Map<string, number>();
+  readonly #live = new Set<string>();
+  /** Members that came or went since the last `set`. */
+  readonly #moved = new Set<string>();
   #set: ReadonlySet<string> = new Set();
-  #changed = false;
 
-  /** What somebody names now, in the place of what they named before; neither repeats itself. */
+  /** What somebody names now, in the place of what they named before. */
   replace(before: readonly string[], now: readonly string[]): void {
-    for (const key of now) {
-      const count = this.#counts.get(key) ?? 0;
-      this.#counts.set(key, count + 1);
-      if (count === 0) this.#changed = true;
-    }
-    for (const key of before) {
-      const count = this.#counts.get(key)! - 1;
-      if (count > 0) this.#counts.set(key, count);
-      else {
-        this.#counts.delete(key);
-        this.#changed = true;
-      }
-    }
+    for (const key of now) this.#count(key, 1);
+    for (const key of before) this.#count(key, -1);
   }
 
   has(key: string): boolean {
-    return this.#counts.has(key);
+    return this.#live.has(key);
   }
 
   /** The members: the same set as before when nothing changed. */
   set(): ReadonlySet<string> {
-    const same = this.#counts.size === this.#set.size;
-    if (this.#changed && !(same && this.#counts.keys().every((key) => this.#set.has(key)))) {
-      this.#set = new Set(this.#counts.keys());
-    }
-    this.#changed = false;
+    const changed = [...this.#moved].some((key) => this.#live.has(key) !== this.#set.has(key));
+    this.#moved.clear();
+    // Copied as a whole, which costs a hundredth of adding the members one by one.
+    if (changed) this.#set = new Set(this.#live);
     return this.#set;
+  }
+
+  #count(key: string, by: 1 | -1): void {
+    const count = (this.#counts.get(key) ?? 0) + by;
+    if (count > 0) this.#counts.set(key, count);
+    else this.#counts.delete(key);
+    if (count > 0 === this.#live.has(key)) return;
+    if (count > 0) this.#live.add(key);
+    else this.#live.delete(key);
+    this.#moved.add(key);
   }
 }
 

@@ -33,7 +33,7 @@ type Subject = Readonly<{ view: View; draft: Draft; object: KubeObject; field: F
 /**
  * Notes the Secrets of an Ingress. One of another namespace is refused: whoever may write an
  * Ingress here need not be allowed to read there. One that is not there or lacks what it is for
- * is remarked, the former only where the source tells all Secrets anyway.
+ * is remarked, the former only once that is known: it could just be late.
  */
 export function noteSecrets(subject: Subject): void {
   const { draft, object, field } = subject;
@@ -94,7 +94,7 @@ function remarkSecret({ view, draft, object, field }: Subject, ask: Ask): void {
   const secret = view.secrets.get(`${namespace}/${ask.name}`);
   const level = "warning";
   if (secret === undefined) {
-    if (!draft.options.allSecrets) return;
+    if (!draft.options.allSecrets && !view.absent.has(`${namespace}/${ask.name}`)) return;
     const reason = `no Secret ${ask.name} in namespace ${namespace}`;
     return field.remark({ level, field: ask.field, reason });
   }

@@ -13,15 +13,19 @@ export function settle(
   claims: readonly Claim[],
 ): Readonly<{ routes: readonly Route[]; findings: Findings }> {
   const findings = new Map<string, Finding>();
-  const taken = new Map<string, Claim>();
+  const taken = { exact: new Map<string, Claim>(), prefix: new Map<string, Claim>() };
+  const routes: Route[] = [];
   for (const claim of claims.toSorted(precede)) {
     const { kind, value } = claim.route.match.path;
-    const key = `${kind} ${value}`;
-    const winner = taken.get(key);
-    if (winner === undefined) taken.set(key, claim);
-    else refuse(claim, winner, findings);
+    const winner = taken[kind].get(value);
+    if (winner !== undefined) {
+      refuse(claim, winner, findings);
+      continue;
+    }
+    taken[kind].set(value, claim);
+    routes.push(claim.route);
   }
-  return { routes: [...taken.values()].map(({ route }) => route), findings };
+  return { routes, findings };
 }
 
 function refuse(loser: Claim, winner: Claim, findings: Map<string, Finding>): void {

@@ -21,6 +21,8 @@ const TRANSLATORS: readonly Readonly<{
   translate: (view: View, draft: Draft, object: KubeObject) => void;
 }>[] = [{ kind: "Ingress", of: (snapshot) => snapshot.ingresses, translate: translateIngress }];
 
+type Routes = VirtualHost["routes"];
+
 const NO_FINDINGS: Findings = new Map();
 
 /** A host with all the claims on it, settled. */
@@ -151,13 +153,18 @@ export class Translator {
     site.host = routes.length === 0 ? null : hostOf(name, routes, before);
     if (site.host === before) return;
     this.#hosts.set(name, site.host);
-    this.#lead(before, site.host);
+    this.#lead(before?.routes ?? [], site.host?.routes ?? []);
   }
 
   /** Backends are in the model when a route leads to them. */
-  #lead(before: VirtualHost | null, now: VirtualHost | null): void {
-    const left = backendsOf(before);
-    const taken = backendsOf(now);
+  #lead(before: Routes, now: Routes): void {
+    let start = 0;
+    while (start < before.length && before[start] === now[start]) start += 1;
+    let more = 0;
+    const most = Math.min(before.length, now.length) - start;
+    while (more < most && before.at(-1 - more) === now.at(-1 - more)) more += 1;
+    const left = backendsOf(before.slice(start, before.length - more));
+    const taken = backendsOf(now.slice(start, now.length - more));
     this.#led.replace(left, taken);
     for (const id of left) this.#dirtyBackends.add(id);
     for (const id of taken) this.#dirtyBackends.add(id);
@@ -186,11 +193,7 @@ export class Translator {
 }
 
 /** The host with these routes; routes that are as before are the same ones, and so is the host. */
-function hostOf(
-  name: string,
-  routes: readonly VirtualHost["routes"][number][],
-  before: VirtualHost | null,
-): VirtualHost {
+function hostOf(name: string, routes: Routes, before: VirtualHost | null): VirtualHost {
   const known = new Map((before?.routes ?? []).map((route) => [route.id, route]));
   const kept = routes.map((route) => {
     const same = known.get(route.id);
@@ -201,11 +204,9 @@ function hostOf(
   return unchanged ? before! : { name, routes: kept };
 }
 
-/** The ids of the backends that the routes of a host lead to, each once. */
-function backendsOf(host: VirtualHost | null): readonly string[] {
-  const ids = new Set<string>();
-  for (const { action } of host?.routes ?? []) {
-    if (action.kind === "forward") for (const { backend } of action.split) ids.add(backend);
-  }
-  return [...ids];
+/** The id of a backend for each time that a route leads to it. */
+function backendsOf(routes: Routes): readonly string[] {
+  return routes.flatMap(({ action }) => {
+    return action.kind === "forward" ? action.split.map(({ backend }) => backend) : [];
+  });
 }

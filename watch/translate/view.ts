@@ -21,6 +21,8 @@ export type View = Readonly<{
   slices: Look<readonly KubeObject[]>;
   endpoints: Look<KubeObject>;
   secrets: Look<KubeObject>;
+  /** Whether a Secret is known not to be there. */
+  absent: Pick<Look<never>, "has">;
   namespaces: Look<KubeObject>;
   siblings: Look<ReadonlySet<string>>;
   names: Look<Resolved>;
@@ -48,6 +50,12 @@ export class Recorder implements View {
   readonly slices = this.#look("EndpointSlice", ({ slices }) => slices);
   readonly endpoints = this.#look("Endpoints", ({ endpoints }) => endpoints);
   readonly secrets = this.#look("Secret", ({ secrets }) => secrets);
+  readonly absent = {
+    has: (key: string): boolean => {
+      this.note("Secret", key);
+      return this.#current().absent.has(key);
+    },
+  };
   readonly namespaces = this.#look("Namespace", ({ namespaces }) => namespaces);
   readonly siblings = this.#look("Siblings", ({ siblings }) => siblings);
   readonly names = this.#look("Name", ({ names }) => names);

@@ -36,6 +36,8 @@ export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 export type ReadAccess =
   Readonly<{ ok: true; access: Access }> | Readonly<{ ok: false; reason: string }>;
 
+type Fields = Readonly<Record<string, unknown>>;
+
 type Loaded =
   | Readonly<{ ok: true; config: KubeConfig; from: string; server: string; namespace: string }>
   | Readonly<{ ok: false; reason: string }>;
@@ -51,19 +53,46 @@ export async function readAccess(where: Whereabouts): Promise<ReadAccess> {
   const first = load();
   if (!first.ok) return first;
   const { from, server, namespace } = first;
-  let config: KubeConfig | null = first.config;
-  const credentials = async (): Promise<Credentials> => {
-    if (config === null) {
-      const again = load();
-      if (!again.ok) return Promise.reject(new Error(again.reason));
-      config = again.config;
-    }
-    return readCredentials(config, from);
-  };
-  // The library caches tokens for a minute and plugins' answers until they expire; a fresh
-  // config has cached nothing.
-  const renew = (): void => void (config = null);
+  const keys = new Keys(first, load);
+  const credentials = (): Promise<Credentials> => keys.read();
+  const renew = (refused: Credentials): void => keys.renew(refused);
   return { ok: true, access: { server, from, namespace, credentials, renew } };
+}
+
+/** The credentials of one access. Who asks while they are being read gets the same ones. */
+class Keys {
+  readonly #load: () => Loaded;
+  readonly #from: string;
+  #config: KubeConfig | null;
+  #reading: Promise<Credentials> | null = null;
+  /** Those that were read last. */
+  #last: Credentials | null = null;
+
+  constructor({ config, from }: Extract<Loaded, { ok: true }>, load: () => Loaded) {
+    this.#config = config;
+    this.#from = from;
+    this.#load = load;
+  }
+
+  read(): Promise<Credentials> {
+    this.#reading ??= this.#readAnew().finally(() => (this.#reading = null));
+    return this.#reading;
+  }
+
+  /** The library caches tokens and what plugins answer; a fresh config has cached nothing. */
+  renew(refused: Credentials): void {
+    if (this.#last === null || Bun.deepEquals(refused, this.#last)) this.#config = null;
+  }
+
+  async #readAnew(): Promise<Credentials> {
+    if (this.#config === null) {
+      const again = this.#load();
+      if (!again.ok) return Promise.reject(new Error(again.reason));
+      this.#config = again.config;
+    }
+    this.#last = await readCredentials(this.#config, this.#from);
+    return this.#last;
+  }
 }
 
 // === in the cluster ===
@@ -109,8 +138,10 @@ function loadFile(
   path: string,
 ): Readonly<{ ok: true; config: KubeConfig } | { ok: false; reason: string }> {
   try {
+    const raw: unknown = Bun.YAML.parse(readFileSync(path, "utf8"));
+    if (!isFields(raw)) return { ok: false, reason: `${path} is no kubeconfig: it holds no map` };
     config.loadFromFile(path);
-    takeTokenFiles(config, path);
+    takeTokenFiles(config, raw, path);
     return { ok: true, config };
   } catch (error) {
     const reason = messageOf(error);
@@ -120,8 +151,7 @@ function loadFile(
 }
 
 /** The library does not know `tokenFile`, which names a file like that of a service account. */
-function takeTokenFiles(config: KubeConfig, path: string): void {
-  const raw: unknown = Bun.YAML.parse(readFileSync(path, "utf8"));
+function takeTokenFiles(config: KubeConfig, raw: Fields, path: string): void {
   const users: readonly unknown[] =
     isFields(raw) && Array.isArray(raw["users"]) ? raw["users"] : [];
   for (const each of users) {

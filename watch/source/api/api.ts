@@ -22,8 +22,11 @@ export type Access = Readonly<{
   namespace: string;
   /** Rejects when a file cannot be read or a plugin fails; the message says which. */
   credentials: () => Promise<Credentials>;
-  /** The last credentials were refused (401): the next ones are read anew, not from a cache. */
-  renew: () => void;
+  /**
+   * These were refused (401): the next ones are read anew, not from a cache, unless that has been
+   * done since. A hundred watches that are refused together run a plugin once.
+   */
+  renew: (refused: Credentials) => void;
 }>;
 
 /** One request. `body` is sent as JSON, of `contentType` or `application/json`. */

@@ -14,6 +14,8 @@ const OPEN_MS = 60_000;
 const ANSWER_MAX = 256 * 1024 * 1024;
 /** Of a failure's text only this much is shown to people, characters. */
 const REASON_MAX = 400;
+/** Bytes of a stream that are read in one go: a few milliseconds. */
+const SLICE = 64 * 1024;
 const UNAUTHORIZED = 401;
 const FORBIDDEN = 403;
 const SECOND_MS = 1_000;
@@ -98,7 +100,7 @@ async function stream(
     events.opened();
     const lines = new Lines(events.line);
     for await (const chunk of response.body ?? []) {
-      if (lines.take(chunk)) continue;
+      if (await takeInSlices(lines, chunk)) continue;
       abort.abort();
       return events.closed(unreachable(way.access, `a line exceeds ${LINE_MAX} bytes`));
     }
@@ -110,8 +112,18 @@ async function stream(
   }
 }
 
+/** A streamed list of a large cluster comes at once; nothing else must wait for all of it. */
+async function takeInSlices(lines: Lines, chunk: Uint8Array): Promise<boolean> {
+  for (let at = 0; at < chunk.length; at += SLICE) {
+    if (!lines.take(chunk.subarray(at, at + SLICE))) return false;
+    if (chunk.length >= SLICE) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return true;
+}
+
 async function send(access: Access, request: ApiRequest, signal: AbortSignal): Promise<Response> {
-  const { ca, cert, key, serverName, verify, headers } = await within(access.credentials(), signal);
+  const credentials = await within(access.credentials(), signal);
+  const { ca, cert, key, serverName, verify, headers } = credentials;
   const query = request.query === undefined ? "" : `?${new URLSearchParams(request.query)}`;
   const response = await fetch(`${access.server}${request.path}${query}`, {
     method: request.method,
@@ -138,7 +150,7 @@ async function send(access: Access, request: ApiRequest, signal: AbortSignal): P
       ...(serverName === null ? {} : { serverName }),
     },
   });
-  if (response.status === UNAUTHORIZED) access.renew();
+  if (response.status === UNAUTHORIZED) access.renew(credentials);
   return response;
 }
 

@@ -4,6 +4,7 @@ import type { Resource } from "../../resources.ts";
 import type { StoreEvent } from "../../store.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiFailure } from "./api.ts";
+import type { Health } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
 import { Reflector, type ReflectorTerms } from "./reflector.ts";
 import type { FeedPlace } from "./replica.ts";
@@ -42,7 +43,9 @@ export class Feed {
   constructor(terms: ReflectorTerms, scope: Scope, events: FeedEvents) {
     this.#scope = scope;
     const moved = (): void => events.moved(this);
-    this.#keeper = new Keeper(scope.resource, { ...events, moved });
+    const { resource, namespace, name } = scope;
+    const only = resource.kind === "Secret" && name !== "" ? `${namespace}/${name}` : "";
+    this.#keeper = new Keeper(resource, { ...events, moved }, only);
     this.#reflector = new Reflector(terms, placeOf(scope), this.#keeper);
   }
 
@@ -69,9 +72,9 @@ export class Feed {
     return this.#reflector.state();
   }
 
-  /** True when the API server answers. */
-  heard(): boolean {
-    return this.#reflector.failure() === null;
+  /** What is wrong with it now. */
+  health(): Health {
+    return { name: this.state().name, failure: this.#reflector.failure() };
   }
 
   /** What is wrong with its objects, and that it is denied or missing, which people can mend. */

@@ -37,12 +37,15 @@ export type Keeping = Readonly<{
 export class Keeper implements Replica {
   readonly #resource: Resource;
   readonly #keeping: Keeping;
+  /** The key of the Secret that is the only object there may be; "" where there may be others. */
+  readonly #only: string;
   readonly #entries = new Map<string, Entry>();
   /** What a list that has begun held so far. */
   #listed: Map<string, Entry> | null = null;
   readonly #findings = new Map<string, readonly Finding[]>();
 
-  constructor(resource: Resource, keeping: Keeping) {
+  constructor(resource: Resource, keeping: Keeping, only = "") {
+    this.#only = only;
     this.#resource = resource;
     this.#keeping = keeping;
   }
@@ -62,7 +65,10 @@ export class Keeper implements Replica {
     const key = this.#keyOf(raw);
     if (key === null) return;
     if (this.#listed !== null) this.#listed.delete(key);
-    else this.#forget(key);
+    else {
+      this.#forget(key);
+      this.#miss();
+    }
   }
 
   /** Puts come before what is gone: what took over from another object is there when it goes. */
@@ -72,6 +78,7 @@ export class Keeper implements Replica {
     this.#listed = null;
     for (const [key, entry] of listed) this.#set(key, entry);
     for (const key of this.#entries.keys()) if (!listed.has(key)) this.#forget(key);
+    this.#miss();
   }
 
   moved(): void {
@@ -81,6 +88,7 @@ export class Keeper implements Replica {
   /** The feed is not followed any more: all of it is gone. */
   clear(): void {
     for (const key of this.#entries.keys()) this.#forget(key);
+    if (this.#only !== "") this.#tellAbsent(false);
   }
 
   findings(): readonly Finding[] {
@@ -150,6 +158,15 @@ export class Keeper implements Replica {
     if (object !== null) this.#keeping.tell({ type: "gone", object });
     this.#note(key, []);
     if (this.#resource.kind === "Ingress") this.#keeping.saw(key, null);
+  }
+
+  /** Whoever names the one object learns that it is not there, rather than late. */
+  #miss(): void {
+    if (this.#only !== "" && !this.#entries.has(this.#only)) this.#tellAbsent(true);
+  }
+
+  #tellAbsent(known: boolean): void {
+    this.#keeping.tell({ type: "absent", kind: "Secret", key: this.#only, known });
   }
 
   #note(key: string, findings: readonly Finding[]): void {

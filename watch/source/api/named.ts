@@ -8,6 +8,7 @@ import type { Resource } from "../../resources.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiFailure } from "./api.ts";
 import { Feed, type FeedEvents, pathOf, refusal } from "./feeds.ts";
+import type { Health } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
 import type { ReflectorTerms } from "./reflector.ts";
 
@@ -69,6 +70,11 @@ export class Named {
     for (const feed of this.#feeds.values()) feed.poke();
   }
 
+  /** Of those that have a watch. */
+  health(): readonly Health[] {
+    return [...this.#feeds.values()].map((feed) => feed.health());
+  }
+
   findings(): readonly Finding[] {
     const findings = [...this.#feeds.values()].flatMap((feed) => feed.findings());
     for (const [key, failure] of this.#polled) {
@@ -78,6 +84,18 @@ export class Named {
       findings.push(refusal(scope, failure, { synced: false, name: key }));
     }
     return [...findings, ...this.#keeper.findings()];
+  }
+
+  /**
+   * Whether each that is watched has been answered. Those that are read in turn are not waited
+   * for: there is no telling how many they are.
+   */
+  settled(): boolean {
+    for (const feed of this.#feeds.values()) {
+      const { synced, problem } = feed.state();
+      if (!synced && problem === "") return false;
+    }
+    return true;
   }
 
   /** All of them as one: as old as the oldest, with the first problem of any. */
@@ -108,6 +126,7 @@ export class Named {
   #unpoll(key: string): void {
     this.#polled.delete(key);
     this.#keeper.gone(rawOf(key));
+    this.#events.tell({ type: "absent", kind: "Secret", key, known: false });
   }
 
   async #poll(): Promise<void> {
@@ -121,7 +140,10 @@ export class Named {
       const known = answer.ok || answer.status === MISSING;
       if (known) this.#heardAt = this.#terms.clock.now();
       if (answer.ok) this.#keeper.put(answer.body);
-      else if (answer.status === MISSING) this.#keeper.gone(rawOf(key));
+      else if (answer.status === MISSING) {
+        this.#keeper.gone(rawOf(key));
+        this.#events.tell({ type: "absent", kind: "Secret", key, known: true });
+      }
       this.#polled.set(key, known ? null : answer);
       this.#events.found();
     }

@@ -1,10 +1,12 @@
 /** A cluster behind its API server, as a source: a feed for each kind and namespace. */
 import type { Cancel } from "../../../core/clock.ts";
+import { log } from "../../../core/log.ts";
 import type { Finding } from "../../finding.ts";
 import { type Resource, RESOURCES } from "../../resources.ts";
 import type { StoreEvent } from "../../store.ts";
 import type { FeedState, Source, SourceEvent, Wants } from "../source.ts";
 import { Feed, type FeedEvents } from "./feeds.ts";
+import { type Health, Journal, type WriteLine } from "./journal.ts";
 import { Named } from "./named.ts";
 import type { ReflectorTerms } from "./reflector.ts";
 import type { IngressStatus } from "./status.ts";
@@ -34,6 +36,7 @@ export class ApiSource implements Source {
   readonly #terms: ReflectorTerms;
   readonly #feeds: readonly Feed[];
   readonly #named: Named | null;
+  readonly #journal: Journal;
   readonly #surplus: readonly Finding[];
   #sink: ((event: SourceEvent) => void) | null = null;
   #statusMoved: (key: string) => void = () => {};
@@ -41,9 +44,14 @@ export class ApiSource implements Source {
   #findings: readonly Finding[] = [];
   #cancelFindings: Cancel | null = null;
 
-  constructor(terms: ReflectorTerms, scope: ApiScope) {
+  constructor(terms: ReflectorTerms, scope: ApiScope, write: WriteLine = log) {
     this.statuses = this.#statuses;
     this.#terms = terms;
+    const health = (): readonly Health[] => [
+      ...this.#feeds.map((feed) => feed.health()),
+      ...(this.#named?.health() ?? []),
+    ];
+    this.#journal = new Journal(terms.clock, health, write);
     const events: FeedEvents = {
       tell: (event) => this.#tell(event),
       found: () => this.#found(),
@@ -54,9 +62,11 @@ export class ApiSource implements Source {
     this.#surplus = surplusOf(namespaces.splice(NAMESPACES_MAX));
     this.#feeds = RESOURCES.filter((row) => follows(row, scope)).flatMap((resource) =>
       placesOf(resource, namespaces).map((namespace) => {
-        // Who may read some namespaces only cannot be let see what belongs to none.
+        // Who may read some namespaces only cannot be let see what belongs to none. But without
+        // the labels that a setting asks for, nobody knows whose Ingresses to serve: that would be
+        // an empty table for an error.
         const optional =
-          resource.kind === "Secret" || (!resource.namespaced && namespaces.length > 0);
+          resource.kind === "Secret" || (resource.kind === "IngressClass" && namespaces.length > 0);
         return new Feed(terms, { resource, namespace, name: "", optional }, events);
       }),
     );
@@ -75,12 +85,17 @@ export class ApiSource implements Source {
   stop(): void {
     this.#sink = null;
     this.#cancelFindings?.();
+    this.#journal.stop();
     for (const feed of this.#feeds) feed.stop();
     this.#named?.stop();
   }
 
   want(wants: Wants): void {
     if (this.#sink !== null) this.#named?.want(wants.secrets);
+  }
+
+  settled(): boolean {
+    return this.#named?.settled() ?? true;
   }
 
   feeds(): readonly FeedState[] {
@@ -107,8 +122,10 @@ export class ApiSource implements Source {
   #moved(feed: Feed): void {
     this.#found();
     if (this.#sink === null) return;
+    this.#journal.moved();
     // One of them is often sooner than all the others to see that the server is back.
-    if (feed.heard()) for (const other of [...this.#feeds, this.#named]) other?.poke();
+    if (feed.health().failure === null)
+      for (const other of [...this.#feeds, this.#named]) other?.poke();
     if (this.#synced || !this.#feeds.every((each) => each.state().synced)) return;
     this.#synced = true;
     this.#tellFindings();

@@ -70,6 +70,10 @@ function dns(problem: string, ...addresses: readonly string[]): StoreEvent {
   return { type: "name", name: "web.example", resolved: { addresses, problem } };
 }
 
+function absent(known: boolean): StoreEvent {
+  return { type: "absent", kind: "Secret", key: "default/web", known };
+}
+
 /** What happens, and a text that is in the outcome from then on, or with `!` is not. */
 type Step = readonly [event: StoreEvent, seen: string];
 
@@ -130,6 +134,11 @@ const STORIES: readonly (readonly [string, Partial<TranslateOptions>, readonly S
       [put(named("Secret", "web")), "Secret web is no certificate: tls.crt is missing"],
       [put(SECRET), "!Secret web"],
       [gone(SECRET), "!Secret web"],
+      [absent(true), "no Secret web"],
+      [put(SECRET), "!Secret web"],
+      [gone(SECRET), "!Secret web"],
+      [absent(true), "no Secret web"],
+      [absent(false), "!Secret web"],
     ],
   ],
 ];

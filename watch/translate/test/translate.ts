@@ -226,7 +226,8 @@ good.forEach((object, i) => {
         const translation = translateWary([broken, ...others]);
         const where = `${place.join(".")} = ${String(JSON.stringify(junk)).slice(0, 60)}`;
         assert.equal(siblingOf(translation), expected, where);
-        structuredClone(translation);
+        const { model } = translation;
+        assert.equal(JSON.parse(JSON.stringify(model)), model, `${where}: workers get all of it`);
         for (const { reason, hint } of translation.findings) {
           assert.ok(reason.length + hint.length < 1_000, `${where}: a finding stays readable`);
         }

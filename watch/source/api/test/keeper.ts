@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { RESOURCES } from "../../../resources.ts";
-import { Keeper } from "../keeper.ts";
+import { Keeper, type Keeping } from "../keeper.ts";
 
 const test = suite("keeper");
 
@@ -10,12 +10,14 @@ type Raw = Readonly<Record<string, unknown>>;
 /** A keeper of a kind, and everything that it tells, as text. */
 function keeperOf(
   kind: string,
+  only = "",
 ): Readonly<{ keeper: Keeper; told: string[]; found: () => string[] }> {
   const resource = RESOURCES.find((row) => row.kind === kind);
   if (resource === undefined) throw new Error(kind);
   const told: string[] = [];
-  const keeper = new Keeper(resource, {
+  const keeping: Keeping = {
     tell: (event) => {
+      if (event.type === "absent") return void told.push(`${event.key} absent ${event.known}`);
       if (event.type !== "put" && event.type !== "gone") throw new Error(event.type);
       told.push(`${event.type} ${event.object.metadata.name}`);
     },
@@ -25,7 +27,8 @@ function keeperOf(
       told.push(`status ${key} ${shown ?? "gone"}`);
     },
     moved: () => {},
-  });
+  };
+  const keeper = new Keeper(resource, keeping, only);
   const found = (): string[] =>
     keeper
       .findings()
@@ -160,6 +163,25 @@ test("the status of an Ingress is told beside it, and is no part of it", () => {
       "status shop/web gone",
     ].filter((text) => text !== ""),
   );
+});
+
+test("a Secret that is followed alone and not there is told to be absent", () => {
+  const { keeper, told } = keeperOf("Secret", "shop/tls");
+  const secret = { metadata: { name: "tls", namespace: "shop", uid: "u", resourceVersion: "1" } };
+  const list = (...raws: readonly Raw[]): string[] => {
+    keeper.begin();
+    for (const raw of raws) keeper.put(raw);
+    assert.equal(told, [], "half a list says nothing");
+    keeper.end();
+    return told.splice(0);
+  };
+  assert.equal(list(), ["shop/tls absent true"]);
+  assert.equal(list(secret), ["put tls"]);
+  keeper.gone(secret);
+  assert.equal(told.splice(0), ["gone tls", "shop/tls absent true"]);
+  assert.equal(list({ ...secret, data: "no map" }), [], "what is broken is there");
+  keeper.clear();
+  assert.equal(told, ["shop/tls absent false"]);
 });
 
 test.run();

@@ -329,7 +329,7 @@ for (const row of ROWS) {
   });
 }
 
-test("an optional feed counts as synced when it is denied or not there, others do not", async () => {
+test("an optional feed counts as synced when denied or not there, others do not", async () => {
   for (const [status, optional, synced] of [
     [403, true, true],
     [404, true, true],
@@ -346,7 +346,7 @@ test("an optional feed counts as synced when it is denied or not there, others d
   }
 });
 
-test("who waits for a server that is away is woken by who reached it, and nobody else", async () => {
+test("who waits for a server that is away is woken by who reached it, nobody else is", async () => {
   for (const [status, woken] of [
     [0, true],
     [403, false],

@@ -114,7 +114,7 @@ for (const [kind, raw] of Object.entries(SAMPLES) as [Kind, Raw][]) {
 
 const GOLDENS = join(import.meta.dir, "../../../translate/test/golden");
 
-/** The object as a folder gives it, and as the API server does; null when that would not have it. */
+/** The object as a folder and as the API server give it; null when that would not have it. */
 function bothWays(raw: unknown): readonly [KubeObject, KubeObject] | null {
   const read = readObject(raw, "test").object;
   const resource = RESOURCES.find((row) => row.kind === read?.kind);

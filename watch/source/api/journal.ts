@@ -1,0 +1,105 @@
+/**
+ * What the operator reads in the log about the API server: that it is not heard, for how long it
+ * was not, and what it denies. What lasts shorter than a moment is not worth a line, and neither
+ * is each feed and each attempt.
+ */
+import type { Cancel, Clock } from "../../../core/clock.ts";
+import type { log } from "../../../core/log.ts";
+import type { ApiFailure } from "./api.ts";
+
+const MOMENT_MS = 2_000;
+/** Most feeds that one line names. */
+const NAMED_MAX = 8;
+const FORBIDDEN = 403;
+const MISSING = 404;
+
+/** A feed, and what is wrong with it now. */
+export type Health = Readonly<{ name: string; failure: ApiFailure | null }>;
+
+/** Writes a line of the log. */
+export type WriteLine = typeof log;
+
+/** Looks at the feeds a moment after one of them changed, and tells what is new. */
+export class Journal {
+  readonly #clock: Clock;
+  readonly #health: () => readonly Health[];
+  readonly #write: WriteLine;
+  #denied: ReadonlySet<string> = new Set();
+  #awayTold = false;
+  /** Since when something is not heard, and until when it was not. */
+  #awayAt: number | null = null;
+  #backAt = 0;
+  #cancel: Cancel | null = null;
+
+  constructor(clock: Clock, health: () => readonly Health[], write: WriteLine) {
+    this.#clock = clock;
+    this.#health = health;
+    this.#write = write;
+  }
+
+  /** A feed changed. */
+  moved(): void {
+    const away = this.#health().some(isAway);
+    if (away) this.#awayAt ??= this.#clock.now();
+    else if (!this.#awayTold) this.#awayAt = null;
+    if (!away) this.#backAt = this.#clock.now();
+    this.#cancel ??= this.#clock.after(MOMENT_MS, () => this.#look());
+  }
+
+  stop(): void {
+    this.#cancel?.();
+  }
+
+  #look(): void {
+    this.#cancel = null;
+    const health = this.#health();
+    const away = health.filter(isAway);
+    if (away.length > 0 && !this.#awayTold) {
+      const reason = away[0]?.failure?.reason ?? "";
+      const feeds = namesOf(away);
+      this.#write("warn", "the API server is not heard; the last state is served", {
+        reason,
+        feeds,
+      });
+    }
+    if (away.length === 0 && this.#awayTold) {
+      const awayMs = Math.round(this.#backAt - (this.#awayAt ?? this.#backAt));
+      this.#write("info", "the API server is heard again", { awayMs });
+      this.#awayAt = null;
+    }
+    this.#awayTold = away.length > 0;
+    this.#lookAtRights(health.filter(isDenied));
+  }
+
+  #lookAtRights(denied: readonly Health[]): void {
+    const fresh = denied.filter(({ name }) => !this.#denied.has(name));
+    const names = new Set(denied.map(({ name }) => name));
+    const over = [...this.#denied].filter((name) => !names.has(name));
+    this.#denied = names;
+    const reason = fresh[0]?.failure?.reason ?? "";
+    if (fresh.length > 0) {
+      this.#write("warn", "the API server does not let rind read", {
+        feeds: namesOf(fresh),
+        reason,
+      });
+    }
+    if (over.length > 0) {
+      const feeds = namesOf(over.map((name) => ({ name })));
+      this.#write("info", "the API server lets rind read again", { feeds });
+    }
+  }
+}
+
+function isDenied({ failure }: Health): boolean {
+  return failure !== null && (failure.status === FORBIDDEN || failure.status === MISSING);
+}
+
+function isAway(health: Health): boolean {
+  return health.failure !== null && !isDenied(health);
+}
+
+function namesOf(feeds: readonly Readonly<{ name: string }>[]): string {
+  const names = feeds.slice(0, NAMED_MAX).map(({ name }) => name);
+  const more = feeds.length - names.length;
+  return more === 0 ? names.join(", ") : `${names.join(", ")} and ${more} more`;
+}

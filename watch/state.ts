@@ -1,0 +1,86 @@
+/**
+ * A model as text, for a file:
+ *
+ *     {"rind":"state", "format":1, …}     whose state it is
+ *     ["host",{…}]  ["backend",{…}]  …    the model, a line each
+ *     {"sha256":"…"}                      the sum of all before
+ */
+import type { Backend, Model, VirtualHost } from "../core/model.ts";
+import { isFields } from "./objects.ts";
+
+/** Grows with every change of what the lines look like. */
+export const FORMAT = 1;
+/** Given at once, in UTF-16 units, or little more. */
+const PIECE = 256 * 1_024;
+
+/** Whose state it is; that of anybody else is of no use. */
+export type Header = Readonly<{
+  rind: string;
+  format: number;
+  release: string;
+  cluster: string;
+  settings: string;
+}>;
+
+type Parsed = Readonly<{ ok: true; value: Model }> | Readonly<{ ok: false; reason: string }>;
+
+/** Header and model as text, all but the sum; a few milliseconds' worth at a time. */
+export function* piecesOf(header: Header, model: Model): Iterable<string> {
+  let text = `${JSON.stringify(header)}\n`;
+  for (const line of linesOf(model)) {
+    text += `${line}\n`;
+    if (text.length < PIECE) continue;
+    yield text;
+    text = "";
+  }
+  yield text;
+}
+
+function* linesOf(model: Model): Iterable<string> {
+  for (const host of model.hosts) yield JSON.stringify(["host", host]);
+  for (const backend of model.backends) yield JSON.stringify(["backend", backend]);
+}
+
+/**
+ * Reads the whole text. The sum is looked at first: what it vouches for is what was written, so
+ * that, of the same release, nothing else need be.
+ */
+export function parseState(text: string, expected: Header): Parsed {
+  const end = text.lastIndexOf("\n", text.length - 2) + 1;
+  const trailer = readJson(text.slice(end));
+  const sum = new Bun.CryptoHasher("sha256").update(text.slice(0, end)).digest("hex");
+  if (!isFields(trailer) || trailer["sha256"] !== sum) return refuse("it is damaged");
+  const [first = "", ...lines] = text.slice(0, end - 1).split("\n");
+  const header = readJson(first);
+  if (!isFields(header) || header["rind"] !== expected.rind)
+    return refuse("it is no state of rind");
+  const { format, release, cluster, settings } = expected;
+  if (header["format"] !== format || header["release"] !== release) {
+    return refuse(`another version of rind saved it: ${String(header["release"])}`);
+  }
+  if (header["cluster"] !== cluster) {
+    return refuse(`it is of another cluster: ${String(header["cluster"])}`);
+  }
+  if (header["settings"] !== settings) return refuse("it was made with other settings");
+  const hosts: VirtualHost[] = [];
+  const backends: Backend[] = [];
+  for (const line of lines) {
+    const entry = readJson(line);
+    if (!Array.isArray(entry)) return refuse("it is damaged");
+    if (entry[0] === "host") hosts.push(entry[1]);
+    else backends.push(entry[1]);
+  }
+  return { ok: true, value: { version: 0, hosts, backends } };
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return error instanceof SyntaxError ? undefined : String(error);
+  }
+}
+
+function refuse(reason: string): Parsed {
+  return { ok: false, reason };
+}
