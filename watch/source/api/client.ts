@@ -5,6 +5,7 @@
 import type { Clock } from "../../../core/clock.ts";
 import { isFields } from "../../objects.ts";
 import type { Access, ApiAnswer, ApiClient, ApiEvents, ApiFailure, ApiRequest } from "./api.ts";
+import { FORBIDDEN, UNAUTHORIZED } from "./codes.ts";
 import { LINE_MAX, Lines } from "./lines.ts";
 
 const ASK_MS = 30_000;
@@ -16,8 +17,6 @@ const ANSWER_MAX = 256 * 1024 * 1024;
 const REASON_MAX = 400;
 /** Bytes of a stream that are read in one go: a few milliseconds. */
 const SLICE = 64 * 1024;
-const UNAUTHORIZED = 401;
-const FORBIDDEN = 403;
 const SECOND_MS = 1_000;
 
 /** What the runtime calls the ways a connection fails, in words. */

@@ -4,6 +4,7 @@ import type { Resource } from "../../resources.ts";
 import type { StoreEvent } from "../../store.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiFailure } from "./api.ts";
+import { FORBIDDEN, MISSING } from "./codes.ts";
 import type { Health } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
 import { Reflector, type ReflectorTerms } from "./reflector.ts";
@@ -14,8 +15,6 @@ import type { IngressStatus } from "./status.ts";
 const SERVICE_LABEL = "kubernetes.io/service-name";
 /** The names are those of k8s/rind.yaml. */
 const GRANT = "--clusterrole=rind-secrets --serviceaccount=rind:rind";
-const FORBIDDEN = 403;
-const MISSING = 404;
 
 /** Which objects: those of a namespace, or of all ("") ; the one of that name, or all (""). */
 export type Scope = Readonly<{

@@ -6,12 +6,11 @@
 import type { Cancel, Clock } from "../../../core/clock.ts";
 import type { log } from "../../../core/log.ts";
 import type { ApiFailure } from "./api.ts";
+import { FORBIDDEN, MISSING } from "./codes.ts";
 
 const MOMENT_MS = 2_000;
 /** Most feeds that one line names. */
 const NAMED_MAX = 8;
-const FORBIDDEN = 403;
-const MISSING = 404;
 
 /** A feed, and what is wrong with it now. */
 export type Health = Readonly<{ name: string; failure: ApiFailure | null }>;

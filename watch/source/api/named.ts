@@ -7,6 +7,7 @@ import type { Finding } from "../../finding.ts";
 import type { Resource } from "../../resources.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiFailure } from "./api.ts";
+import { MISSING } from "./codes.ts";
 import { Feed, type FeedEvents, pathOf, refusal } from "./feeds.ts";
 import type { Health } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
@@ -14,7 +15,6 @@ import type { ReflectorTerms } from "./reflector.ts";
 
 /** Between two rounds of reading. */
 const ROUND_MS = 10_000;
-const MISSING = 404;
 
 /** Follows what is wanted of one kind, by `namespace/name`. */
 export class Named {

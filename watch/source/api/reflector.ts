@@ -14,6 +14,7 @@ import type { Random } from "../../../core/random.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiAnswer, ApiFailure } from "./api.ts";
 import { Backoff } from "./backoff.ts";
+import { FORBIDDEN, GONE, isPassing, MISSING, TIMEOUT, UNAUTHORIZED } from "./codes.ts";
 import type { Frame } from "./frames.ts";
 import { readPage, unreadable } from "./pages.ts";
 import { listQuery, streamQuery, watchQuery } from "./queries.ts";
@@ -30,18 +31,11 @@ const DENIED_MS = 30_000;
 const MISSING_MS = 60_000;
 /** A server that ignores `sendInitialEvents` never says that they are whole. */
 const STREAM_MAX_MS = 60_000;
+const ENDLESS: Ending = { why: "closed" };
 /** For a page of a list: a server that is slow is waited for. */
 const LIST_MAX_MS = 120_000;
 /** Objects that are read without letting anything else happen: some milliseconds. */
 const SLICE = 200;
-
-const UNAUTHORIZED = 401;
-const FORBIDDEN = 403;
-const MISSING = 404;
-const REQUEST_TIMEOUT = 408;
-const GONE = 410;
-const BUSY = 429;
-const TIMEOUT = 504;
 
 /** `stream` tries streamed lists first (KEP-3157); servers without them are asked for pages. */
 export type ReflectorTerms = WatchTerms & Readonly<{ random: Random; stream: boolean }>;
@@ -66,10 +60,10 @@ export class Reflector {
   #heardAt: number;
   #failure: ApiFailure | null = null;
   #watching: Watching | null = null;
-  /** Ends the rest that is being taken, if one is. */
-  #wake: (() => void) | null = null;
-  #poked = false;
+  /** Ends what is being waited for: a rest, or an answer that may never come. */
+  #hurry: (() => void) | null = null;
   #cancel: Cancel = () => {};
+  #cancelPoke: Cancel | null = null;
 
   constructor(terms: ReflectorTerms, feed: FeedPlace, replica: Replica) {
     this.#terms = terms;
@@ -90,14 +84,19 @@ export class Reflector {
     this.#stopped = true;
     this.#watching?.stop();
     this.#cancel();
+    this.#cancelPoke?.();
   }
 
-  /** Somebody else reached the server: a rest that was taken because it is away ends soon. */
+  /**
+   * Somebody else reached the server: a rest that was taken because it was away ends soon, and so
+   * does a request that it may never have seen.
+   */
   poke(): void {
-    if (this.#failure?.status !== 0 || this.#wake === null || this.#poked) return;
-    this.#poked = true;
-    this.#cancel();
-    this.#cancel = this.#clock.after(1 + this.#terms.random.below(JITTER_MS), this.#wake);
+    if (this.#failure?.status !== 0 || this.#cancelPoke !== null) return;
+    this.#cancelPoke = this.#clock.after(1 + this.#terms.random.below(JITTER_MS), () => {
+      this.#cancelPoke = null;
+      this.#hurry?.();
+    });
   }
 
   /** What there is to say about the feed. */
@@ -125,12 +124,12 @@ export class Reflector {
 
   #rest(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#poked = false;
-      this.#wake = () => {
-        this.#wake = null;
+      this.#hurry = () => {
+        this.#hurry = null;
+        this.#cancel();
         resolve();
       };
-      this.#cancel = this.#clock.after(ms, this.#wake);
+      this.#cancel = this.#clock.after(ms, this.#hurry);
     });
   }
 
@@ -193,18 +192,26 @@ export class Reflector {
     const query = this.#filling
       ? streamQuery(this.#feed.query, this.#from, random)
       : watchQuery(this.#feed.query, this.#version, random);
+    const request = { method: "GET", path: this.#feed.path, query } as const;
     return new Promise((resolve) => {
-      const ended = (ending: Ending, livedMs: number): void => {
+      const end = (restMs: number): void => {
+        this.#watching?.stop();
+        this.#hurry = null;
         this.#cancel();
-        resolve(this.#filling ? this.#unfilled(ending) : this.#ended(ending, livedMs));
+        resolve(restMs);
       };
-      if (this.#filling)
-        this.#cancel = this.#clock.after(STREAM_MAX_MS, () => this.#tooLong(ended));
-      this.#watching = new Watching(
-        this.#terms,
-        { method: "GET", path: this.#feed.path, query },
-        { opened: () => this.#heard(), took: (frame) => this.#took(frame), ended },
-      );
+      this.#hurry = () => end(0);
+      this.#watching = new Watching(this.#terms, request, {
+        opened: () => {
+          this.#hurry = null;
+          this.#heard();
+          if (!this.#filling) return;
+          this.#cancel = this.#clock.after(STREAM_MAX_MS, () => end(this.#unfilled(ENDLESS)));
+        },
+        took: (frame) => this.#took(frame),
+        ended: (ending, livedMs) =>
+          end(this.#filling ? this.#unfilled(ending) : this.#ended(ending, livedMs)),
+      });
     });
   }
 
@@ -221,17 +228,10 @@ export class Reflector {
     }
   }
 
-  #tooLong(ended: (ending: Ending, livedMs: number) => void): void {
-    this.#watching?.stop();
-    ended({ why: "closed" }, 0);
-  }
-
   /** A streamed list did not become whole. Who does not take the request gets one for pages. */
   #unfilled(ending: Ending): number {
     if (ending.why === "failed") {
-      const { status } = ending.failure;
-      const passing = status === 0 || status === UNAUTHORIZED || status === BUSY || status >= 500;
-      if (passing) return this.#failed(ending.failure);
+      if (isPassing(ending.failure.status)) return this.#failed(ending.failure);
     }
     this.#streams = false;
     return 0;
@@ -240,6 +240,8 @@ export class Reflector {
   #ended(ending: Ending, livedMs: number): number {
     const short = livedMs < SHORT_MS;
     switch (ending.why) {
+      case "silent":
+        return 0;
       case "closed":
         return short ? this.#backoff.next(null) : 0;
       case "expired":
@@ -258,7 +260,7 @@ export class Reflector {
     // Who may list and not watch is at least up to date each half minute.
     if (status === FORBIDDEN || status === MISSING) this.#relist(this.#version);
     // A version that this server never had: it was restored, or is another one.
-    else if (status === TIMEOUT || refuses(status)) this.#relist("");
+    else if (status === TIMEOUT || !isPassing(status)) this.#relist("");
     return this.#failed(failure);
   }
 
@@ -289,10 +291,4 @@ export class Reflector {
     this.#renewed ||= renews;
     return renews ? 0 : this.#backoff.next(retryAfterMs);
   }
-}
-
-/** True for a status that says: this request will never be right. */
-function refuses(status: number): boolean {
-  const passing = status === UNAUTHORIZED || status === BUSY || status === REQUEST_TIMEOUT;
-  return status >= 400 && status < 500 && !passing;
 }

@@ -5,18 +5,18 @@
 import { unreachable } from "../../../core/assert.ts";
 import type { Cancel, Clock } from "../../../core/clock.ts";
 import type { ApiClient, ApiFailure, ApiRequest } from "./api.ts";
+import { GONE } from "./codes.ts";
 import { type Frame, readFrame } from "./frames.ts";
 
 /**
- * A bookmark comes each minute (cacher.go), so silence of this length is death. From a server that
- * sends none, a watch in which nothing happens is merely asked for again.
+ * Silence of this length is death or peace: bookmarks come each minute (cacher.go), but none where
+ * nothing was new (seen on 1.34). Only another request can tell, and it costs next to nothing.
  */
 const SILENCE_MAX_MS = 90_000;
-const GONE = 410;
 
 /** Why a watch ended. `garbled`: what came is no watch, and a part of it may be lost. */
 export type Ending =
-  | Readonly<{ why: "closed" | "expired" }>
+  | Readonly<{ why: "closed" | "silent" | "expired" }>
   | Readonly<{ why: "garbled"; reason: string }>
   | Readonly<{ why: "failed"; failure: ApiFailure }>;
 
@@ -104,9 +104,7 @@ export class Watching {
     this.#cancelSilence = this.#clock.after(ms, () => {
       const restMs = this.#heardAt + this.#silenceMaxMs - this.#clock.now();
       if (restMs > 0) return this.#listen(restMs);
-      const reason = `the watch was silent for ${Math.round(this.#silenceMaxMs / 1_000)} s`;
-      const failure: ApiFailure = { ok: false, status: 0, reason, retryAfterMs: null, body: null };
-      this.#end({ why: "failed", failure });
+      this.#end({ why: "silent" });
     });
   }
 

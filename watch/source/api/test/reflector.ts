@@ -252,9 +252,14 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
-    name: "a watch that is silent for 90 s is dead, and bookmarks keep it alive",
+    name: "a watch that is silent for 90 s is asked for again, dead or not; bookmarks keep it",
     steps: [...FOLLOWING, pass(80_000), mark("6"), pass(80_000), mark("7"), pass(91_000)],
-    log: [...FOLLOWED, "90000–90000 problem the watch was silent for 90 s", "400–800 watch from 7"],
+    log: [...FOLLOWED, "90000–90000 watch from 7"],
+  },
+  {
+    name: "peace is no failure, however long: nothing is ever waited for",
+    steps: [...FOLLOWING, ...Array.from({ length: 4 }, () => [pass(90_000), open]).flat()],
+    log: [...FOLLOWED, ...Array.from({ length: 4 }, () => "89000–90000 watch from 5")],
   },
   {
     name: "two minutes of health make the next failure a first one",
@@ -362,6 +367,24 @@ test("who waits for a server that is away is woken by who reached it, nobody els
     world.reflector.poke();
     await world.pass(1_050);
     assert.is(world.log.length > requests, woken, String(status));
+    world.reflector.stop();
+  }
+});
+
+test("a watch that is not answered is asked for anew by who is woken, one that is stays", async () => {
+  for (const answered of [false, true]) {
+    const world = new World({});
+    await settled();
+    for (const step of [...FOLLOWING, refuse(0), pass(800)]) {
+      await step(world);
+      await settled();
+    }
+    if (answered) await open(world);
+    const watches = (): number => world.log.filter(({ what }) => what === "watch from 5").length;
+    assert.is(watches(), 2);
+    world.reflector.poke();
+    await world.pass(1_050);
+    assert.is(watches(), answered ? 2 : 3);
     world.reflector.stop();
   }
 });

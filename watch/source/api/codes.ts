@@ -1,0 +1,22 @@
+/** The HTTP statuses of an API server that mean something to who follows it. */
+
+/** The credentials are not good, or not any more. */
+export const UNAUTHORIZED = 401;
+/** The rights do not suffice. */
+export const FORBIDDEN = 403;
+/** There is no such object, or no such kind. */
+export const MISSING = 404;
+/** The version, or the continue token, is too old. */
+export const GONE = 410;
+/** A version that the server has not got to yet. */
+export const TIMEOUT = 504;
+
+const REQUEST_TIMEOUT = 408;
+const BUSY = 429;
+const SERVER_ERROR = 500;
+
+/** True when the same request may be answered later; 0 is a server that cannot be reached. */
+export function isPassing(status: number): boolean {
+  if (status === UNAUTHORIZED || status === REQUEST_TIMEOUT || status === BUSY) return true;
+  return status === 0 || status >= SERVER_ERROR;
+}
