@@ -1,12 +1,14 @@
 /**
  * `bun bench/run.ts [ROW…] [--rounds N] [--seconds S] [--only a,b]`: rind beside nginx, HAProxy
  * and the floor in one run, interleaved, as CPU time a request. Ends by itself; exit 1 when a
- * promise of bench/load/rows.ts is missed or a row is void.
+ * promise of bench/load/rows.ts is missed or a row is void. `bun bench/run.ts cluster` measures
+ * rind behind an API server instead (bench/cluster.ts).
  */
 import { writeFileSync } from "node:fs";
 import { arch, cpus, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { cluster } from "./cluster.ts";
 import {
   clear,
   clearNow,
@@ -27,7 +29,8 @@ const NEEDED = ["wrk", "gcc"];
 
 type Plan = Readonly<{ rows: readonly Row[]; rounds: number; seconds: number; only: string[] }>;
 
-process.exit(await main());
+const argv = process.argv.slice(2);
+process.exit(argv[0] === "cluster" ? await cluster(argv.slice(1)) : await main());
 
 async function main(): Promise<number> {
   const plan = planOf(process.argv.slice(2));

@@ -277,10 +277,13 @@ export function startApiServer(options: ApiServerOptions = {}): ApiServerDouble 
   return new ApiServerDouble(options);
 }
 
+/** Who its user is: a token, or the file that has it. */
+type User = Readonly<{ token?: string; tokenFile?: string }>;
+
 /** A kubeconfig for it, as JSON, which is YAML. */
 export function kubeconfigOf(
   { url }: ApiServerDouble,
-  { authority, token }: Readonly<{ authority?: Authority; token?: string }> = {},
+  { authority, ...user }: User & Readonly<{ authority?: Authority }> = {},
 ): string {
   const base64 = (text: string): string => Buffer.from(text).toString("base64");
   const trust =
@@ -291,7 +294,7 @@ export function kubeconfigOf(
     kind: "Config",
     "current-context": "test",
     clusters: [{ name: "test", cluster: { server: url, ...trust } }],
-    users: [{ name: "test", user: token === undefined ? {} : { token } }],
+    users: [{ name: "test", user }],
     contexts: [{ name: "test", context }],
   });
 }

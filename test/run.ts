@@ -13,7 +13,15 @@ const ROOT = process.env["RIND_TEST_ROOT"] ?? `${import.meta.dir}/..`;
 /** Files at once: work for two cores, since the longest ones mostly wait. */
 const PARALLEL = 3;
 /** Parts of the paths that take longest; these start first, so that none runs on alone. */
-const LONG = ["test/churn/", "test/e2e/", "test/fuzz/", "test/sim/", "allocation", "slow"];
+const LONG = [
+  "test/churn/",
+  "test/e2e/",
+  "test/fuzz/",
+  "test/image/",
+  "test/sim/",
+  "allocation",
+  "slow",
+];
 /** Files that need more than this machine: they run when a word names their folder. */
 const APART = "test/cluster/";
 const FILE_MS_MAX = 120_000;

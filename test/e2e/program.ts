@@ -3,8 +3,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "../..");
-/** As scripts/rind.mjs starts it. */
-const SOURCE = [
+/** How rind is run from source: as scripts/rind.mjs does it. */
+export const SOURCE: readonly string[] = [
   process.execPath,
   "--no-env-file",
   `--config=${join(ROOT, "bunfig.toml")}`,
@@ -34,6 +34,8 @@ export type Program = Readonly<{
   output: () => string;
   get: (host: string, path?: string) => Promise<Answer>;
   readiness: () => Promise<Ready>;
+  /** One request to its admin address. */
+  admin: (path: string) => Promise<Answer>;
   stop: () => Promise<number>;
 }>;
 
@@ -86,6 +88,7 @@ export async function startRind(
     output: () => output,
     get: (host, path = "/") => get(port, host, path),
     readiness: async () => JSON.parse((await get(adminPort, "admin", "/readyz")).body) as Ready,
+    admin: (path) => get(adminPort, "admin", path),
     stop: async () => {
       child.kill("SIGTERM");
       const late = setTimeout(() => child.kill("SIGKILL"), WAIT_MS_MAX);

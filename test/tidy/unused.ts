@@ -11,6 +11,8 @@ const ENTRIES = [
 ]
   // What runs in Node.
   .concat(/^test\/fuzz\/strict\.mjs$/)
+  // What rind is made hasty with.
+  .concat(/^test\/faults\/haste\.ts$/)
   // Who starts an API server, and who runs inside its network.
   .concat(/^test\/cluster\/(run|inside)\.ts$/);
 /** How the test runner tells a test from what supports it. */

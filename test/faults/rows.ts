@@ -1,0 +1,42 @@
+/**
+ * The rows of the fault table: what can go wrong with an API server while rind serves, with clients
+ * that ask all the time. Not one request may fail, and afterwards rind follows the cluster again.
+ * Rows about certificates are missing: rind has no TLS yet.
+ */
+import * as assert from "uvu/assert";
+import { World } from "./world.ts";
+
+/** What rind asks for, all the time. */
+export const KINDS = ["ingresses", "ingressclasses", "services", "endpointslices"];
+/** Requests of the clients: about two seconds, twenty for rind's control plane. */
+export const A_WHILE = 400;
+
+/** What uvu's `suite` gives, as far as it is used here. */
+type Suite = ((name: string, test: () => Promise<void>) => void) &
+  Readonly<{
+    before: (hook: () => Promise<void>) => void;
+    after: (hook: () => Promise<void>) => void;
+  }>;
+/** A row: its name, and the fault from its beginning to its end. */
+type AddRow = (name: string, fault: (world: World) => Promise<void>) => void;
+
+/** Gives a suite a world of its own, for rows that come one after the other. */
+export function rowsOf(rows: Suite): AddRow {
+  let world: World;
+  rows.before(async () => {
+    world = new World();
+    await world.serve();
+    world.ask();
+  });
+  rows.after(() => world.stop());
+  return (name, fault) => {
+    rows(name, async () => {
+      const { traffic } = world;
+      const before = traffic.served();
+      await fault(world);
+      await world.follows();
+      assert.equal(traffic.failures, []);
+      assert.ok(traffic.served() > before, "nobody asked meanwhile");
+    });
+  };
+}

@@ -1,0 +1,198 @@
+/**
+ * Writes where we can be reached into the status of each Ingress that is ours, and only where it
+ * says something else. Watching tells what is there, so in a steady state nothing is written.
+ *
+ *     moved, published ──► dirty ──► next: compare ─ same ─► forgotten
+ *                            ▲                     ├ differs ─► PATCH
+ *                            └────── waiting ◄─────┴ too early, denied, left alone
+ */
+import type { Cancel, Clock } from "../../core/clock.ts";
+import type { Finding } from "../finding.ts";
+import type { ApiAnswer } from "../source/api/api.ts";
+import type { IngressStatus } from "../source/api/status.ts";
+import { Denials, DENIED_MS } from "./denials.ts";
+import { Ledger, OBJECT_MS } from "./ledger.ts";
+import { type Errand, passing, type Writer } from "./outgoing.ts";
+import { type Target, targetsKey } from "./targets.ts";
+
+export type StatusConfig = Readonly<{
+  clock: Clock;
+  /** By `namespace/name`, of all Ingresses; alive. */
+  statuses: ReadonlyMap<string, IngressStatus>;
+  /** There is something to write. */
+  wake: () => void;
+  /** `findings` or `problem` changed. */
+  told: () => void;
+}>;
+
+export class StatusWriter implements Writer {
+  readonly #config: StatusConfig;
+  readonly #ledger: Ledger;
+  #targets: readonly Target[] | null = null;
+  #wanted = "";
+  #ours: ReadonlySet<string> = new Set();
+  /** To be looked at, in this order. */
+  readonly #dirty = new Set<string>();
+  /** To be looked at later. */
+  readonly #waiting = new Map<string, Cancel>();
+  readonly #denials: Denials;
+
+  constructor(config: StatusConfig) {
+    this.#config = config;
+    this.#denials = new Denials(config.clock);
+    this.#ledger = new Ledger(config.clock, config.told);
+  }
+
+  /** What every Ingress of ours should say. null: not known, so nothing is written. */
+  publish(targets: readonly Target[] | null): void {
+    const wanted = targets === null ? "" : targetsKey(targets);
+    const known = this.#targets !== null && wanted === this.#wanted;
+    this.#targets = targets;
+    this.#wanted = wanted;
+    if (targets !== null && !known) this.review();
+  }
+
+  /** This is the end: what is published next is written at once, however often it was before. */
+  hurry(): void {
+    this.#ledger.hurry();
+  }
+
+  /** The Ingresses that are ours. One that is not any more keeps what it says. */
+  own(ours: ReadonlySet<string>): void {
+    const before = this.#ours;
+    if (ours === before) return;
+    this.#ours = ours;
+    for (const key of before) if (!ours.has(key)) this.#forget(key);
+    for (const key of ours) if (!before.has(key)) this.#look(key);
+    if (this.#dirty.size > 0) this.#config.wake();
+  }
+
+  /** The status of an Ingress was told, or the Ingress is gone. */
+  moved(key: string): void {
+    if (!this.#ours.has(key)) return;
+    if (this.#config.statuses.has(key)) this.#look(key);
+    else this.#forget(key);
+    if (this.#dirty.size > 0) this.#config.wake();
+  }
+
+  /** Looks at all of them: what happened while we did not lead is not known. */
+  review(): void {
+    for (const key of this.#ours) this.#look(key);
+    if (this.#dirty.size > 0) this.#config.wake();
+  }
+
+  /** How many are not known to say what they should. */
+  pending(): number {
+    if (this.#targets === null) return 0;
+    let pending = this.#dirty.size;
+    for (const key of this.#waiting.keys()) if (this.#differs(key)) pending += 1;
+    return pending;
+  }
+
+  /** Why some are not written, or "". */
+  problem(): string {
+    return this.#denials.problem();
+  }
+
+  /** The Ingresses that are left alone, and why. */
+  findings(): readonly Finding[] {
+    return this.#ledger.findings();
+  }
+
+  /** Forgets what waits. */
+  stop(): void {
+    for (const cancel of this.#waiting.values()) cancel();
+    this.#waiting.clear();
+    this.#dirty.clear();
+  }
+
+  next(): Errand | null {
+    const targets = this.#targets;
+    if (targets === null) return null;
+    for (const key of this.#dirty) {
+      this.#dirty.delete(key);
+      const status = this.#config.statuses.get(key);
+      if (status === undefined || !this.#ours.has(key)) continue;
+      const differs = this.#differs(key);
+      const waitMs = differs ? this.#patience(key, status.uid) : this.#ledger.agreed(key);
+      if (waitMs > 0) this.#later(key, waitMs);
+      else if (differs) return this.#errand(key, status, targets);
+    }
+    return null;
+  }
+
+  #patience(key: string, uid: string): number {
+    const deniedMs = this.#denials.waitMs(namespaceOf(key));
+    return Math.max(deniedMs, this.#ledger.waitMs(key, uid, this.#wanted));
+  }
+
+  #errand(key: string, status: IngressStatus, targets: readonly Target[]): Errand {
+    const [namespace = "", name = ""] = key.split("/");
+    const { uid, resourceVersion } = status;
+    const sent = { uid, wanted: this.#wanted };
+    this.#ledger.tried(key, uid);
+    return {
+      request: {
+        method: "PATCH",
+        path: `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses/${name}/status`,
+        query: { fieldManager: "rind" },
+        contentType: "application/merge-patch+json",
+        // Named, so that a write meets the object that was judged, or 409: never one that was made
+        // anew under this name, nor one that somebody else wrote a moment ago.
+        body: { metadata: { resourceVersion }, status: { loadBalancer: { ingress: targets } } },
+      },
+      done: (answer) => this.#done(key, sent, answer),
+    };
+  }
+
+  #done(key: string, sent: Readonly<{ uid: string; wanted: string }>, answer: ApiAnswer): void {
+    if (!this.#ours.has(key)) return;
+    if (!answer.ok && passing(answer.status)) return this.#look(key);
+    if (!answer.ok && answer.status === 403) return this.#deny(key, answer.reason);
+    if (this.#denials.allow(namespaceOf(key))) this.#config.told();
+    if (!answer.ok && answer.status === 404) return this.#forget(key);
+    if (answer.ok) this.#ledger.wrote(key, sent.uid, sent.wanted);
+    // 409: the next version of the object is on its way to us.
+    else if (answer.status !== 409) this.#ledger.refused(key, sent.uid, answer.reason);
+    // What was watched meanwhile may be older or newer than this write.
+    this.#later(key, OBJECT_MS);
+  }
+
+  #deny(key: string, reason: string): void {
+    this.#denials.deny(namespaceOf(key), reason);
+    this.#config.told();
+    this.#later(key, DENIED_MS);
+  }
+
+  #differs(key: string): boolean {
+    const status = this.#config.statuses.get(key);
+    if (status === undefined || !this.#ours.has(key) || this.#targets === null) return false;
+    return targetsKey(status.ingress) !== this.#wanted;
+  }
+
+  #look(key: string): void {
+    this.#waiting.get(key)?.();
+    this.#waiting.delete(key);
+    this.#dirty.add(key);
+  }
+
+  #later(key: string, ms: number): void {
+    this.#waiting.get(key)?.();
+    const look = () => {
+      this.#look(key);
+      this.#config.wake();
+    };
+    this.#waiting.set(key, this.#config.clock.after(ms, look));
+  }
+
+  #forget(key: string): void {
+    this.#waiting.get(key)?.();
+    this.#waiting.delete(key);
+    this.#dirty.delete(key);
+    this.#ledger.forget(key);
+  }
+}
+
+function namespaceOf(key: string): string {
+  return key.slice(0, key.indexOf("/"));
+}

@@ -1,0 +1,97 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Random } from "../../../core/random.ts";
+import { type Errand, Outgoing } from "../outgoing.ts";
+import { cluster, failure } from "./cluster.ts";
+
+/** A writer with so many requests, all of one name. */
+function writer(name: string, count: number): { left: number; next: () => Errand | null } {
+  const self = {
+    left: count,
+    next: (): Errand | null => {
+      if (self.left === 0) return null;
+      self.left -= 1;
+      const request = { method: "POST", path: name } as const;
+      return { request, done: (answer) => void (self.left += answer.ok ? 0 : 1) };
+    },
+  };
+  return self;
+}
+
+function stage(writers: readonly ReturnType<typeof writer>[]) {
+  const own = cluster();
+  let may = true;
+  let idle = 0;
+  const { clock, api } = own;
+  const outgoing = new Outgoing({
+    clock,
+    api,
+    random: new Random(7),
+    may: () => may,
+    writers,
+    turned: () => void (idle += 1),
+  });
+  const paths = () => own.sent.map(({ request }) => request.path).join("");
+  return { ...own, outgoing, paths, allow: (now: boolean) => (may = now), idle: () => idle };
+}
+
+test("the first writer goes first, whenever the second one began", async () => {
+  const [a, b] = [writer("a", 0), writer("b", 20)];
+  const { outgoing, pass, paths } = stage([a, b]);
+  outgoing.wake();
+  await pass(250);
+  a.left = 3;
+  await pass(2_000);
+  assert.match(paths(), /^b{5,6}a{3}b{14,15}$/);
+});
+
+test("one request at a time, fifty milliseconds apart", async () => {
+  const { outgoing, pass, sent, idle } = stage([writer("a", 30)]);
+  for (let i = 0; i < 100; i++) outgoing.wake();
+  await pass(3_000);
+  assert.is(sent.length, 30);
+  sent.forEach(({ at }, i) => assert.is(at, i * 50));
+  assert.is(idle(), 31, "after each answer, and when there was nothing more");
+});
+
+test("it may not: nothing is asked for, and what is there stays", async () => {
+  const a = writer("a", 3);
+  const { outgoing, pass, sent, allow } = stage([a]);
+  allow(false);
+  outgoing.wake();
+  await pass(1_000);
+  assert.is(a.left, 3);
+  allow(true);
+  outgoing.wake();
+  await pass(1_000);
+  assert.is(sent.length, 3);
+});
+
+test("a server that fails is asked less and less, and the rest goes as before", async () => {
+  const a = writer("a", 100);
+  const { outgoing, pass, sent, rules } = stage([a]);
+  rules.push(() => failure(503, "is busy"));
+  outgoing.wake();
+  await pass(120_000);
+  assert.is(outgoing.problem(), "is busy");
+  const gaps = sent.slice(1).map(({ at }, i) => at - (sent[i]?.at ?? 0));
+  gaps.slice(0, 6).forEach((gap, i) => {
+    const base = Math.min(30_000, 800 * 2 ** i);
+    assert.ok(gap >= base && gap <= 2 * base + 50, `${gap} ms after ${base}`);
+  });
+  rules.pop();
+  await pass(65_000);
+  assert.is(a.left, 0);
+  assert.is(outgoing.problem(), "");
+});
+
+test("a stopped one sends nothing, whoever wakes it", async () => {
+  const { outgoing, pass, sent } = stage([writer("a", 3)]);
+  outgoing.wake();
+  outgoing.stop();
+  outgoing.wake();
+  await pass(1_000);
+  assert.is(sent.length, 0);
+});
+
+test.run();
