@@ -15,6 +15,8 @@ const WORKERS = 2;
 const CHANGES = 200;
 /** Between two looks whether a change is live: it costs little, and is part of what is measured. */
 const LOOK_MS = 1;
+/** Between two changes: rind takes those that follow each other within 10 ms together. */
+const PAUSE_MS = 20;
 /** A change that takes longer is counted as this long. */
 const LIVE_MS_MAX = 5_000;
 const CHURN = { perSecond: 500, seconds: 20 };
@@ -111,6 +113,7 @@ async function timed(
 ): Promise<number[]> {
   const times: number[] = [];
   for (let n = 0; n < CHANGES; n++) {
+    await Bun.sleep(PAUSE_MS);
     const i = (n * 7_919) % size.services;
     const { object, path, live } = changeOf(i, n);
     const seen = lanes.map(async (lane) => {
