@@ -32,7 +32,9 @@ export function equal(old: Model, next: Model): boolean {
 
 function alike<T>(old: readonly T[], next: readonly T[]): boolean {
   if (old === next) return true;
-  return old.length === next.length && old.every((item, i) => same(item, next[i]!));
+  if (old.length !== next.length) return false;
+  for (let i = 0; i < old.length; i++) if (!same(old[i]!, next[i]!)) return false;
+  return true;
 }
 
 function compare<T>(
@@ -56,22 +58,30 @@ function walk<T>(
   key: (item: T) => string,
   differ: (known: T | null, item: T | null) => void,
 ): void {
-  if (old === next) return;
+  // Nearly always nearly all of it is the same, and looking at names is what takes long.
   let at = 0;
+  while (at < old.length && at < next.length && old[at] === next[at]) at++;
+  let oldEnd = old.length;
+  let end = next.length;
+  while (oldEnd > at && end > at && old[oldEnd - 1] === next[end - 1]) {
+    oldEnd--;
+    end--;
+  }
   let last: string | null = null;
-  for (const item of next) {
-    if (at < old.length && old[at] === item) {
+  for (let i = at; i < end; i++) {
+    const item = next[i]!;
+    if (at < oldEnd && old[at] === item) {
       at++;
       continue;
     }
     const name = key(item);
     assert(last === null || last < name, "names are in order in a model");
     last = name;
-    while (at < old.length && key(old[at]!) < name) differ(old[at++]!, null);
-    if (at === old.length || key(old[at]!) !== name) differ(null, item);
+    while (at < oldEnd && key(old[at]!) < name) differ(old[at++]!, null);
+    if (at === oldEnd || key(old[at]!) !== name) differ(null, item);
     else if (old[at++] !== item) differ(old[at - 1]!, item);
   }
-  while (at < old.length) differ(old[at++]!, null);
+  while (at < oldEnd) differ(old[at++]!, null);
 }
 
 function same<T>(one: T, other: T): boolean {
