@@ -1,10 +1,16 @@
 /** Where we may not write: noted by namespace, since that is how permissions are given. */
 import type { Clock } from "../../core/clock.ts";
+import { isFields } from "../objects.ts";
+import type { ApiFailure } from "../source/api/api.ts";
 
 /** After 403 in a namespace, one write finds out whether that has changed. */
 export const DENIED_MS = 30_000;
 /** A denial that nobody has tried again for so long after that is forgotten. */
 const STALE_MS = 10_000;
+
+/** How every authorizer's refusal is worded (apiserver: responsewriters/errors.go). */
+const CANNOT = /\bcannot \S+ (?:resource|path) "/;
+const FORBIDDEN = 403;
 
 type Denial = Readonly<{ until: number; reason: string }>;
 
@@ -40,4 +46,10 @@ export class Denials {
     }
     return "";
   }
+}
+
+/** Whether we lack a right. Policies, quotas and ends of namespaces are 403 too, of one object. */
+export function isDenial({ status, body }: ApiFailure): boolean {
+  const message = isFields(body) ? body["message"] : null;
+  return status === FORBIDDEN && (typeof message !== "string" || CANNOT.test(message));
 }

@@ -6,13 +6,13 @@ import type { Cancel, Clock } from "../../core/clock.ts";
 import type { Finding } from "../finding.ts";
 import { isFields } from "../objects.ts";
 import type { ApiAnswer, ApiFailure } from "../source/api/api.ts";
-import { Denials } from "./denials.ts";
+import { Denials, isDenial } from "./denials.ts";
 import { eventName, eventNamespace, eventOf, findingKey } from "./event.ts";
 import { type Identity, isTellable } from "./event.ts";
 import { type Errand, passing, type Writer } from "./outgoing.ts";
 
-/** What comes and goes within this time, such as an Ingress before its Service, is not told. */
-const SETTLE_MS = 1_000;
+/** What is over within this time is not told, such as an Ingress that comes before its Service. */
+const SETTLE_MS = 3_000;
 /** A finding that comes back later than this is told again. */
 const AGAIN_MS = 600_000;
 /** Findings that wait to be told; beyond that the oldest are dropped, and counted. */
@@ -160,9 +160,8 @@ export class EventWriter implements Writer {
 
   #failed(key: string, of: Readonly<{ finding: Finding; uid: string }>, failure: ApiFailure): void {
     if (passing(failure.status)) return this.#again(key, of.finding);
-    const denied = failure.status === 403 && !isTerminating(failure.body);
     // The namespace is gone or going, or this Event is not to be had: once is enough.
-    if (!denied) return this.#note(key, of, null);
+    if (!isDenial(failure)) return this.#note(key, of, null);
     this.#denials.deny(eventNamespace(of.finding), failure.reason);
     this.#config.told();
     this.#again(key, of.finding);
@@ -196,12 +195,4 @@ export class EventWriter implements Writer {
       this.#config.wake();
     });
   }
-}
-
-/** What is refused because its namespace is going away is not a matter of permissions. */
-function isTerminating(body: unknown): boolean {
-  const details = isFields(body) ? body["details"] : null;
-  const causes = isFields(details) ? details["causes"] : null;
-  if (!Array.isArray(causes)) return false;
-  return causes.some((cause) => isFields(cause) && cause["reason"] === "NamespaceTerminating");
 }

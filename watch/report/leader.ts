@@ -56,6 +56,8 @@ export class Leader {
   #holder = "";
   #failure: ApiFailure | null = null;
   #failures = 0;
+  /** Leadership ended during a turn, if only until it was confirmed. */
+  #broken = false;
   #stopped = false;
   #turning: Promise<void> = Promise.resolve();
   #cancelTurn: Cancel | null = null;
@@ -112,7 +114,8 @@ export class Leader {
     this.#failure = failure;
     this.#failures = failure === null ? 0 : this.#failures + 1;
     if (this.#mine !== null && failure === null) this.#lead(began + RENEW_MS);
-    if (before !== this.#view()) this.#config.changed();
+    if (this.#broken || before !== this.#view()) this.#config.changed();
+    this.#broken = false;
     const calm = this.leading() ? RETRY_MS : RETRY_MS + random.below(JITTER_MS);
     const grown = RETRY_MS * 2 ** Math.min(this.#failures, DOUBLINGS_MAX);
     const backoff = this.leading() ? 0 : Math.min(BACKOFF_MS_MAX, grown);
@@ -145,6 +148,7 @@ export class Leader {
       if (kept === null || kept.status !== 409) return kept;
       // Somebody wrote the lease meanwhile, perhaps only its labels: we wait to know.
       this.#leadUntil = -Infinity;
+      this.#broken = true;
     }
     const answer = await this.#ask("GET", this.#path(), undefined);
     if (!answer.ok) return answer.status === 404 ? this.#create() : this.#unread(answer);

@@ -82,7 +82,7 @@ export class Ledger {
     const page = this.#page(key, uid);
     page.restUntil = this.#clock.now() + REST_MS;
     const what = `the API server refuses our status: ${reason}`;
-    this.#note(key, page, what, "see the addresses that rind is told to publish");
+    this.#note(key, page, what, "see the addresses that rind publishes, and admission policies");
   }
 
   /** The object says what it should. The answer is when to look again, or 0: no need. */

@@ -155,9 +155,11 @@ export class Report {
       this.#addresses = new Addresses({ clock, random, api, publish, pod, changed });
       this.#status.review();
       this.#events.review();
-      this.#outgoing.wake();
     } else if (!leads) this.#resign();
+    // What was to be written in a moment without leadership waits for this.
+    if (leads) this.#outgoing.wake();
     this.#tell();
+    this.#turned();
   }
 
   #resign(): void {

@@ -10,7 +10,7 @@ import type { Cancel, Clock } from "../../core/clock.ts";
 import type { Finding } from "../finding.ts";
 import type { ApiAnswer } from "../source/api/api.ts";
 import type { IngressStatus } from "../source/api/status.ts";
-import { Denials, DENIED_MS } from "./denials.ts";
+import { Denials, DENIED_MS, isDenial } from "./denials.ts";
 import { Ledger, OBJECT_MS } from "./ledger.ts";
 import { type Errand, passing, type Writer } from "./outgoing.ts";
 import { type Target, targetsKey } from "./targets.ts";
@@ -31,7 +31,8 @@ export class StatusWriter implements Writer {
   #targets: readonly Target[] | null = null;
   #wanted = "";
   #ours: ReadonlySet<string> = new Set();
-  /** To be looked at, in this order. */
+  /** To be looked at: those that somebody may be waiting for, then those of a change for all. */
+  readonly #soon = new Set<string>();
   readonly #dirty = new Set<string>();
   /** To be looked at later. */
   readonly #waiting = new Map<string, Cancel>();
@@ -63,28 +64,28 @@ export class StatusWriter implements Writer {
     if (ours === before) return;
     this.#ours = ours;
     for (const key of before) if (!ours.has(key)) this.#forget(key);
-    for (const key of ours) if (!before.has(key)) this.#look(key);
-    if (this.#dirty.size > 0) this.#config.wake();
+    for (const key of ours) if (!before.has(key)) this.#look(key, this.#soon);
+    if (this.#soon.size > 0) this.#config.wake();
   }
 
   /** The status of an Ingress was told, or the Ingress is gone. */
   moved(key: string): void {
     if (!this.#ours.has(key)) return;
-    if (this.#config.statuses.has(key)) this.#look(key);
-    else this.#forget(key);
-    if (this.#dirty.size > 0) this.#config.wake();
+    if (!this.#config.statuses.has(key)) return this.#forget(key);
+    this.#look(key, this.#soon);
+    this.#config.wake();
   }
 
   /** Looks at all of them: what happened while we did not lead is not known. */
   review(): void {
-    for (const key of this.#ours) this.#look(key);
-    if (this.#dirty.size > 0) this.#config.wake();
+    for (const key of this.#ours) if (!this.#soon.has(key)) this.#look(key, this.#dirty);
+    if (this.#ours.size > 0) this.#config.wake();
   }
 
   /** How many are not known to say what they should. */
   pending(): number {
     if (this.#targets === null) return 0;
-    let pending = this.#dirty.size;
+    let pending = this.#soon.size + this.#dirty.size;
     for (const key of this.#waiting.keys()) if (this.#differs(key)) pending += 1;
     return pending;
   }
@@ -103,14 +104,19 @@ export class StatusWriter implements Writer {
   stop(): void {
     for (const cancel of this.#waiting.values()) cancel();
     this.#waiting.clear();
+    this.#soon.clear();
     this.#dirty.clear();
   }
 
   next(): Errand | null {
     const targets = this.#targets;
     if (targets === null) return null;
-    for (const key of this.#dirty) {
-      this.#dirty.delete(key);
+    return this.#first(this.#soon, targets) ?? this.#first(this.#dirty, targets);
+  }
+
+  #first(queue: Set<string>, targets: readonly Target[]): Errand | null {
+    for (const key of queue) {
+      queue.delete(key);
       const status = this.#config.statuses.get(key);
       if (status === undefined || !this.#ours.has(key)) continue;
       const differs = this.#differs(key);
@@ -147,8 +153,8 @@ export class StatusWriter implements Writer {
 
   #done(key: string, sent: Readonly<{ uid: string; wanted: string }>, answer: ApiAnswer): void {
     if (!this.#ours.has(key)) return;
-    if (!answer.ok && passing(answer.status)) return this.#look(key);
-    if (!answer.ok && answer.status === 403) return this.#deny(key, answer.reason);
+    if (!answer.ok && passing(answer.status)) return this.#look(key, this.#soon);
+    if (!answer.ok && isDenial(answer)) return this.#deny(key, answer.reason);
     if (this.#denials.allow(namespaceOf(key))) this.#config.told();
     if (!answer.ok && answer.status === 404) return this.#forget(key);
     if (answer.ok) this.#ledger.wrote(key, sent.uid, sent.wanted);
@@ -170,26 +176,31 @@ export class StatusWriter implements Writer {
     return targetsKey(status.ingress) !== this.#wanted;
   }
 
-  #look(key: string): void {
-    this.#waiting.get(key)?.();
-    this.#waiting.delete(key);
-    this.#dirty.add(key);
+  /** Each one stands in one place at most. */
+  #look(key: string, queue: Set<string>): void {
+    this.#drop(key);
+    queue.add(key);
   }
 
   #later(key: string, ms: number): void {
-    this.#waiting.get(key)?.();
+    this.#drop(key);
     const look = () => {
-      this.#look(key);
+      this.#look(key, this.#dirty);
       this.#config.wake();
     };
     this.#waiting.set(key, this.#config.clock.after(ms, look));
   }
 
   #forget(key: string): void {
+    this.#drop(key);
+    this.#ledger.forget(key);
+  }
+
+  #drop(key: string): void {
     this.#waiting.get(key)?.();
     this.#waiting.delete(key);
+    this.#soon.delete(key);
     this.#dirty.delete(key);
-    this.#ledger.forget(key);
   }
 }
 

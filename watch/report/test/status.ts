@@ -252,6 +252,19 @@ const ANSWERS: readonly [
 ][] = [
   ["a conflict waits for news", failure(409), 1, [0, 5], ""],
   ["an Ingress that is gone is forgotten", failure(404), 1, [0], ""],
+  [
+    "a policy that refuses this one is respected for ten minutes",
+    {
+      ok: false,
+      status: 403,
+      reason: "a policy denies it",
+      retryAfterMs: null,
+      body: { message: 'admission webhook "x" denied the request: no' },
+    },
+    1,
+    [0],
+    "a policy denies it",
+  ],
   ["a denial is tried again after 30 s", failure(403, "RBAC denies"), 2, [0, 30, 60], ""],
   ["a refusal is tried again after ten minutes", failure(422, "bad ip"), 1, [0], "bad ip"],
   [
@@ -292,6 +305,22 @@ test("a denial is told as long as it lasts, and costs one write in 30 s", async 
   await cluster.pass(60_000);
   assert.is(writer.problem(), "");
   assert.is(writer.pending(), 0);
+});
+
+test("a new Ingress does not wait for a change of all of them", async () => {
+  const names = Array.from({ length: 100 }, (_, i) => `i${i}`);
+  const { cluster, writer, edit, statuses } = stage(names);
+  writer.publish(targetsOf(HERE));
+  await cluster.pass(10_000);
+  writer.publish(targetsOf(["10.0.0.2"]));
+  await cluster.pass(500);
+  edit("shop/new");
+  writer.own(new Set([...names.map((name) => `shop/${name}`), "shop/new"]));
+  await cluster.pass(200);
+  assert.equal(statuses.get("shop/new")?.ingress, [{ ip: "10.0.0.2" }]);
+  await cluster.pass(10_000);
+  assert.is(writer.pending(), 0);
+  assert.is(cluster.sent.length, 201);
 });
 
 test("nothing is lost while the server is away", async () => {
