@@ -56,18 +56,19 @@ export class ApiServerDouble {
   readonly #lists: Lists;
   readonly #watches = new Set<Watch>();
   readonly #connections = new Set<Connection>();
-  #listener: Bun.TCPSocketListener<Connection> | null = null;
-  #port: number;
+  readonly #listener: Bun.TCPSocketListener<Connection>;
+  readonly #port: number;
+  #away = false;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
-    this.#port = options.port ?? DEFAULTS.port;
     const tell = (change: Change): void => {
       for (const watch of this.#watches) watch.change(change);
     };
     this.objects = new Objects(options.window ?? DEFAULTS.window, options.now ?? Date.now, tell);
     this.#lists = new Lists(this.objects);
-    this.up();
+    this.#listener = this.#listen(options.port ?? DEFAULTS.port);
+    this.#port = this.#listener.port;
   }
 
   get port(): number {
@@ -80,45 +81,25 @@ export class ApiServerDouble {
     return `${scheme}://127.0.0.1:${this.#port}`;
   }
 
-  /** Listens again after `down`, on the same port. */
-  up(): void {
-    if (this.#listener !== null) return;
-    const { authority } = this.#options;
-    const take = (request: Message, connection: Connection): void => {
-      this.#request(request, connection);
-    };
-    const connections = this.#connections;
-    this.#listener = Bun.listen<Connection>({
-      hostname: "127.0.0.1",
-      port: this.#port,
-      ...(authority === undefined ? {} : { tls: tlsOf(authority) }),
-      socket: {
-        ...CONNECTION_EVENTS,
-        open(socket) {
-          const connection = new Connection(socket, take);
-          socket.data = connection;
-          connections.add(connection);
-          connection.onClose(() => connections.delete(connection));
-        },
-        handshake(socket, _, error) {
-          socket.data.certified = error === null && socket.getPeerCertificate() !== undefined;
-        },
-      },
-    });
-    this.#port = this.#listener.port;
-  }
-
-  /** Connections are reset, and new ones refused, until `up`. */
+  /**
+   * Every connection is reset, old and new, until `up`. The port stays taken: one that is closed
+   * could be somebody else's when it is wanted again.
+   */
   down(): void {
-    this.#listener?.stop(true);
-    this.#listener = null;
+    this.#away = true;
     for (const watch of this.#watches) watch.stop();
     for (const connection of this.#connections) connection.reset();
   }
 
-  /** The end. */
+  /** The end of `down`. */
+  up(): void {
+    this.#away = false;
+  }
+
+  /** The end of it all: connections are refused. */
   stop(): void {
     this.down();
+    this.#listener.stop(true);
   }
 
   /** Switches a fault on; the answer switches it off. */
@@ -167,6 +148,31 @@ export class ApiServerDouble {
         (resource ?? call.resource) === call.resource &&
         (name ?? call.name) === call.name,
     ).length;
+  }
+
+  #listen(port: number): Bun.TCPSocketListener<Connection> {
+    const { authority } = this.#options;
+    const accept = (socket: Bun.Socket<Connection>): void => this.#accept(socket);
+    return Bun.listen<Connection>({
+      hostname: "127.0.0.1",
+      port,
+      ...(authority === undefined ? {} : { tls: tlsOf(authority) }),
+      socket: {
+        ...CONNECTION_EVENTS,
+        open: accept,
+        handshake(socket, _, error) {
+          socket.data.certified = error === null && socket.getPeerCertificate() !== undefined;
+        },
+      },
+    });
+  }
+
+  #accept(socket: Bun.Socket<Connection>): void {
+    const connection = new Connection(socket, (request) => this.#request(request, connection));
+    socket.data = connection;
+    if (this.#away) return connection.reset();
+    this.#connections.add(connection);
+    connection.onClose(() => this.#connections.delete(connection));
   }
 
   #row(kind: string): KindRow {

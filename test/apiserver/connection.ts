@@ -69,7 +69,7 @@ export class Connection {
   /** The client showed a certificate that the authority signed. */
   certified = false;
   readonly #socket: Bun.Socket<Connection>;
-  readonly #take: (request: Message, connection: Connection) => void;
+  readonly #take: (request: Message) => void;
   readonly #queue: Buffer[] = [];
   readonly #onClose: (() => void)[] = [];
   #unread: Buffer = Buffer.alloc(0);
@@ -77,10 +77,7 @@ export class Connection {
   #closing = false;
   #paced: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(
-    socket: Bun.Socket<Connection>,
-    take: (request: Message, connection: Connection) => void,
-  ) {
+  constructor(socket: Bun.Socket<Connection>, take: (request: Message) => void) {
     this.#socket = socket;
     this.#take = take;
     socket.setNoDelay(true);
@@ -170,7 +167,7 @@ export class Connection {
     if (request === null) return;
     this.#unread = this.#unread.subarray(request.size);
     this.#busy = true;
-    this.#take(request, this);
+    this.#take(request);
   }
 }
 

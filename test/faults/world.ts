@@ -57,7 +57,7 @@ export class World {
     for (const object of siteOf(name, [origin.port])) this.api.put(object);
   }
 
-  /** Starts rind, which resolves when it serves. `more` are further flags. */
+  /** Starts rind; resolves when it serves. `more` are further flags. */
   async serve(more: readonly string[] = []): Promise<void> {
     const file = join(this.folder, "kubeconfig");
     const tokenFile = join(this.folder, "token");
