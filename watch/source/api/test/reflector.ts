@@ -371,7 +371,7 @@ test("who waits for a server that is away is woken by who reached it, nobody els
   }
 });
 
-test("a watch that is not answered is asked for anew by who is woken, one that is stays", async () => {
+test("a watch that is not answered is asked for anew by who is woken", async () => {
   for (const answered of [false, true]) {
     const world = new World({});
     await settled();
