@@ -44,6 +44,8 @@ export class EventWriter implements Writer {
   readonly #denials: Denials;
   readonly #queue = new Map<string, Queued>();
   readonly #told = new Map<string, Told>();
+  /** Whether it is on us to tell. */
+  #telling = false;
   #current: readonly Finding[] = [];
   /** The keys of the current findings, made when they are asked for. */
   #keys: ReadonlySet<string> | null = null;
@@ -59,11 +61,12 @@ export class EventWriter implements Writer {
   found(findings: readonly Finding[], fresh: readonly Finding[]): void {
     if (findings !== this.#current) this.#keys = null;
     this.#current = findings;
-    for (const finding of fresh) this.#add(finding);
+    if (this.#telling) for (const finding of fresh) this.#add(finding);
   }
 
-  /** Takes up everything there is: we lead now, and the one before may have told none of it. */
-  review(): void {
+  /** Tells from now on, and everything there is: the one before may have told none of it. */
+  begin(): void {
+    this.#telling = true;
     for (const finding of this.#current) this.#add(finding);
   }
 
@@ -81,9 +84,11 @@ export class EventWriter implements Writer {
     return this.#denials.problem();
   }
 
-  /** Forgets what waits. */
-  stop(): void {
+  /** Tells nothing until it begins again: another one does. */
+  end(): void {
+    this.#telling = false;
     this.#cancel?.();
+    this.#cancel = null;
     this.#queue.clear();
   }
 

@@ -153,8 +153,7 @@ export class Report {
     if (leads && this.#addresses === null) {
       const changed = () => this.#moved();
       this.#addresses = new Addresses({ clock, random, api, publish, pod, changed });
-      this.#status.review();
-      this.#events.review();
+      this.#events.begin();
     } else if (!leads) this.#resign();
     // What was to be written in a moment without leadership waits for this.
     if (leads) this.#outgoing.wake();
@@ -167,6 +166,7 @@ export class Report {
     this.#addresses = null;
     // What we know of addresses is not kept up to date from here on.
     this.#status.publish(null);
+    this.#events.end();
   }
 
   #moved(): void {
@@ -180,7 +180,6 @@ export class Report {
     this.#resign();
     this.#outgoing.stop();
     this.#status.stop();
-    this.#events.stop();
   }
 
   /** Waits until every status says what it should, or for `end`. */

@@ -50,7 +50,7 @@ export class StatusWriter implements Writer {
     const known = this.#targets !== null && wanted === this.#wanted;
     this.#targets = targets;
     this.#wanted = wanted;
-    if (targets !== null && !known) this.review();
+    if (targets !== null && !known) this.#review();
   }
 
   /** This is the end: what is published next is written at once, however often it was before. */
@@ -74,12 +74,6 @@ export class StatusWriter implements Writer {
     if (!this.#config.statuses.has(key)) return this.#forget(key);
     this.#look(key, this.#soon);
     this.#config.wake();
-  }
-
-  /** Looks at all of them: what happened while we did not lead is not known. */
-  review(): void {
-    for (const key of this.#ours) if (!this.#soon.has(key)) this.#look(key, this.#dirty);
-    if (this.#ours.size > 0) this.#config.wake();
   }
 
   /** How many are not known to say what they should. */
@@ -174,6 +168,11 @@ export class StatusWriter implements Writer {
     const status = this.#config.statuses.get(key);
     if (status === undefined || !this.#ours.has(key) || this.#targets === null) return false;
     return targetsKey(status.ingress) !== this.#wanted;
+  }
+
+  #review(): void {
+    for (const key of this.#ours) if (!this.#soon.has(key)) this.#look(key, this.#dirty);
+    if (this.#ours.size > 0) this.#config.wake();
   }
 
   /** Each one stands in one place at most. */

@@ -11,14 +11,14 @@ export type Cluster = Readonly<{
   api: ApiClient;
   clock: FakeClock;
   sent: Sent[];
-  rules: ((request: ApiRequest) => ApiAnswer | null)[];
+  rules: ((request: ApiRequest) => ApiAnswer | Promise<ApiAnswer> | null)[];
   /** Watches that are open, by path. */
   streams: Map<string, ApiEvents>;
   /** Lets time pass in small steps, and what is asked be answered in between. */
   pass: (ms: number) => Promise<void>;
 }>;
 
-const STEP_MS = 50;
+const STEP_MS = 10;
 
 export function cluster(clock = fakeClock()): Cluster {
   const sent: Sent[] = [];
@@ -29,7 +29,7 @@ export function cluster(clock = fakeClock()): Cluster {
       sent.push({ at: clock.now(), request });
       for (const rule of rules) {
         const answer = rule(request);
-        if (answer !== null) return answer;
+        if (answer !== null) return await answer;
       }
       return { ok: true, status: 200, body: {} };
     },

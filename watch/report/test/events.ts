@@ -43,6 +43,7 @@ function stage(): Stage {
     );
     known = findings;
   };
+  writer.begin();
   const writes = () => own.sent.map(({ at, request }) => `${at / 1_000} ${request.method}`);
   const body = (i: number) => own.sent[i]?.request.body as Body;
   return { cluster: own, writer, identities, found, writes, body };
@@ -167,9 +168,24 @@ test("a new leader tells everything that stands, under the same names", async ()
     [one.body(0), one.body(1)].map(({ metadata }) => metadata.name),
     [two.body(0), two.body(1)].map(({ metadata }) => metadata.name),
   );
-  two.writer.review();
+  two.writer.begin();
   await two.cluster.pass(5_000);
   assert.is(two.cluster.sent.length, 2, "told already");
+});
+
+test("who does not lead keeps nothing to tell, and begins with what stands then", async () => {
+  const { cluster, writer, found, writes, body } = stage();
+  found(finding("a"));
+  writer.end();
+  found(...Array.from({ length: 3_000 }, (_, i) => finding(`i${i}`)));
+  assert.is(writer.pending(), 0);
+  assert.is(writer.dropped(), 0);
+  await cluster.pass(10_000);
+  found(finding("b"));
+  writer.begin();
+  await cluster.pass(10_000);
+  assert.equal(writes(), ["13 POST"]);
+  assert.match(body(0).metadata.name, /^b\./);
 });
 
 test("an object that was made anew hears of it too", async () => {

@@ -136,6 +136,26 @@ test("a leader that cannot renew stops before another may begin", async () => {
   assert.is(one.leader.failure(), null);
 });
 
+test("leadership counts from when a renewal was asked for, not from its answer", async () => {
+  const one = candidate(empty(), "a", fakeClock());
+  one.leader.start();
+  await one.cluster.pass(2_000);
+  // The renewal of 2 s is answered at 6 s, and there is no other one.
+  const { clock, rules } = one.cluster;
+  const serve = rules[0]!;
+  let renewals = 0;
+  rules.unshift((request) => {
+    renewals += 1;
+    if (renewals > 1) return failure(0);
+    return new Promise((resolve) => clock.after(4_000, () => resolve(serve(request)!)));
+  });
+  await one.cluster.pass(9_800);
+  assert.is(one.cluster.sent.filter(({ at }) => at >= 3_900 && at <= 4_100).length, 1);
+  assert.ok(one.leader.leading());
+  await one.cluster.pass(2_300);
+  assert.not(one.leader.leading(), "10 s after it was asked for");
+});
+
 test("a lease that somebody else wrote is read again before it is kept", async () => {
   const shelf = empty();
   const one = candidate(shelf, "a", fakeClock());

@@ -161,13 +161,13 @@ test("a status that was wiped is restored", async () => {
 });
 
 test("no addresses are written as long as none are known", async () => {
-  const { cluster, writer, writes } = stage(["a"]);
+  const { cluster, writer, writes, edit } = stage(["a"]);
   await cluster.pass(10_000);
   assert.is(writer.pending(), 0);
   writer.publish(targetsOf(HERE));
   await cluster.pass(10_000);
   writer.publish(null);
-  writer.review();
+  edit("shop/a", "10.0.0.9");
   await cluster.pass(10_000);
   assert.equal(writes(), ["10 a"]);
 });
