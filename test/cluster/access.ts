@@ -1,4 +1,5 @@
 /** The cluster that test/cluster/run.ts started, or that it was given, as tests reach it. */
+import { networkInterfaces } from "node:os";
 import { openClient, type Client, type Connection, type Json } from "../contract/client.ts";
 import { ask, create } from "../contract/target.cases.ts";
 
@@ -12,6 +13,8 @@ export type Real = Readonly<{
 }>;
 
 const ACCOUNTS = "serviceaccounts";
+/** What run.ts gave to lo, with all of its /16. */
+const POD_NETWORK = "198.18.0.1";
 
 /** What run.ts left in the environment. Rejects where there is nothing: these tests need it. */
 export async function openReal(): Promise<Real> {
@@ -44,6 +47,16 @@ function connectionOf(config: Json): Connection {
     ...text("key", user["client-key-data"]),
     ...(user.token === undefined ? {} : { token: user.token }),
   };
+}
+
+/**
+ * Why what takes a whole cluster cannot be tried here, or null: it makes nodes and writes into the
+ * namespace `default`, and its pods need addresses of this machine that are not loopback.
+ */
+export function unfit({ etcd }: Real): string | null {
+  if (etcd === "") return "this cluster is somebody's";
+  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return all.some(({ address }) => address === POD_NETWORK) ? null : "no network namespace";
 }
 
 /** A new namespace, with a name that starts like this. */
