@@ -1,5 +1,7 @@
 /** The cluster that test/cluster/run.ts started, or that it was given, as tests reach it. */
+import { mkdirSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import { openClient, type Client, type Connection, type Json } from "../contract/client.ts";
 import { ask, create } from "../contract/target.cases.ts";
 
@@ -107,4 +109,16 @@ export async function kubeconfigFor(real: Real, namespace: string, name: string)
     contexts: [{ name: "test", context: { cluster: "test", user: name, namespace } }],
     "current-context": "test",
   });
+}
+
+/** The files of a ServiceAccount, as a pod of it finds them, in `folder`. */
+export async function writeAccount(
+  real: Real,
+  folder: string,
+  [namespace, name]: readonly [string, string],
+): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "token"), await tokenOf(real, namespace, name));
+  writeFileSync(join(folder, "ca.crt"), real.connection.ca ?? "");
+  writeFileSync(join(folder, "namespace"), namespace);
 }

@@ -3,14 +3,14 @@
  * as its DaemonSet says and may do what its RBAC says. Only a kubelet is not there, nor a cluster
  * around it; test/cluster/standin does what those would.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Json } from "../contract/client.ts";
 import { until } from "../e2e/program.ts";
-import { kubeconfigFor, openReal, unfit } from "./access.ts";
+import { openReal, unfit, writeAccount } from "./access.ts";
 import { addNode, type Node, runPod, type RunningPod } from "./standin/node.ts";
 import { Addresses, Shop } from "./standin/shop.ts";
 import { inAnyRow, taste, visit, visiting } from "./standin/visitor.ts";
@@ -69,9 +69,8 @@ async function runOn(node: Node): Promise<void> {
     RIND_HTTP: `${node.address}:80`,
     RIND_ADMIN: `${node.address}:8080`,
     RIND_STATE: state,
-    RIND_KUBECONFIG: join(folder, "kubeconfig"),
   };
-  pods.set(node.name, await runPod(real, set, { node, env }));
+  pods.set(node.name, await runPod(real, set, { node, account: join(folder, "account"), env }));
 }
 
 async function leaves(name: string): Promise<void> {
@@ -83,7 +82,7 @@ async function leaves(name: string): Promise<void> {
 step("kubectl apply -f k8s/rind.yaml: a pod on every node, also where the taint is", async () => {
   for (const node of NODES) await addNode(real, node);
   await kubectl(["apply", "-f", join(ROOT, "k8s/rind.yaml")]);
-  writeFileSync(join(folder, "kubeconfig"), await kubeconfigFor(real, "rind", "rind"));
+  await writeAccount(real, join(folder, "account"), ["rind", "rind"]);
   for (const node of NODES) await runOn(node);
   await until("both nodes answer", async () => {
     const met = await Promise.all(VISITED.map((address) => visit(address, "nobody.example")));

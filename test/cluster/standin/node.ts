@@ -9,14 +9,22 @@ import type { Real } from "../access.ts";
 
 const ROOT = join(import.meta.dir, "../../..");
 const RIND = [`--config=${join(ROOT, "bunfig.toml")}`, "--no-env-file", join(ROOT, "rind.ts")];
+/** Where a container finds who it is, as every image expects it. */
+const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** Runs "$@" where the files of $0 are at $ACCOUNT, which nobody else sees. */
+const MOUNTED = `mount -t tmpfs none /var/run && mkdir -p ${ACCOUNT} && cp "$0"/* ${ACCOUNT} && exec "$@"`;
 const PROBE_MS = 50;
 const STOP_MS_MAX = 60_000;
 
 /** A node: its addresses are this machine's. `taints` as in `spec.taints`. */
 export type Node = Readonly<{ name: string; address: string; taints: readonly Json[] }>;
 
-/** `files` replaces what volumes would hold: environment variables that name something else. */
-export type Place = Readonly<{ node: Node; env: Readonly<Record<string, string>> }>;
+/** `account` is a folder with the files of its ServiceAccount; `env` replaces what the pod says. */
+export type Place = Readonly<{
+  node: Node;
+  account: string;
+  env: Readonly<Record<string, string>>;
+}>;
 
 /** A pod that runs. `stop` deletes it as kubectl would, and resolves to its exit code. */
 export type RunningPod = Readonly<{
@@ -40,8 +48,9 @@ export async function addNode({ admin }: Real, { name, address, taints }: Node):
 }
 
 /** Runs a DaemonSet's pod on a node. Rejects where its tolerations do not let it be there. */
-export async function runPod(real: Real, set: Json, { node, env }: Place): Promise<RunningPod> {
+export async function runPod(real: Real, set: Json, place: Place): Promise<RunningPod> {
   const { template } = set.spec;
+  const { node } = place;
   if (!tolerates(template.spec, node)) throw new Error(`${set.metadata.name} may not run on it`);
   const { namespace } = set.metadata;
   const name = `${set.metadata.name}-${node.name}`;
@@ -53,10 +62,8 @@ export async function runPod(real: Real, set: Json, { node, env }: Place): Promi
     spec: { ...template.spec, nodeName: node.name },
   });
   const [container] = template.spec.containers;
-  const child = Bun.spawn([process.execPath, ...RIND, ...(container.args ?? [])], {
-    env: { PATH: process.env["PATH"] ?? "", ...environmentOf(container, namespace, name), ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const env = environmentOf(container, namespace, name);
+  const child = startContainer(real, place, [env, container.args ?? []]);
   const log = collect(child);
   const probe = new Probe(real, `${path}/${name}`, node.address);
   const stop = async (): Promise<number> => {
@@ -76,6 +83,20 @@ export async function runPod(real: Real, set: Json, { node, env }: Place): Promi
     child.kill("SIGKILL");
   };
   return { name, node, output: () => log.text, stop, kill };
+}
+
+function startContainer(
+  { connection }: Real,
+  { account, env }: Place,
+  [own, args]: readonly [Readonly<Record<string, string>>, readonly string[]],
+): Bun.Subprocess<"ignore", "pipe", "pipe"> {
+  const { hostname, port } = new URL(connection.server);
+  const cluster = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port };
+  const inside = ["unshare", "--mount", "sh", "-c", MOUNTED, account];
+  return Bun.spawn([...inside, process.execPath, ...RIND, ...args], {
+    env: { PATH: process.env["PATH"] ?? "", ...cluster, ...own, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 function tolerates({ tolerations = [] }: Json, { taints }: Node): boolean {
