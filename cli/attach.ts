@@ -1,20 +1,26 @@
 /** Attaching to a cluster: how its API server is reached, and what is followed there. */
 import { isIP } from "node:net";
-import { networkInterfaces } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
 import { systemClock } from "../core/clock.ts";
 import { Random } from "../core/random.ts";
+import { Report } from "../watch/report/report.ts";
 import { readAccess, SERVICE_ACCOUNT } from "../watch/source/api/access.ts";
 import { openClient } from "../watch/source/api/client.ts";
 import { ApiSource } from "../watch/source/api/source.ts";
 import type { Parsed } from "./address.ts";
-import type { ClusterConfig } from "./cluster.ts";
+import type { ClusterConfig, ReportConfig } from "./cluster.ts";
 import type { Config } from "./config.ts";
 import type { Address } from "../core/protocol.ts";
 import type { Access, ApiClient } from "../watch/source/api/api.ts";
+import type { Finding } from "../watch/finding.ts";
+import type { KubeObject } from "../watch/objects.ts";
+import type { Publish } from "../watch/report/addresses.ts";
 import type { AddressRules } from "../watch/translate/forbidden.ts";
 
 const HTTPS_PORT = 443;
 const HTTP_PORT = 80;
+/** The lease that decides who reports, in the namespace of the pod. */
+const LEASE = "rind";
 const SEED_BOUND = 2 ** 31;
 
 /** An API server that is about to be followed. */
@@ -50,6 +56,48 @@ export async function attach(config: Config, cluster: ClusterConfig): Promise<Pa
     apiServer: placeOf(access.server),
   };
   return { ok: true, value: { access, client, source, addresses } };
+}
+
+/** What the loop knows of an object, for Events about it. */
+export type Known = (kind: string, namespace: string, name: string) => KubeObject | undefined;
+
+/**
+ * Who writes status and Events; null when nothing is to be written. `tell` hears what is wrong with
+ * that itself, each time all of it.
+ */
+export function openReport(
+  { access, client, source }: Attached,
+  cluster: ClusterConfig,
+  to: Readonly<{ known: Known; tell: (findings: readonly Finding[]) => void }>,
+): Report | null {
+  const { report } = cluster;
+  if (report === null) return null;
+  const pod = cluster.pod ?? { namespace: access.namespace, name: hostname() };
+  const made = new Report({
+    clock: systemClock,
+    random: chance(),
+    api: client,
+    today: () => new Date().toISOString(),
+    pod,
+    lease: report.lease ?? { namespace: pod.namespace, name: LEASE },
+    publish: publishOf(report),
+    statuses: source.statuses,
+    lookup: (kind, namespace, name) => {
+      const object = to.known(kind, namespace, name);
+      return object === undefined
+        ? null
+        : { uid: object.metadata.uid, apiVersion: object.apiVersion };
+    },
+    tell: to.tell,
+  });
+  source.onStatus((key) => made.statusMoved(key));
+  return made;
+}
+
+function publishOf({ addresses, service, nodeAddress }: ReportConfig): Publish {
+  if (addresses.length > 0) return { from: "fixed", addresses };
+  if (service !== null) return { from: "service", ...service };
+  return { from: "nodes", address: nodeAddress };
 }
 
 /** A generator that nobody can foresee: rinds that wait must not wait alike. */

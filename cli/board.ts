@@ -13,6 +13,8 @@ const LATE_MS = 100_000;
 export type Board = {
   model: Model;
   findings: readonly Finding[];
+  /** Of rind about its own reporting. */
+  own: readonly Finding[];
   synced: boolean;
   draining: boolean;
   /** null where a folder is served. */
@@ -23,6 +25,7 @@ export type Board = {
 export const BLANK: Board = {
   model: EMPTY_MODEL,
   findings: [],
+  own: [],
   synced: false,
   draining: false,
   cluster: () => null,

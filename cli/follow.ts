@@ -9,16 +9,23 @@ import { Saved } from "../watch/saved.ts";
 import { FolderSource } from "../watch/source/folder.ts";
 import { systemLookup, withNames } from "../watch/source/names.ts";
 import { Translator } from "../watch/translate/translator.ts";
-import { attach, chance } from "./attach.ts";
+import { attach, chance, openReport } from "./attach.ts";
 import type { Parsed } from "./address.ts";
 import type { Adoption } from "./adoption.ts";
-import type { Attached } from "./attach.ts";
+import type { Attached, Known } from "./attach.ts";
 import type { Board } from "./board.ts";
 import type { Config } from "./config.ts";
 import type { Voice } from "./serve.ts";
-import type { ClusterState } from "../admin/json.ts";
+import type { ClusterConfig } from "./cluster.ts";
+import type { ReportState as ClusterReport, ClusterState } from "../admin/json.ts";
 import type { Workers } from "../core/supervisor.ts";
+import { type Finding, newIn } from "../watch/finding.ts";
+import type { Kind } from "../watch/objects.ts";
+import type { Report, ReportState } from "../watch/report/report.ts";
 import type { Source } from "../watch/source/source.ts";
+
+/** To take the own address out of every status and to give up the lease. */
+const LEAVE_MS = 5_000;
 
 /** Who is kept up to date. */
 export type Followers = Readonly<{ workers: Workers; voice: Voice }>;
@@ -41,7 +48,7 @@ export async function openFollowing(config: Config): Promise<Parsed<Following>> 
   if (cluster === null) return openFolder(config);
   const attached = await attach(config, cluster);
   if (!attached.ok) return attached;
-  return { ok: true, value: followCluster(config, attached.value) };
+  return { ok: true, value: followCluster(config, cluster, attached.value) };
 }
 
 function openFolder(config: Config): Parsed<Following> {
@@ -76,27 +83,48 @@ function faultOf(folder: string): string {
   }
 }
 
-function followCluster(config: Config, attached: Attached): Following {
+function followCluster(config: Config, cluster: ClusterConfig, attached: Attached): Following {
   const { access, source, addresses } = attached;
   const adoption = { ...config.adoption, addresses };
   const saved = openSaved(config, attached);
   let stoodIn = false;
   let loop: Loop | null = null;
+  let report: Report | null = null;
+  const known: Known = (kind, namespace, name) =>
+    loop?.object(kind as Kind, namespace === "" ? name : `${namespace}/${name}`);
   return {
     follow: (board, to) => {
       log("info", "rind follows a cluster", { server: access.server, from: access.from });
-      const told = (published: Published): void => void (stoodIn = published.keptMs !== null);
+      const tell = (own: readonly Finding[]): void => {
+        for (const finding of newIn(own, board.own)) to.voice.found(finding);
+        board.own = own;
+      };
+      report = openReport(attached, cluster, { known, tell });
+      const told = (published: Published): void => {
+        stoodIn = published.keptMs !== null;
+        // What the saved state knows of is not ours to take back or to speak about.
+        if (!stoodIn) report?.published(published);
+      };
       loop = loopOf({ source, adoption, saved, told }, board, to);
       loop.start();
+      report?.start();
     },
     cluster: () => {
       const feeds = source.feeds();
       const ageMs = Math.max(0, ...feeds.map((feed) => feed.ageMs));
-      return { server: access.server, ageMs, saved: stoodIn, feeds, report: null };
+      const state = report === null ? null : showReport(report.state());
+      return { server: access.server, ageMs, saved: stoodIn, feeds, report: state };
     },
-    leave: () => Promise.resolve(),
-    stop: () => loop?.stop(),
+    leave: () => report?.drain(LEAVE_MS) ?? Promise.resolve(),
+    stop: () => {
+      report?.stop();
+      loop?.stop();
+    },
   };
+}
+
+function showReport({ leader, leaderName, pending, problem }: ReportState): ClusterReport {
+  return { leader, holder: leaderName, pending, problem };
 }
 
 function openSaved(config: Config, { access, source }: Attached): Saved | null {

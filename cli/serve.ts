@@ -61,7 +61,7 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   const board: Board = { ...BLANK, cluster };
   const view = {
     model: () => board.model,
-    findings: () => board.findings,
+    findings: () => [...board.findings, ...board.own],
     readiness: () => readiness(board, workers),
   };
   const admin = openAdmin(config.admin, view);
