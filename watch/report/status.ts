@@ -15,6 +15,9 @@ import { Ledger, OBJECT_MS } from "./ledger.ts";
 import { type Errand, passing, type Writer } from "./outgoing.ts";
 import { type Target, targetsKey } from "./targets.ts";
 
+/** Compared without letting anything else happen: some milliseconds. */
+const LOOKS_MAX = 1_000;
+
 export type StatusConfig = Readonly<{
   clock: Clock;
   /** By `namespace/name`, of all Ingresses; alive. */
@@ -109,7 +112,13 @@ export class StatusWriter implements Writer {
   }
 
   #first(queue: Set<string>, targets: readonly Target[]): Errand | null {
+    let looks = 0;
     for (const key of queue) {
+      looks += 1;
+      if (looks > LOOKS_MAX) {
+        this.#config.wake();
+        return null;
+      }
       queue.delete(key);
       const status = this.#config.statuses.get(key);
       if (status === undefined || !this.#ours.has(key)) continue;

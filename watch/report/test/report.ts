@@ -4,6 +4,7 @@ import { systemClock } from "../../../core/clock.ts";
 import { Random } from "../../../core/random.ts";
 import { type ApiServerDouble, startApiServer } from "../../../test/apiserver.ts";
 import type { Finding } from "../../finding.ts";
+import { ROLES } from "../../powers.ts";
 import type { Access } from "../../source/api/api.ts";
 import { openClient } from "../../source/api/client.ts";
 import { ApiSource } from "../../source/api/source.ts";
@@ -97,6 +98,22 @@ function shownOf(server: ApiServerDouble, name = "web"): string {
   return list === undefined ? "nothing" : list.map(({ ip }) => ip).join(" ");
 }
 
+/** What was asked for beyond the roles that k8s/ grants. */
+function ungranted({ seen }: ApiServerDouble): readonly string[] {
+  const powers = ROLES.filter(({ suffix }) => suffix === "").flatMap((role) => role.powers);
+  return seen.flatMap(({ call: { row, verb, name, subresource } }) => {
+    const resource = [row?.plural, subresource].filter((part) => part !== "").join("/");
+    const granted = powers.some(
+      (power) =>
+        power.group === row?.group &&
+        power.resource === resource &&
+        power.verbs.includes(verb) &&
+        (power.names?.includes(name) ?? true),
+    );
+    return granted ? [] : [`${verb} ${resource} ${name}`];
+  });
+}
+
 const OURS = { findings: [], fresh: [], ours: new Set(["shop/web"]) };
 
 test("two rinds report with one voice, and hand it over", async () => {
@@ -131,6 +148,7 @@ test("two rinds report with one voice, and hand it over", async () => {
   assert.is(shownOf(server), "");
   b.stop();
   server.stop();
+  assert.equal(ungranted(server), []);
 });
 
 test("a status that somebody wipes is restored; fixed addresses need no pods", async () => {

@@ -307,6 +307,19 @@ test("a denial is told as long as it lasts, and costs one write in 30 s", async 
   assert.is(writer.pending(), 0);
 });
 
+test("of thousands that say what they should, the one that does not is found", async () => {
+  const names = Array.from({ length: 3_000 }, (_, i) => `i${i}`);
+  const { cluster, writer, statuses, writes } = stage(names);
+  for (const name of names.slice(0, -1)) statuses.set(`shop/${name}`, status(1, ...HERE));
+  writer.publish(targetsOf(HERE));
+  await cluster.pass(1_000);
+  assert.equal(
+    writes().map((write) => write.split(" ")[1]),
+    ["i2999"],
+  );
+  assert.is(writer.pending(), 0);
+});
+
 test("a new Ingress does not wait for a change of all of them", async () => {
   const names = Array.from({ length: 100 }, (_, i) => `i${i}`);
   const { cluster, writer, edit, statuses } = stage(names);
