@@ -1,6 +1,6 @@
 /**
  * API objects as the control plane keeps them: the kinds that matter, metadata made regular, the
- * rest as it came. Reading is the only gate: what passes is a bounded, frozen tree of plain data,
+ * rest as it came. Reading is the only gate: what passes is a bounded tree of plain data,
  * whoever wrote it. What is below `spec` is not validated here; translate reads it defensively.
  */
 import type { Finding } from "./finding.ts";
@@ -32,7 +32,10 @@ export type Metadata = Readonly<{
   labels: ReadonlyMap<string, string>;
 }>;
 
-/** One API object, deeply frozen, without its status. Only `metadata` can be relied on. */
+/**
+ * One API object, without its status. Only `metadata` can be relied on. Nobody edits one; frozen
+ * they would take three times the memory (the engine gives each frozen thing a shape of its own).
+ */
 export type KubeObject = Readonly<{
   apiVersion: string;
   kind: Kind;
@@ -141,16 +144,16 @@ function assemble(raw: Fields, body: Fields, subject: Named, findings: Finding[]
     ...body,
     apiVersion: String(raw["apiVersion"]),
     kind,
-    metadata: Object.freeze({
+    metadata: {
       name,
       namespace,
       uid: typeof uid === "string" && uid !== "" ? uid : `${kind}/${namespace}/${name}`,
       creationTimestamp: typeof created === "string" ? created : "",
       annotations: readTexts(metadata, "annotations", subject, findings),
       labels: readTexts(metadata, "labels", subject, findings),
-    }),
+    },
   };
-  return Object.freeze(object);
+  return object;
 }
 
 /** All but metadata and status: a bounded tree, so that aliases in YAML cannot make it explode. */
@@ -170,7 +173,7 @@ function copyFields(raw: Fields, subject: Subject, findings: Finding[]): Fields 
   return body;
 }
 
-/** A frozen copy, or undefined when the value is too deep, too large, or goes round in a circle. */
+/** A copy, or undefined when the value is too deep, too large, or goes round in a circle. */
 function copy(value: unknown, depth: number, budget: Budget): unknown {
   budget.nodes -= 1;
   if (budget.nodes < 0 || depth > DEPTH_MAX) return undefined;
@@ -185,7 +188,7 @@ function copy(value: unknown, depth: number, budget: Budget): unknown {
     else if (key === "__proto__") Object.defineProperty(made, key, ownField(copied));
     else made[key] = copied;
   }
-  return Object.freeze(made);
+  return made;
 }
 
 function ownField(value: unknown): PropertyDescriptor {

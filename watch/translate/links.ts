@@ -1,14 +1,22 @@
 /** Who looked at what: from a thing that changed to those who have to look again. */
 import type { Seen, Sight } from "./view.ts";
 
-const NOBODY: ReadonlySet<never> = new Set();
+/** Most things are looked at by one unit alone, and a set of one is large. */
+type Lookers<Unit> = Unit | Set<Unit>;
 
-export class Links<Unit> {
-  readonly #topics = new Map<Seen, Map<string, Set<Unit>>>();
+export class Links<Unit extends object> {
+  readonly #topics = new Map<Seen, Map<string, Lookers<Unit>>>();
 
   /** Those who looked at it. */
-  of(topic: Seen, key: string): ReadonlySet<Unit> {
-    return this.#topics.get(topic)?.get(key) ?? NOBODY;
+  of(topic: Seen, key: string): Iterable<Unit> {
+    const units = this.#topics.get(topic)?.get(key);
+    if (units === undefined) return [];
+    return units instanceof Set ? units : [units];
+  }
+
+  /** Whether anybody looked at it. */
+  has(topic: Seen, key: string): boolean {
+    return this.#topics.get(topic)?.has(key) ?? false;
   }
 
   /**
@@ -16,23 +24,35 @@ export class Links<Unit> {
    * nobody looks at any more.
    */
   replace(unit: Unit, before: readonly Sight[], now: readonly Sight[]): readonly Sight[] {
-    for (const { topic, key } of now) {
-      const keys = this.#topics.get(topic) ?? new Map<string, Set<Unit>>();
-      this.#topics.set(topic, keys);
-      const units = keys.get(key);
-      if (units === undefined) keys.set(key, new Set([unit]));
-      else units.add(unit);
-    }
+    for (const sight of now) if (!includes(before, sight)) this.#add(unit, sight);
     const left: Sight[] = [];
     for (const sight of before) {
-      const { topic, key } = sight;
-      if (now.some((seen) => seen.topic === topic && seen.key === key)) continue;
-      const units = this.#topics.get(topic)?.get(key);
-      units?.delete(unit);
-      if (units === undefined || units.size > 0) continue;
-      this.#topics.get(topic)?.delete(key);
-      left.push(sight);
+      if (includes(now, sight)) continue;
+      if (this.#remove(unit, sight)) left.push(sight);
     }
     return left;
   }
+
+  #add(unit: Unit, { topic, key }: Sight): void {
+    const keys = this.#topics.get(topic) ?? new Map<string, Lookers<Unit>>();
+    this.#topics.set(topic, keys);
+    const units = keys.get(key);
+    if (units === undefined) keys.set(key, unit);
+    else if (units instanceof Set) units.add(unit);
+    else keys.set(key, new Set([units, unit]));
+  }
+
+  /** True when that was the last one. */
+  #remove(unit: Unit, { topic, key }: Sight): boolean {
+    const keys = this.#topics.get(topic);
+    const units = keys?.get(key);
+    if (units instanceof Set) units.delete(unit);
+    if (units instanceof Set ? units.size > 0 : units !== unit) return false;
+    keys?.delete(key);
+    return true;
+  }
+}
+
+function includes(sights: readonly Sight[], { topic, key }: Sight): boolean {
+  return sights.some((sight) => sight.topic === topic && sight.key === key);
 }

@@ -126,9 +126,44 @@ export class Ledger {
   }
 }
 
+/** How often each key is named. */
+export class Counts {
+  readonly #counts = new Map<string, number>();
+
+  /**
+   * What somebody names now, in the place of what they named before. `moved` is told of each key
+   * that came, or went; it may hear of one several times.
+   */
+  replace(
+    before: readonly string[],
+    now: readonly string[],
+    moved: (key: string) => void = () => {},
+  ): void {
+    for (const key of now) {
+      const count = this.#counts.get(key) ?? 0;
+      this.#counts.set(key, count + 1);
+      if (count === 0) moved(key);
+    }
+    for (const key of before) {
+      const count = this.#counts.get(key)! - 1;
+      if (count > 0) {
+        this.#counts.set(key, count);
+        continue;
+      }
+      this.#counts.delete(key);
+      moved(key);
+    }
+  }
+
+  /** Whether anybody names it. */
+  has(key: string): boolean {
+    return this.#counts.has(key);
+  }
+}
+
 /** A set whose members stay as long as somebody names them. */
 export class Counted {
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Counts();
   readonly #live = new Set<string>();
   /** Members that came or went since the last `set`. */
   readonly #moved = new Set<string>();
@@ -136,31 +171,22 @@ export class Counted {
 
   /** What somebody names now, in the place of what they named before. */
   replace(before: readonly string[], now: readonly string[]): void {
-    for (const key of now) this.#count(key, 1);
-    for (const key of before) this.#count(key, -1);
-  }
-
-  has(key: string): boolean {
-    return this.#live.has(key);
+    this.#counts.replace(before, now, (key) => this.#moved.add(key));
   }
 
   /** The members: the same set as before when nothing changed. */
   set(): ReadonlySet<string> {
-    const changed = [...this.#moved].some((key) => this.#live.has(key) !== this.#set.has(key));
+    let changed = false;
+    for (const key of this.#moved) {
+      const there = this.#counts.has(key);
+      if (there) this.#live.add(key);
+      else this.#live.delete(key);
+      changed ||= there !== this.#set.has(key);
+    }
     this.#moved.clear();
     // Copied as a whole, which costs a hundredth of adding the members one by one.
     if (changed) this.#set = new Set(this.#live);
     return this.#set;
-  }
-
-  #count(key: string, by: 1 | -1): void {
-    const count = (this.#counts.get(key) ?? 0) + by;
-    if (count > 0) this.#counts.set(key, count);
-    else this.#counts.delete(key);
-    if (count > 0 === this.#live.has(key)) return;
-    if (count > 0) this.#live.add(key);
-    else this.#live.delete(key);
-    this.#moved.add(key);
   }
 }
 

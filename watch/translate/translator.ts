@@ -9,7 +9,7 @@ import type { Kind } from "../resources.ts";
 import { type Claim, NOTHING, type Output } from "./draft.ts";
 import type { Draft, TranslateOptions, Translation } from "./draft.ts";
 import { translateIngress } from "./ingress.ts";
-import { Counted, type Findings, Ledger, Roster } from "./roster.ts";
+import { Counted, Counts, type Findings, Ledger, Roster } from "./roster.ts";
 import { settle } from "./settle.ts";
 import { Unit, Units } from "./units.ts";
 import type { View } from "./view.ts";
@@ -43,7 +43,7 @@ export class Translator {
   readonly #broken = new Map<string, { backend: Backend; units: number }>();
   readonly #hosts = new Roster<VirtualHost>();
   readonly #backends = new Roster<Backend>();
-  readonly #led = new Counted();
+  readonly #led = new Counts();
   readonly #ledger = new Ledger();
   readonly #ours = new Counted();
   readonly #secrets = new Counted();

@@ -172,7 +172,7 @@ export class Units {
   #sweep({ topic, key }: Sight): void {
     const units = topic === "Aim" ? this.#aims : topic === "Backend" ? this.#backends : null;
     const unit = units?.get(key);
-    if (unit === undefined || this.#links.of(topic, key).size > 0) return;
+    if (unit === undefined || this.#links.has(topic, key)) return;
     units?.delete(key);
     this.drop(unit);
   }
