@@ -1,40 +1,25 @@
 /**
  * Where the API server is and who we are to it. Reading kubeconfigs, running exec plugins and
- * refreshing tokens is the client library's; it is loaded only by who needs a cluster.
+ * refreshing tokens is the client library's; it is loaded only by who gives a kubeconfig.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { isIPv6 } from "node:net";
+import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { isFields } from "../../objects.ts";
-import type { Access, Credentials } from "./api.ts";
+import type { Credentials, ReadAccess } from "./api.ts";
+import { type Pod, readPodAccess } from "./pod.ts";
 
-/** A kubelet puts these into the folder of the service account. */
-const TOKEN_FILE = "token";
-const CA_FILE = "ca.crt";
-const NAMESPACE_FILE = "namespace";
 /** A reason may quote what a plugin wrote to its standard error, characters. */
 const REASON_MAX = 300;
 
-/** Where to look. */
-export type Whereabouts = Readonly<{
-  /** A kubeconfig, or several joined by `:` as in KUBECONFIG; null: the cluster this runs in. */
-  kubeconfig: string | null;
-  /** A context of it, null for its current one. */
-  context: string | null;
-  /** KUBERNETES_SERVICE_HOST and _PORT, as a kubelet sets them; "" elsewhere. */
-  host: string;
-  port: string;
-  /** The folder of the service account; see SERVICE_ACCOUNT. */
-  account: string;
-}>;
-
-/** Where a kubelet mounts the files of a pod's service account. */
-export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
-
-/** `reason` names the file or the variable, and what to do about it. */
-export type ReadAccess =
-  Readonly<{ ok: true; access: Access }> | Readonly<{ ok: false; reason: string }>;
+/** Where to look: in a kubeconfig, or else in the pod that this runs in. */
+export type Whereabouts = Pod &
+  Readonly<{
+    /** A kubeconfig, or several joined by `:` as in KUBECONFIG; null: the cluster this runs in. */
+    kubeconfig: string | null;
+    /** A context of it, null for its current one. */
+    context: string | null;
+  }>;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -44,12 +29,11 @@ type Loaded =
 
 /** Reads how to reach the API server; connects to nothing and runs no plugin yet. */
 export async function readAccess(where: Whereabouts): Promise<ReadAccess> {
+  const { kubeconfig, context } = where;
+  if (kubeconfig === null) return readPodAccess(where);
   // This module alone, not the package's index: a third of the memory and no generated API.
   const { KubeConfig } = await import("@kubernetes/client-node/dist/config.js");
-  const load = (): Loaded =>
-    where.kubeconfig === null
-      ? loadCluster(new KubeConfig(), where)
-      : loadFiles(() => new KubeConfig(), where.kubeconfig, where.context);
+  const load = (): Loaded => loadFiles(() => new KubeConfig(), kubeconfig, context);
   const first = load();
   if (!first.ok) return first;
   const { from, server, namespace } = first;
@@ -93,29 +77,6 @@ class Keys {
     this.#last = await readCredentials(this.#config, this.#from);
     return this.#last;
   }
-}
-
-// === in the cluster ===
-
-function loadCluster(config: KubeConfig, where: Whereabouts): Loaded {
-  const { host, port, account } = where;
-  if (host === "" || port === "") {
-    const reason = "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set";
-    return { ok: false, reason: `not in a cluster: ${reason}; give a kubeconfig` };
-  }
-  const token = `${account}/${TOKEN_FILE}`;
-  if (!existsSync(token)) {
-    const reason = `no service account token: ${token} does not exist`;
-    return { ok: false, reason: `${reason}; is automountServiceAccountToken off?` };
-  }
-  const ca = `${account}/${CA_FILE}`;
-  const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
-  config.loadFromClusterAndUser(
-    { name: "cluster", server, skipTLSVerify: false, ...(existsSync(ca) ? { caFile: ca } : {}) },
-    { name: "pod", authProvider: { name: "tokenFile", config: { tokenFile: token } } },
-  );
-  const namespace = readOr(`${account}/${NAMESPACE_FILE}`, "default").trim();
-  return { ok: true, config, from: "in the cluster", server, namespace };
 }
 
 // === kubeconfig ===
@@ -261,10 +222,6 @@ async function readCredentials(config: KubeConfig, from: string): Promise<Creden
 
 function pem(value: unknown): string | null {
   return value === undefined || value === null ? null : String(value);
-}
-
-function readOr(path: string, otherwise: string): string {
-  return existsSync(path) ? readFileSync(path, "utf8") : otherwise;
 }
 
 function messageOf(error: unknown): string {

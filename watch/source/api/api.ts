@@ -29,6 +29,10 @@ export type Access = Readonly<{
   renew: (refused: Credentials) => void;
 }>;
 
+/** `reason` names the file or the variable, and what to do about it. */
+export type ReadAccess =
+  Readonly<{ ok: true; access: Access }> | Readonly<{ ok: false; reason: string }>;
+
 /** One request. `body` is sent as JSON, of `contentType` or `application/json`. */
 export type ApiRequest = Readonly<{
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";

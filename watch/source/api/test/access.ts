@@ -111,7 +111,7 @@ test("several files are one; of two things with one name the first counts", asyn
   assert.equal((await other.credentials()).headers, { authorization: "Bearer b" });
 });
 
-test("in a pod: the service account, whose token is read anew after a 401", async () => {
+test("in a pod: the service account, whose token is read for each request", async () => {
   const { account } = OUTSIDE;
   mkdirSync(account);
   writeFileSync(join(account, "token"), "first\n");
@@ -122,8 +122,15 @@ test("in a pod: the service account, whose token is read anew after a 401", asyn
   const first = await access.credentials();
   assert.equal([first.headers, first.ca], [{ authorization: "Bearer first" }, "CA"]);
   writeFileSync(join(account, "token"), "second\n");
-  access.renew(first);
   assert.equal((await access.credentials()).headers, { authorization: "Bearer second" });
+  rmSync(join(account, "ca.crt"));
+  assert.is((await access.credentials()).ca, null);
+  rmSync(join(account, "token"));
+  const reason = await access.credentials().then(
+    () => "",
+    (error: unknown) => String(error),
+  );
+  assert.match(reason, /ENOENT.*account\/token/);
 });
 
 test("a plugin is run for its credentials, and again after a 401", async () => {
