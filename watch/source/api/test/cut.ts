@@ -129,8 +129,8 @@ for (const [way, stride] of [
   // What comes after a list is read by the same code as what comes after a streamed one.
   [{ stream: false, verb: "watch" }, 3],
 ] as const) {
-  const how = way.stream ? "streamed" : "paged";
-  test(`${how}: the ${way.verb} is cut at ${stride === 1 ? "every byte" : "every third byte"}`, async () => {
+  const how = `${way.stream ? "streamed" : "paged"}: the ${way.verb} is cut at every`;
+  test(`${how} ${stride === 1 ? "byte" : "third byte"}`, async () => {
     const length = await lengthOf(way);
     assert.ok(length > 300, `only ${length} bytes`);
     await everywhere(way, length + 1, stride);
