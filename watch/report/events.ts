@@ -46,7 +46,8 @@ export class EventWriter implements Writer {
   readonly #told = new Map<string, Told>();
   /** Whether it is on us to tell. */
   #telling = false;
-  #current: readonly Finding[] = [];
+  /** null: nothing was published yet. */
+  #current: readonly Finding[] | null = null;
   /** The keys of the current findings, made when they are asked for. */
   #keys: ReadonlySet<string> | null = null;
   #dropped = 0;
@@ -59,15 +60,17 @@ export class EventWriter implements Writer {
 
   /** All findings there are now, and those of them that were not there before. */
   found(findings: readonly Finding[], fresh: readonly Finding[]): void {
+    // What is not new to others is to us.
+    const news = this.#current === null ? findings : fresh;
     if (findings !== this.#current) this.#keys = null;
     this.#current = findings;
-    if (this.#telling) for (const finding of fresh) this.#add(finding);
+    if (this.#telling) for (const finding of news) this.#add(finding);
   }
 
   /** Tells from now on, and everything there is: the one before may have told none of it. */
   begin(): void {
     this.#telling = true;
-    for (const finding of this.#current) this.#add(finding);
+    for (const finding of this.#current ?? []) this.#add(finding);
   }
 
   pending(): number {
@@ -185,7 +188,7 @@ export class EventWriter implements Writer {
   }
 
   #stands(key: string): boolean {
-    this.#keys ??= new Set(this.#current.map(findingKey));
+    this.#keys ??= new Set((this.#current ?? []).map(findingKey));
     return this.#keys.has(key);
   }
 

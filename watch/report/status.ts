@@ -97,8 +97,9 @@ export class StatusWriter implements Writer {
     return this.#ledger.findings();
   }
 
-  /** Forgets what waits. */
+  /** Forgets everything: nothing is ours any more. */
   stop(): void {
+    this.#ours = new Set();
     for (const cancel of this.#waiting.values()) cancel();
     this.#waiting.clear();
     this.#soon.clear();

@@ -173,6 +173,13 @@ test("a new leader tells everything that stands, under the same names", async ()
   assert.is(two.cluster.sent.length, 2, "told already");
 });
 
+test("of the first findings all are told, whatever others knew of them", async () => {
+  const { cluster, writer } = stage();
+  writer.found([finding("a"), finding("b")], []);
+  await cluster.pass(5_000);
+  assert.is(cluster.sent.length, 2);
+});
+
 test("who does not lead keeps nothing to tell, and begins with what stands then", async () => {
   const { cluster, writer, found, writes, body } = stage();
   found(finding("a"));

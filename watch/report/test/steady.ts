@@ -23,10 +23,33 @@ type World = {
 };
 type Rind = Readonly<{ report: Report; cluster: Cluster; writes: () => readonly string[] }>;
 
-function world(count: number): World {
+function world(count: number, waiting = new Set<object>()): World {
   const statuses = new Map<string, IngressStatus>();
   for (let i = 0; i < count; i++) statuses.set(`shop/i${i}`, status(1));
-  return { clock: fakeClock(), leases: new Map(), statuses, rinds: [], version: 1 };
+  return {
+    clock: counted(fakeClock(), waiting),
+    leases: new Map(),
+    statuses,
+    rinds: [],
+    version: 1,
+  };
+}
+
+/** `waiting` has an entry for each call that is still to be made. */
+function counted(clock: FakeClock, waiting: Set<object>): FakeClock {
+  const after: FakeClock["after"] = (ms, call) => {
+    const entry = {};
+    waiting.add(entry);
+    const cancel = clock.after(ms, () => {
+      waiting.delete(entry);
+      call();
+    });
+    return () => {
+      waiting.delete(entry);
+      cancel();
+    };
+  };
+  return { ...clock, after };
 }
 
 /** Answers like an API server, as far as reporting goes. */
@@ -246,14 +269,25 @@ test("two controllers with one Ingress and two opinions come to rest", async () 
   for (const { report } of rinds) report.stop();
 });
 
-test("after a stop nothing is asked for any more", async () => {
-  const shared = world(10);
+test("after a stop nothing is asked for any more, and nothing waits", async () => {
+  const waiting = new Set<object>();
+  const shared = world(10, waiting);
   const { report, cluster } = rind(shared, "rind", FIXED);
   report.start();
   report.published({ findings: [], fresh: [], ours: new Set(shared.statuses.keys()) });
-  await cluster.pass(500);
+  report.published({ findings: [], fresh: [finding("a")], ours: new Set(shared.statuses.keys()) });
+  // A write is on its way when the end comes.
+  cluster.rules.unshift(({ method }) =>
+    method !== "PATCH"
+      ? null
+      : new Promise((resolve) => {
+          shared.clock.after(200, () => resolve({ ok: true, status: 200, body: {} }));
+        }),
+  );
+  await cluster.pass(600);
   report.stop();
-  await cluster.pass(100);
+  await cluster.pass(300);
+  assert.is(waiting.size, 0, "a timer that waits keeps the process");
   const { length } = cluster.sent;
   report.published({ findings: [], fresh: [finding("a")], ours: new Set() });
   report.statusMoved("shop/i0");
