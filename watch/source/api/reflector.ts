@@ -25,6 +25,8 @@ import { type Ending, Watching, type WatchTerms } from "./watching.ts";
 const SHORT_MS = 1_000;
 /** All watches of a server expire together; their lists shall not come together. */
 const JITTER_MS = 1_000;
+/** Who hears that the server is back asks within this, and not all in one moment. */
+const POKE_MS = 250;
 /** Rights are granted by people. */
 const DENIED_MS = 30_000;
 /** A kind that the server does not know may be installed later. */
@@ -93,7 +95,7 @@ export class Reflector {
    */
   poke(): void {
     if (this.#failure?.status !== 0 || this.#cancelPoke !== null) return;
-    this.#cancelPoke = this.#clock.after(1 + this.#terms.random.below(JITTER_MS), () => {
+    this.#cancelPoke = this.#clock.after(1 + this.#terms.random.below(POKE_MS), () => {
       this.#cancelPoke = null;
       this.#hurry?.();
     });

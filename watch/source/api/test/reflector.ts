@@ -365,7 +365,7 @@ test("who waits for a server that is away is woken by who reached it, nobody els
     }
     const requests = world.log.length;
     world.reflector.poke();
-    await world.pass(1_050);
+    await world.pass(300);
     assert.is(world.log.length > requests, woken, String(status));
     world.reflector.stop();
   }
@@ -383,7 +383,7 @@ test("a watch that is not answered is asked for anew by who is woken", async () 
     const watches = (): number => world.log.filter(({ what }) => what === "watch from 5").length;
     assert.is(watches(), 2);
     world.reflector.poke();
-    await world.pass(1_050);
+    await world.pass(300);
     assert.is(watches(), answered ? 2 : 3);
     world.reflector.stop();
   }

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Random } from "../../../../core/random.ts";
 import { isFields, type KubeObject, ownObject, readObject } from "../../../objects.ts";
 import { type Kind, RESOURCES } from "../../../resources.ts";
 import { snapshotOf } from "../../../snapshot.ts";
@@ -11,6 +12,9 @@ import { translate } from "../../../translate/translate.ts";
 import { shapeOf } from "../shape.ts";
 
 const test = suite("shape");
+
+const ROUNDS = 3_000;
+const MUTATIONS = 3;
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -111,6 +115,36 @@ for (const [kind, raw] of Object.entries(SAMPLES) as [Kind, Raw][]) {
     }
   });
 }
+
+/** What stands where something else should: the values of JSON, and names from the language. */
+const OTHERS: readonly unknown[] = [
+  ...[null, true, 0, -1, 1e308, 0.5, 65_536, "", "a", "__proto__", "constructor", "\u0000", "ž🧀"],
+  ...[[], {}, [null], [[]], { a: null }, JSON.parse('{"__proto__":{"x":1},"constructor":7}')],
+  "x".repeat(10_000),
+];
+
+test("no tree of JSON, whatever it holds, is more than a finding", () => {
+  const seed = Bun.hash.crc32(String(process.env["SEED"] ?? 20_261_125));
+  console.log(`seed ${seed}`);
+  const random = new Random(seed);
+  const pick = <T>(list: readonly T[]): T => list[random.below(list.length)]!;
+  const kinds = Object.entries(SAMPLES) as [Kind, Raw][];
+  for (let round = 0; round < ROUNDS; round++) {
+    const raws = kinds.map(([kind, sample]) => {
+      let raw: unknown = sample;
+      for (let i = 1 + random.below(MUTATIONS); i > 0; i--) {
+        raw = replaced(raw, pick(placesOf(raw).slice(1)), pick(OTHERS));
+      }
+      return [kind, raw as Raw] as const;
+    });
+    const objects = raws.flatMap(([kind, raw]) => {
+      const resource = RESOURCES.find((row) => row.kind === kind)!;
+      const body = shapeOf(kind, raw);
+      return (body.ok ? ownObject(raw, resource, body.value).object : null) ?? [];
+    });
+    translate(snapshotOf(objects, []), OPTIONS);
+  }
+});
 
 const GOLDENS = join(import.meta.dir, "../../../translate/test/golden");
 
