@@ -9,6 +9,8 @@ import { ask, create } from "../contract/target.cases.ts";
 export type Real = Readonly<{
   kubeconfig: string;
   etcd: string;
+  /** Lets the API server hang for `body`, as behind a broken network; only where `etcd` is not "". */
+  hang: (body: () => Promise<void>) => Promise<void>;
   kubectl: (args: readonly string[], stdin?: string) => Promise<string>;
   connection: Connection;
   admin: Client;
@@ -34,7 +36,18 @@ export async function openReal(): Promise<Real> {
   };
   const view = ["config", "view", "--raw", "--minify", "--flatten", "-o", "json"];
   const connection = connectionOf(JSON.parse(await kubectl(view)));
-  return { kubeconfig, etcd, kubectl, connection, admin: openClient(connection) };
+  const admin = openClient(connection);
+  return { kubeconfig, etcd, hang, kubectl, connection, admin };
+}
+
+async function hang(body: () => Promise<void>): Promise<void> {
+  const pid = Number(process.env["RIND_TEST_API_PID"]);
+  process.kill(pid, "SIGSTOP");
+  try {
+    await body();
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
 }
 
 function connectionOf(config: Json): Connection {

@@ -21,11 +21,12 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-function environmentOf({ kubeconfig, etcd }: Cluster, { kubectl }: Programs) {
+function environmentOf({ kubeconfig, etcd, pid }: Cluster, { kubectl }: Programs) {
   return {
     RIND_TEST_KUBECONFIG: kubeconfig,
     RIND_TEST_KUBECTL: kubectl,
     RIND_TEST_ETCD: etcd,
+    RIND_TEST_API_PID: String(pid),
   };
 }
 

@@ -20,6 +20,8 @@ const DOMAIN = "127.0.0.1.nip.io";
 const CHEESES = ["cheddar", "stilton", "wensleydale"];
 const PLATE = `cheeseplate.${DOMAIN}`;
 const TAINT = { key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" };
+/** Less than the leader's Lease bears. */
+const HANG_MS = 4_000;
 const NODES: readonly [Node, Node] = [
   { name: "node1", address: "198.18.0.11", taints: [TAINT] },
   { name: "node2", address: "198.18.0.12", taints: [] },
@@ -191,7 +193,18 @@ step("an Ingress of another class is not served, and not written to", async () =
   );
 });
 
+step("the API server hangs: not one visit fails, and the next edit is live at once", async () => {
+  const { count, failed } = await visiting([VISITED, `cheddar.${DOMAIN}`], async () => {
+    await real.hang(() => Bun.sleep(HANG_MS));
+  });
+  assert.equal(failed.slice(0, 3), [], `${failed.length} of ${count} visits failed`);
+  const args = ["--class=rind", "--rule=later.example/*=cheddar:80"];
+  await kubectl(["create", "ingress", "later", ...args]);
+  await until("it is live", async () => (await visit(SECOND, "later.example")).status === 200);
+});
+
 step("in a cluster where nothing happens, rind writes nothing", async () => {
+  await until("all is written", async () => (await addressesOf("later")).length === 2);
   const path = "/apis/networking.k8s.io/v1/namespaces/default/ingresses";
   const { body } = await real.admin.ask("GET", path);
   const { resourceVersion } = body.metadata;

@@ -25,6 +25,8 @@ export type Cluster = Readonly<{
   kubeconfig: string;
   /** Where etcd answers, for tests that compact its history. */
   etcd: string;
+  /** The process of kube-apiserver, for tests that let it hang. */
+  pid: number;
   stop: () => Promise<void>;
 }>;
 
@@ -49,14 +51,15 @@ export async function startCluster(programs: Programs): Promise<Cluster> {
     children.push(startEtcd(programs.etcd, folder, etcd, `http://127.0.0.1:${peer}`));
     await age(etcd);
     const authority = openAuthority(folder);
-    children.push(startApi(programs.apiserver, { folder, etcd, port: secure, authority }));
+    const api = startApi(programs.apiserver, { folder, etcd, port: secure, authority });
+    children.push(api);
     const admin = authority.issue("admin", "/O=system:masters/CN=admin", "");
     const kubeconfig = join(folder, "kubeconfig");
     writeFileSync(kubeconfig, kubeconfigOf(server, authority.ca, admin));
     await ready(programs.kubectl, kubeconfig, () =>
       children.some((child) => child.exitCode !== null),
     );
-    return { server, kubeconfig, etcd, stop };
+    return { server, kubeconfig, etcd, pid: api.pid, stop };
   } catch (error) {
     const logs = ["etcd", "apiserver"].map((name) => tail(join(folder, `${name}.log`)));
     await stop();
@@ -131,6 +134,8 @@ function start(log: string, command: string[]): Child {
 }
 
 async function end(child: Child): Promise<void> {
+  // A test may have let it hang.
+  child.kill("SIGCONT");
   child.kill("SIGTERM");
   const late = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
   await child.exited;

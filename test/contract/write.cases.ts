@@ -1,7 +1,16 @@
 /** What a server answers to whoever writes, or asks for what it may not have. */
 import * as assert from "uvu/assert";
 import type { Json } from "./client.ts";
-import { ask, type Case, create, ingress, ingresses, MERGE, service } from "./target.cases.ts";
+import {
+  ask,
+  type Case,
+  CLASS,
+  create,
+  ingress,
+  ingresses,
+  MERGE,
+  service,
+} from "./target.cases.ts";
 import { services, slice, slices } from "./target.cases.ts";
 
 const ADDRESS = { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } };
@@ -25,7 +34,7 @@ export const WRITES: readonly Case[] = [
       const through = { body, type: MERGE };
       const written = await ask(target.admin, "PATCH", `${path}/status`, through);
       assert.equal(written.status, ADDRESS);
-      assert.equal([written.spec.ingressClassName, written.metadata.generation], ["rind", 1]);
+      assert.equal([written.spec.ingressClassName, written.metadata.generation], [CLASS, 1]);
       const other = {
         status: { loadBalancer: { ingress: [] } },
         spec: { ingressClassName: "new" },
