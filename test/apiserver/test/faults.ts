@@ -167,7 +167,7 @@ test("a fault hits what it names, as often as it says", () =>
     assert.equal(statuses, [200, 503, 200, 503, 200]);
   }));
 
-test("down resets what is there and what comes, up goes on at the same port with the same objects", () =>
+test("down resets what is there and what comes, up goes on with the same objects", () =>
   withServer({}, async (server) => {
     const { port } = server;
     const path = `${WATCH}&resourceVersion=${server.objects.version}`;
