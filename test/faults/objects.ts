@@ -1,5 +1,6 @@
 /** Objects that are wrong, or in each other's way. See rows.ts. */
 import { suite } from "uvu";
+import * as assert from "uvu/assert";
 import { until } from "../e2e/program.ts";
 import { mutantsOf } from "./mutants.ts";
 import { A_WHILE, rowsOf } from "./rows.ts";
@@ -51,6 +52,16 @@ row("a bad version of an object: the one before it serves on", async (world) => 
   await world.traffic.more(A_WHILE / 8);
   for (const object of siteOf("brie", [port])) world.api.put(object);
   await until("nothing is said of it", async () => !(await world.findings()).includes("brie"));
+});
+
+row("a bad version of an object that is deleted then", async (world) => {
+  world.site("tilsit");
+  await until("tilsit is served", async () => (await world.status("tilsit")) === 200);
+  world.api.put({ ...ingressOf("tilsit"), spec: 7 });
+  await until("tilsit is reported", async () => (await world.findings()).includes("tilsit"));
+  assert.is(await world.status("tilsit"), 200);
+  world.api.remove("Ingress", "shop", "tilsit");
+  await until("tilsit is gone", async () => (await world.status("tilsit")) === 404);
 });
 
 row("Ingresses that want a path that is taken, in any order", async (world) => {
