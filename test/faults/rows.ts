@@ -20,12 +20,12 @@ type Suite = ((name: string, test: () => Promise<void>) => void) &
 /** A row: its name, and the fault from its beginning to its end. */
 type AddRow = (name: string, fault: (world: World) => Promise<void>) => void;
 
-/** Gives a suite a world of its own, for rows that come one after the other. */
-export function rowsOf(rows: Suite): AddRow {
+/** Gives a suite a world of its own, for rows that come one after the other. `flags`: of its rind. */
+export function rowsOf(rows: Suite, flags: readonly string[] = []): AddRow {
   let world: World;
   rows.before(async () => {
     world = new World();
-    await world.serve();
+    await world.serve(flags);
     world.ask();
   });
   rows.after(() => world.stop());

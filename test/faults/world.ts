@@ -6,7 +6,7 @@ import { type ApiServerDouble, type ApiServerOptions, startApiServer } from "../
 import { kubeconfigOf } from "../apiserver.ts";
 import type { Given } from "../apiserver/objects.ts";
 import { alive, type Program, SOURCE, startRind, until } from "../e2e/program.ts";
-import type { ClusterState, Readiness as AnyReadiness } from "../../admin/json.ts";
+import type { ClusterState, Readiness as AnyReadiness, ReportState } from "../../admin/json.ts";
 import { startTraffic, type Traffic } from "./traffic.ts";
 
 /** rind, with a control plane in haste. */
@@ -98,6 +98,13 @@ export class World {
   async readiness(): Promise<Readiness> {
     const { rind } = this;
     return JSON.parse((await rind.admin("/readyz")).body) as Readiness;
+  }
+
+  /** What it says of its writing of status and Events. */
+  async report(): Promise<ReportState> {
+    const { report } = (await this.readiness()).cluster;
+    if (report === null) throw new Error("nothing is reported");
+    return report;
   }
 
   /** `/metrics`. */
