@@ -64,6 +64,11 @@ export class Ledger {
     return page.restUntil - now;
   }
 
+  /** Whether what we wrote under this key was another object. */
+  isAnother(key: string, uid: string): boolean {
+    return (this.#pages.get(key)?.uid ?? uid) !== uid;
+  }
+
   /** A write is on its way. */
   tried(key: string, uid: string): void {
     this.#page(key, uid).triedAt = this.#clock.now();

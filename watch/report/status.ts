@@ -15,6 +15,11 @@ import { Ledger, OBJECT_MS } from "./ledger.ts";
 import { type Errand, passing, type Writer } from "./outgoing.ts";
 import { type Target, targetsKey } from "./targets.ts";
 
+/**
+ * From news of an object to a look at it: by then it is translated, and known whether it is still
+ * ours. Who gives it to another class must not find our address in it again.
+ */
+const MOVED_MS = 500;
 /** Compared without letting anything else happen: some milliseconds. */
 const LOOKS_MAX = 1_000;
 
@@ -74,8 +79,10 @@ export class StatusWriter implements Writer {
   /** The status of an Ingress was told, or the Ingress is gone. */
   moved(key: string): void {
     if (!this.#ours.has(key)) return;
-    if (!this.#config.statuses.has(key)) return this.#forget(key);
-    this.#look(key, this.#soon);
+    const status = this.#config.statuses.get(key);
+    // Whatever the one before had to wait for is no matter of this one.
+    if (status === undefined || this.#ledger.isAnother(key, status.uid)) this.#forget(key);
+    if (status !== undefined && !this.#waiting.has(key)) this.#later(key, MOVED_MS);
     this.#config.wake();
   }
 
