@@ -158,7 +158,9 @@ function loopOf(subject: Subject, board: Board, to: Followers): Loop {
     source: withNames(source, { clock: systemClock, random: chance(), lookup: systemLookup() }),
     ...(saved === null ? {} : { saved }),
     translator: () => {
-      const translator = new Translator({ ...adoption, version: EMPTY_MODEL.version });
+      const options = { ...adoption, version: EMPTY_MODEL.version };
+      // Collected meanwhile, a first translation of 5 000 Ingresses takes 30 MiB less at its peak.
+      const translator = new Translator(options, () => Bun.gc(false));
       return (snapshot, changes) => translator.translate(snapshot, changes);
     },
     // Not waited for: the workers skip versions that they are too slow for, each on its own.

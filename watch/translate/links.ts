@@ -1,11 +1,12 @@
 /** Who looked at what: from a thing that changed to those who have to look again. */
+import type { Unit } from "./units.ts";
 import type { Seen, Sight } from "./view.ts";
 
 /** Most things are looked at by one unit alone, and a set of one is large. */
-type Lookers<Unit> = Unit | Set<Unit>;
+type Lookers = Unit | Set<Unit>;
 
-export class Links<Unit extends object> {
-  readonly #topics = new Map<Seen, Map<string, Lookers<Unit>>>();
+export class Links {
+  readonly #topics = new Map<Seen, Map<string, Lookers>>();
 
   /** Those who looked at it. */
   of(topic: Seen, key: string): Iterable<Unit> {
@@ -34,7 +35,7 @@ export class Links<Unit extends object> {
   }
 
   #add(unit: Unit, { topic, key }: Sight): void {
-    const keys = this.#topics.get(topic) ?? new Map<string, Lookers<Unit>>();
+    const keys = this.#topics.get(topic) ?? new Map<string, Lookers>();
     this.#topics.set(topic, keys);
     const units = keys.get(key);
     if (units === undefined) keys.set(key, unit);

@@ -11,7 +11,7 @@ import type { Draft, TranslateOptions, Translation } from "./draft.ts";
 import { translateIngress } from "./ingress.ts";
 import { Counted, Counts, type Findings, Ledger, Roster } from "./roster.ts";
 import { settle } from "./settle.ts";
-import { Unit, Units } from "./units.ts";
+import { type Made, Unit, Units } from "./units.ts";
 import type { View } from "./view.ts";
 
 /** Each claims what its kind of object asks for. A new kind is a new row. */
@@ -50,9 +50,14 @@ export class Translator {
   readonly #names = new Counted();
   #last: Translation = NOTHING;
 
-  constructor(options: TranslateOptions) {
+  /**
+   * `pause` is called now and then during a long translation, which leaves much behind that can be
+   * collected: without it a process grows by several times of what it keeps.
+   */
+  constructor(options: TranslateOptions, pause: () => void = () => {}) {
     this.#options = options;
-    this.#units = new Units(options, (unit, before, now) => this.#made(unit, before, now));
+    const made: Made = (unit, before, now) => this.#made(unit, before, now);
+    this.#units = new Units(options, made, pause);
   }
 
   /**

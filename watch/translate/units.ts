@@ -13,6 +13,9 @@ import { type Aim, aimAt, backendOf } from "./services.ts";
 import { Recorder, type Seen, type Sight, type View, WHOLE } from "./view.ts";
 import type { Backend } from "../../core/model.ts";
 
+/** Units that are made in one go; a large cluster takes several. */
+const BATCH = 500;
+
 const NO_SIGHTS: readonly Sight[] = [];
 
 /** One piece: `make` gives its value, and its output through the draft. */
@@ -38,7 +41,8 @@ export type Made = (unit: Unit, before: Output, now: Output) => void;
 export class Units {
   readonly #options: TranslateOptions;
   readonly #made: Made;
-  readonly #links = new Links<Unit>();
+  readonly #pause: () => void;
+  readonly #links = new Links();
   readonly #aims = new Map<string, Unit<Aim>>();
   readonly #backends = new Map<string, Unit<Backend>>();
   readonly #recorder: Recorder;
@@ -47,9 +51,11 @@ export class Units {
   /** Looked at by nobody, unless somebody does before the sweep. */
   readonly #left: Sight[] = [];
 
-  constructor(options: TranslateOptions, made: Made) {
+  /** `pause` is called between batches. */
+  constructor(options: TranslateOptions, made: Made, pause: () => void) {
     this.#options = options;
     this.#made = made;
+    this.#pause = pause;
     this.#recorder = new Recorder({
       aim: (service, port) => this.#aim(service, port),
       pods: (backend) => this.#pods(backend),
@@ -83,8 +89,13 @@ export class Units {
   /** Makes again what has to be, from the bottom up, and lets go what nobody looks at any more. */
   run(snapshot: Snapshot): void {
     this.#recorder.turn(snapshot);
+    let made = 0;
     for (const dirty of [this.#dirty.Backend, this.#dirty.Aim, this.#dirty.other]) {
-      for (const unit of dirty) this.#make(unit);
+      for (const unit of dirty) {
+        this.#make(unit);
+        made += 1;
+        if (made % BATCH === 0) this.#pause();
+      }
     }
     for (let sight = this.#left.pop(); sight !== undefined; sight = this.#left.pop()) {
       this.#sweep(sight);
