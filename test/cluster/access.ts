@@ -9,7 +9,7 @@ import { ask, create } from "../contract/target.cases.ts";
 export type Real = Readonly<{
   kubeconfig: string;
   etcd: string;
-  /** Lets the API server hang for `body`, as behind a broken network; only where `etcd` is not "". */
+  /** Lets the API server hang for `body`, as behind a broken network. It must be ours. */
   hang: (body: () => Promise<void>) => Promise<void>;
   kubectl: (args: readonly string[], stdin?: string) => Promise<string>;
   connection: Connection;

@@ -54,6 +54,11 @@ function step(name: string, body: () => Promise<void>): void {
   });
 }
 
+/** On a line of its own, as the runner shows those. */
+function note(text: string): void {
+  console.log(`\nnote: ${text}`);
+}
+
 async function show(kind: string, name: string): Promise<Json> {
   return JSON.parse(await kubectl(["get", kind, name, "-o", "json"]));
 }
@@ -132,7 +137,8 @@ step("kubectl edit: other weights are live at once", async () => {
   await until("no stilton is left", async () => {
     return inAnyRow(await taste(FIRST, PLATE, 4), 4, these);
   });
-  console.log(`note: weights were live ${(performance.now() - startedAt).toFixed(0)} ms later`);
+  const tookMs = (performance.now() - startedAt).toFixed(0);
+  note(`weights were live ${tookMs} ms after kubectl had ended`);
   const words = await taste(FIRST, PLATE, 40);
   assert.ok(inAnyRow(words, 4, these), words.join(" "));
 });
@@ -144,7 +150,7 @@ step("kubectl scale: up, down and round again without a failed visit", async () 
   });
   assert.equal(failed.slice(0, 3), [], `${failed.length} of ${count} visits failed`);
   assert.ok(count > 100, `only ${count} visits`);
-  console.log(`note: ${count} visits while pods came and went`);
+  note(`${count} visits while pods came and went`);
 });
 
 step("kubectl delete ingress: its host is 404, its neighbours stay", async () => {

@@ -12,7 +12,12 @@ const RIND = [`--config=${join(ROOT, "bunfig.toml")}`, "--no-env-file", join(ROO
 /** Where a container finds who it is, as every image expects it. */
 const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** Runs "$@" where the files of $0 are at $ACCOUNT, which nobody else sees. */
-const MOUNTED = `mount -t tmpfs none /var/run && mkdir -p ${ACCOUNT} && cp "$0"/* ${ACCOUNT} && exec "$@"`;
+const MOUNTED = [
+  "mount -t tmpfs none /var/run",
+  `mkdir -p ${ACCOUNT}`,
+  `cp "$0"/* ${ACCOUNT}`,
+  'exec "$@"',
+].join(" && ");
 const PROBE_MS = 50;
 const STOP_MS_MAX = 60_000;
 
