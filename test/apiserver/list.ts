@@ -3,7 +3,7 @@ import { type Answer } from "./connection.ts";
 import { apiVersionOf, type KindRow } from "./kinds.ts";
 import { type Entry, itemOf, type Objects } from "./objects.ts";
 import { selectorOf } from "./select.ts";
-import { failure, type Status, tokenExpired, tooLarge } from "./status.ts";
+import { failure, type Status, tokenExpired, tooLarge, tooOld } from "./status.ts";
 import type { Call } from "./call.ts";
 
 /** What is left of a list. `next` says where a new token goes on when this one is too old. */
@@ -56,6 +56,9 @@ export class Lists {
     const asked = query.get("resourceVersion") ?? "";
     if (!/^\d*$/.test(asked)) return failure(400, `resourceVersion: Invalid value: "${asked}"`);
     const { version } = this.#objects;
+    // With a limit, a version alone is just that one, and here the past is not kept.
+    const exact = Number(asked) > 0 && query.has("limit") && !query.has("resourceVersionMatch");
+    if (exact && Number(asked) < version) return tooOld(Number(asked), version);
     if (Number(asked) > version) return tooLarge(Number(asked), version);
     const entries = this.#objects.list(row, namespace).filter(({ object }) => selects(object));
     return { entries, version, next: "" };

@@ -88,7 +88,7 @@ export function exists(row: KindRow, name: string): Status {
   return failure(409, message, { reason: "AlreadyExists", details });
 }
 
-/** 410 of a watch that asks for what was compacted away. */
+/** 410 of whoever asks for what was compacted away. */
 export function tooOld(asked: number, oldest: number): Status {
   return failure(410, `too old resource version: ${asked} (${oldest})`);
 }

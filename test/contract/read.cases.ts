@@ -183,6 +183,18 @@ export const READS: readonly Case[] = [
     },
   },
   {
+    // With a limit and without a match, a real server answers with just that version, or 410.
+    name: "a page that is to be not older than a version has what came after it",
+    run: async (target) => {
+      const path = await createAll(target, ["a"]);
+      const from = version(await ask(target.admin, "GET", path));
+      await createAll(target, ["b"]);
+      const page = { limit: "500", resourceVersion: from };
+      const query = { ...page, resourceVersionMatch: "NotOlderThan" };
+      assert.equal(names(await ask(target.admin, "GET", path, { query })), ["a", "b"]);
+    },
+  },
+  {
     name: "a list from the future is refused with 504, and says why",
     run: async (target) => {
       const query = { resourceVersion: "900000000", resourceVersionMatch: "NotOlderThan" };

@@ -232,8 +232,10 @@ export class Reflector {
 
   /** A streamed list did not become whole. Who does not take the request gets one for pages. */
   #unfilled(ending: Ending): number {
-    if (ending.why === "failed") {
-      if (isPassing(ending.failure.status)) return this.#failed(ending.failure);
+    if (ending.why === "failed" && isPassing(ending.failure.status)) {
+      // As for a list: a version that this server may never have.
+      if (ending.failure.status === TIMEOUT) this.#from = "";
+      return this.#failed(ending.failure);
     }
     this.#streams = false;
     return 0;

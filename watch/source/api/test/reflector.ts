@@ -319,6 +319,12 @@ const ROWS: readonly Row[] = [
     steps: [open, whole("9"), pass(2_000), error(410), pass(1_050), open, whole("30")],
     log: ["stream", "whole", "0–1000 stream from 9", "whole"],
   },
+  {
+    name: "a streamed list from a version that the server never had: whatever there is",
+    options: { stream: true },
+    steps: [open, whole("9"), pass(2_000), error(410), pass(1_050), refuse(504), pass(800)],
+    log: ["stream", "whole", "0–1000 stream from 9", "problem answers 504", "400–800 stream"],
+  },
 ];
 
 for (const row of ROWS) {
