@@ -168,7 +168,6 @@ export class Reflector {
   #listed(version: string): void {
     this.#replica.end();
     this.#version = version;
-    this.#from = version;
     this.#paged = true;
     this.#synced = true;
     this.#replica.moved();

@@ -52,8 +52,6 @@ export class Watching {
       line: (line) => this.#heard(line),
       closed: (failure) => this.#closed(failure),
     });
-    // It may have ended before this call came back.
-    if (this.#over) this.#hangUp();
   }
 
   /** Ends it; nothing is told any more. */

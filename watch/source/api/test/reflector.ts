@@ -47,7 +47,7 @@ const ROWS: readonly Row[] = [
   },
   {
     name: "pages are one list as of the first of them",
-    steps: [page("5", "t1", "a@1"), page("5", "t2", "b@2"), items("5", "c@3"), open],
+    steps: [page("5", "t1", "a@1"), page("6", "t2", "b@2"), items("7", "c@3"), open],
     log: [
       "list from 0",
       "put a@1",

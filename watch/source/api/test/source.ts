@@ -1,7 +1,19 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { ApiScope } from "../source.ts";
+import { fakeClock } from "../../../../core/clock.ts";
+import { Random } from "../../../../core/random.ts";
+import type { ApiClient, ApiFailure } from "../api.ts";
+import { ApiSource, type ApiScope } from "../source.ts";
 import { Cluster, EVERYTHING, ingressOf, secretOf, serviceOf, until } from "./fixture/cluster.ts";
+import { settled } from "./fixture/script.ts";
+
+const AWAY: ApiFailure = {
+  ok: false,
+  status: 0,
+  reason: "away",
+  retryAfterMs: null,
+  body: null,
+};
 
 const test = suite("source of an API server");
 
@@ -273,6 +285,42 @@ test("the statuses of Ingresses are kept beside them", () =>
     await until(() => source.statuses.size === 0, "no status");
     assert.equal(moved, ["shop/web", "shop/web", "shop/web"]);
   }));
+
+test("one feed that gets through wakes the others", async () => {
+  const clock = fakeClock();
+  const asked: string[] = [];
+  let back = "";
+  const client: ApiClient = {
+    ask: () => Promise.resolve(AWAY),
+    stream: ({ path }, events) => {
+      asked.push(path);
+      if (path === back) events.opened();
+      else void Promise.resolve().then(() => events.closed(AWAY));
+      return () => {};
+    },
+  };
+  const terms = { client, clock, random: new Random(5), stream: true };
+  const source = new ApiSource(terms, EVERYTHING, () => {});
+  source.watch(() => {});
+  const pass = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= 50) {
+      clock.advance(50);
+      await settled();
+    }
+  };
+  await pass(300_000);
+  back = "/api/v1/services";
+  while (asked.at(-1) !== back) await pass(50);
+  asked.length = 0;
+  await pass(300);
+  assert.equal(asked.sort(), [
+    "/api/v1/namespaces",
+    "/apis/discovery.k8s.io/v1/endpointslices",
+    "/apis/networking.k8s.io/v1/ingressclasses",
+    "/apis/networking.k8s.io/v1/ingresses",
+  ]);
+  source.stop();
+});
 
 test("nothing is told after stop", () =>
   within(async (cluster) => {
