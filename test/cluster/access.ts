@@ -20,11 +20,19 @@ const ACCOUNTS = "serviceaccounts";
 /** What run.ts gave to lo, with all of its /16. */
 const POD_NETWORK = "198.18.0.1";
 
+/** How tests are told of a cluster. `etcd` "": it is not ours. */
+type Given = Readonly<{ kubeconfig: string; etcd: string; kubectl: string }>;
+
 /** What run.ts left in the environment. Rejects where there is nothing: these tests need it. */
 export async function openReal(): Promise<Real> {
   const { RIND_TEST_KUBECONFIG: kubeconfig, RIND_TEST_ETCD: etcd = "" } = process.env;
-  const program = process.env["RIND_TEST_KUBECTL"];
-  if (!kubeconfig || !program) throw new Error("run these tests with npm run test:cluster");
+  const kubectl = process.env["RIND_TEST_KUBECTL"];
+  if (!kubeconfig || !kubectl) throw new Error("run these tests with npm run test:cluster");
+  return realOf({ kubeconfig, etcd, kubectl });
+}
+
+/** The cluster that a kubeconfig is for; `kubectl` is the program. */
+export async function realOf({ kubeconfig, etcd, kubectl: program }: Given): Promise<Real> {
   const kubectl = async (args: readonly string[], stdin = ""): Promise<string> => {
     const child = Bun.spawn([program, "--kubeconfig", kubeconfig, ...args], {
       stdio: [new Blob([stdin]), "pipe", "pipe"],

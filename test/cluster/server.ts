@@ -25,8 +25,12 @@ export type Cluster = Readonly<{
   kubeconfig: string;
   /** Where etcd answers, for tests that compact its history. */
   etcd: string;
-  /** The process of kube-apiserver, for tests that let it hang. */
+  /** The process of kube-apiserver at first, for tests that let it hang. */
   pid: number;
+  /** kube-apiserver is killed. */
+  down: () => Promise<void>;
+  /** It starts again, on the same port and with the same past. */
+  up: () => Promise<void>;
   stop: () => Promise<void>;
 }>;
 
@@ -51,15 +55,22 @@ export async function startCluster(programs: Programs): Promise<Cluster> {
     children.push(startEtcd(programs.etcd, folder, etcd, `http://127.0.0.1:${peer}`));
     await age(etcd);
     const authority = openAuthority(folder);
-    const api = startApi(programs.apiserver, { folder, etcd, port: secure, authority });
-    children.push(api);
+    const command = [programs.apiserver, ...argumentsOf({ folder, etcd, port: secure, authority })];
     const admin = authority.issue("admin", "/O=system:masters/CN=admin", "");
     const kubeconfig = join(folder, "kubeconfig");
     writeFileSync(kubeconfig, kubeconfigOf(server, authority.ca, admin));
-    await ready(programs.kubectl, kubeconfig, () =>
-      children.some((child) => child.exitCode !== null),
-    );
-    return { server, kubeconfig, etcd, pid: api.pid, stop };
+    const up = async (): Promise<void> => {
+      children.push(start(join(folder, "apiserver.log"), command));
+      const gone = (): boolean => children.some((child) => child.exitCode !== null);
+      await ready(programs.kubectl, kubeconfig, gone);
+    };
+    const down = async (): Promise<void> => {
+      const api = children.pop();
+      api?.kill("SIGKILL");
+      await api?.exited;
+    };
+    await up();
+    return { server, kubeconfig, etcd, pid: children.at(-1)?.pid ?? 0, down, up, stop };
   } catch (error) {
     const logs = ["etcd", "apiserver"].map((name) => tail(join(folder, `${name}.log`)));
     await stop();
@@ -98,12 +109,11 @@ async function age(etcd: string): Promise<void> {
 
 type Api = Readonly<{ folder: string; etcd: string; port: number; authority: Authority }>;
 
-function startApi(program: string, { folder, etcd, port, authority }: Api): Child {
+function argumentsOf({ folder, etcd, port, authority }: Api): string[] {
   const tls = authority.issue("apiserver", "/CN=kube-apiserver", "IP:127.0.0.1,DNS:localhost");
   const accounts = makeKeys(folder, "accounts");
   mkdirSync(join(folder, "certs"));
-  return start(join(folder, "apiserver.log"), [
-    program,
+  return [
     "--bind-address=127.0.0.1",
     `--advertise-address=${ADVERTISED}`,
     "--endpoint-reconciler-type=none",
@@ -125,7 +135,7 @@ function startApi(program: string, { folder, etcd, port, authority }: Api): Chil
     // Pages out of memory outlive a compaction; rind must bear servers that forget.
     "--feature-gates=ListFromCacheSnapshot=false",
     "--profiling=false",
-  ]);
+  ];
 }
 
 function start(log: string, command: string[]): Child {
