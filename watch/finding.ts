@@ -24,6 +24,13 @@ export function newIn(next: readonly Finding[], last: readonly Finding[]): reado
   return next.filter((finding) => !known.has(textOf(finding)));
 }
 
+/** The findings of `last` that are in `next` too, by what they say. */
+export function stillIn(next: readonly Finding[], last: readonly Finding[]): readonly Finding[] {
+  if (last.length === 0) return last;
+  const known = new Set(next.map(textOf));
+  return last.filter((finding) => known.has(textOf(finding)));
+}
+
 function textOf(finding: Finding): string {
   const { level, kind, namespace, name, field, reason, hint, effect } = finding;
   return JSON.stringify([level, kind, namespace, name, field, reason, hint, effect]);

@@ -7,7 +7,7 @@ import type { Cancel, Clock } from "../core/clock.ts";
 import { EMPTY_MODEL, type Model } from "../core/model.ts";
 import { Cursors } from "./cursors.ts";
 import { equal } from "./diff.ts";
-import { type Finding, newIn } from "./finding.ts";
+import { type Finding, newIn, stillIn } from "./finding.ts";
 import { Holdoff } from "./holdoff.ts";
 import { type Saved, staleFinding } from "./saved.ts";
 import type { Kind, KubeObject } from "./objects.ts";
@@ -84,6 +84,8 @@ export class Loop {
   #stopped = false;
   /** The last good translation. The version of its model is 0 until there is one. */
   #good: Translation = NOTHING;
+  /** That is the saved state, and was true so long ago; null: it is of the source. */
+  #keptMs: number | null = null;
   /** What that was translated to: another model than its own when that was equal. */
   #assigned: Model = EMPTY_MODEL;
   /** Null after a failure: the next one starts afresh. */
@@ -169,8 +171,10 @@ export class Loop {
     const kept = (await this.#config.saved?.load()) ?? null;
     if (kept === null || this.#synced || this.#stopped) return;
     const { model, ageMs: keptMs } = kept;
+    this.#keptMs = keptMs;
     // The cursors of before were of another process.
-    this.#good = { ...NOTHING, model: this.#cursors.assign({ ...model, version: 1 }) };
+    this.#assigned = this.#cursors.assign({ ...model, version: 1 });
+    this.#good = { ...NOTHING, model: this.#assigned };
     const bugs = [staleFinding(keptMs)];
     this.#told = { ...this.#told, bugs };
     void this.#publish({ ...this.#good, findings: bugs, fresh: bugs, keptMs });
@@ -197,11 +201,11 @@ export class Loop {
     // What a publish that failed was to tell may not have been heard.
     const unheard = this.#unpublished ? last.fresh : NO_FINDINGS;
     const fresh = this.#begun
-      ? [...unheard, ...freshOf(told, this.#told, this.#good.fresh)]
+      ? [...stillIn(findings, unheard), ...freshOf(told, this.#told, this.#good.fresh)]
       : findings;
     this.#begun = true;
     this.#told = told;
-    void this.#publish({ model, findings, fresh, ours, wants, keptMs: null });
+    void this.#publish({ model, findings, fresh, ours, wants, keptMs: this.#keptMs });
   }
 
   /** Published now, the first model would answer 503 for what comes within milliseconds. */
@@ -223,6 +227,7 @@ export class Loop {
       this.#translator = null;
       const translation = translate(snapshot, known === null ? null : changes);
       this.#good = this.#next(translation, known === null);
+      this.#keptMs = null;
       this.#translator = translate;
       this.#translateFailure = "";
       return NO_FINDINGS;
@@ -231,7 +236,9 @@ export class Loop {
       if (failure === this.#translateFailure) return this.#told.bugs;
       this.#config.report("translate failed", error);
       this.#translateFailure = failure;
-      return [{ ...BUG, reason: `this version of rind cannot translate the objects: ${failure}` }];
+      const reason = `this version of rind cannot translate the objects: ${failure}`;
+      const stale = this.#keptMs === null ? NO_FINDINGS : [staleFinding(this.#keptMs)];
+      return [{ ...BUG, reason }, ...stale];
     }
   }
 

@@ -31,6 +31,8 @@ type Rig = {
   /** `version hosts findings` of each publish. */
   readonly published: string[];
   readonly models: Model[];
+  /** Whether that was the saved state. */
+  readonly kepts: boolean[];
   readonly reports: string[];
   /** What changed, as each translation was told. */
   readonly told: string[];
@@ -68,8 +70,9 @@ function rig(): Rig {
       save: (model) => void made.saves.push(model),
       stop: () => {},
     },
-    publish: ({ model, findings, fresh }) => {
+    publish: ({ model, findings, fresh, keptMs }) => {
       made.models.push(model);
+      made.kepts.push(keptMs !== null);
       made.fresh.push(...fresh.map(({ name, reason }) => `${name} ${reason}`));
       const hosts = model.hosts.map(({ name }) => name).join(",");
       const reasons = findings.map(({ kind }) => kind).join(",");
@@ -79,7 +82,15 @@ function rig(): Rig {
     report: (what, error) => made.reports.push(`${what}: ${error}`),
   });
   const tell = (event: SourceEvent): void => sink(event);
-  const lists = { published: [], models: [], reports: [], told: [], fresh: [], saves: [] };
+  const lists = {
+    published: [],
+    models: [],
+    kepts: [],
+    reports: [],
+    told: [],
+    fresh: [],
+    saves: [],
+  };
   const answers = { translates: {}, translateFails: "", publishes: () => {} };
   const made: Rig = { clock, loop, tell, ...lists, ...answers, kept: null, settled: true };
   return made;
@@ -258,6 +269,12 @@ test("fresh are the findings that nobody has heard of, also after a failure", as
   on.publishes = () => {};
   await pass(on, 1_000);
   assert.is(heard(), "b.yaml is empty", "nobody may have heard it");
+  on.publishes = () => Promise.reject(new Error("no worker"));
+  const third = { ...FINDING, name: "c.yaml" };
+  assert.is(await turn("six", [FINDING, other, third]), "c.yaml is empty");
+  assert.is(await turn("seven", [FINDING, other]), "", "it does not hold any more");
+  on.publishes = () => {};
+  await pass(on, 1_000);
   on.tell({ type: "findings", findings: [FINDING] });
   await pass(on, 10);
   assert.is(heard(), "a.yaml is empty");
@@ -375,6 +392,29 @@ test("a sync that finds what was saved keeps the version, and takes the finding 
   on.tell({ type: "synced" });
   await pass(on, 10);
   assert.equal(on.published, ["1 one Rind", "1 one "]);
+});
+
+test("a sync that finds nothing leaves nothing of the saved state", async () => {
+  const on = waiting("one");
+  await pass(on, 3_000);
+  on.tell({ type: "synced" });
+  await pass(on, 10);
+  assert.equal(on.published, ["1 one Rind", "2  "]);
+});
+
+test("as long as nothing can be translated the saved state is said to be what it is", async () => {
+  const on = waiting("one");
+  await pass(on, 3_000);
+  on.translateFails = "boom";
+  on.tell({ type: "put", object: ingress("two") });
+  on.tell({ type: "synced" });
+  await pass(on, 10);
+  on.translateFails = "";
+  on.tell({ type: "put", object: ingress("three") });
+  await pass(on, 10);
+  assert.equal(on.published, ["1 one Rind", "1 one Rind,Rind", "2 three,two "]);
+  assert.equal(on.kepts, [true, true, false]);
+  assert.equal(on.saves, [on.models[2]!], "saved again it would never grow old");
 });
 
 test("the saved state is not asked for when the sync was in time", async () => {
