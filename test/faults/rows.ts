@@ -20,7 +20,7 @@ type Suite = ((name: string, test: () => Promise<void>) => void) &
 /** A row: its name, and the fault from its beginning to its end. */
 type AddRow = (name: string, fault: (world: World) => Promise<void>) => void;
 
-/** Gives a suite a world of its own, for rows that come one after the other. `flags`: of its rind. */
+/** Gives a suite a world of its own, for rows that come one after the other. */
 export function rowsOf(rows: Suite, flags: readonly string[] = []): AddRow {
   let world: World;
   rows.before(async () => {
