@@ -1,9 +1,9 @@
 /** The measurements: start, memory, how soon changes are live, and what a storm of them costs. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Proxy } from "../churn/proxy.ts";
-import { cpuOf } from "../load/cpu.ts";
+import { cpuOf, treeOf } from "../load/cpu.ts";
 import { ApiServer, kubeconfigOf } from "./apiserver.ts";
 import { type Seen, startClient } from "./client.ts";
 import { type Lane, laneForEach } from "./lane.ts";
@@ -29,13 +29,18 @@ export type Result = Readonly<{
   size: Size;
   servingMs: number;
   rssMib: number;
+  /** The highest RSS of the start, and of the whole run. */
+  rssStartMib: number;
   rssPeakMib: number;
   objectMs: readonly number[];
   endpointMs: readonly number[];
+  /** What all threads of rind waited for a CPU during those changes: others were busy then. */
+  waitedMs: number;
   /** Cores: without changes, and with CHURN. */
   idleCores: number;
   churnCores: number;
   churned: number;
+  churnSeconds: number;
   client: Seen;
 }>;
 
@@ -80,6 +85,8 @@ async function changes(bench: Bench): Promise<Omit<Result, "size" | "servingMs">
   const { rind } = bench;
   await Bun.sleep(SETTLE_MS);
   const rssMib = memoryOf(rind.child.pid, "VmRSS");
+  const rssStartMib = memoryOf(rind.child.pid, "VmHWM");
+  const waitedBefore = waitedOf(rind);
   const objectMs = await timed(bench, (i, n) => ({
     // Each time another path, so that what is seen is this change.
     object: ingressOf(i, `/change-${n}`),
@@ -94,9 +101,11 @@ async function changes(bench: Bench): Promise<Omit<Result, "size" | "servingMs">
     const object = sliceOf(bench.size, i, first ? b : a);
     return { object, path: "/", live: ({ body }) => body === (first ? "b" : "a") };
   });
+  const waitedMs = waitedOf(rind) - waitedBefore;
   for (const lane of bench.lanes) lane.close();
   const storm = await churn(bench);
-  return { rssMib, rssPeakMib: memoryOf(rind.child.pid, "VmHWM"), objectMs, endpointMs, ...storm };
+  const rssPeakMib = memoryOf(rind.child.pid, "VmHWM");
+  return { rssMib, rssStartMib, rssPeakMib, objectMs, endpointMs, waitedMs, ...storm };
 }
 
 /** A change of one object, and how an answer of its host shows that it is live. */
@@ -140,7 +149,8 @@ async function churn({ size, api, rind }: Bench) {
   const churnCores = await coresOf(rind, async () => {
     churned = (await api.order({ kind: "churn", ...CHURN })).count;
   });
-  return { idleCores, churnCores, churned, client: await client.stop() };
+  const { seconds: churnSeconds } = CHURN;
+  return { idleCores, churnCores, churned, churnSeconds, client: await client.stop() };
 }
 
 async function coresOf(rind: Proxy, during: () => Promise<unknown>): Promise<number> {
@@ -148,6 +158,17 @@ async function coresOf(rind: Proxy, during: () => Promise<unknown>): Promise<num
   const began = performance.now();
   await during();
   return (cpuOf(rind.child.pid).ns - before) / 1e6 / (performance.now() - began);
+}
+
+/** Milliseconds that threads of rind were ready and had no CPU (schedstat, field 2). */
+function waitedOf(rind: Proxy): number {
+  let ns = 0;
+  for (const pid of treeOf(rind.child.pid)) {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      ns += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[1]);
+    }
+  }
+  return ns / 1e6;
 }
 
 /** VmRSS or VmHWM of /proc/PID/status, in MiB. */
