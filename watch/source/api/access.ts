@@ -5,10 +5,13 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { KubeConfig } from "@kubernetes/client-node";
+import { type Clock, systemClock } from "../../../core/clock.ts";
 import { isFields } from "../../objects.ts";
 import type { Credentials, ReadAccess } from "./api.ts";
 import { type Pod, readPodAccess } from "./pod.ts";
 
+/** A plugin that has not answered for so long is run once more. */
+const PLUGIN_MS = 30_000;
 /** A reason may quote what a plugin wrote to its standard error, characters. */
 const REASON_MAX = 300;
 
@@ -28,7 +31,10 @@ type Loaded =
   | Readonly<{ ok: false; reason: string }>;
 
 /** Reads how to reach the API server; connects to nothing and runs no plugin yet. */
-export async function readAccess(where: Whereabouts): Promise<ReadAccess> {
+export async function readAccess(
+  where: Whereabouts,
+  clock: Clock = systemClock,
+): Promise<ReadAccess> {
   const { kubeconfig, context } = where;
   if (kubeconfig === null) return readPodAccess(where);
   // This module alone, not the package's index: a third of the memory and no generated API.
@@ -37,7 +43,7 @@ export async function readAccess(where: Whereabouts): Promise<ReadAccess> {
   const first = load();
   if (!first.ok) return first;
   const { from, server, namespace } = first;
-  const keys = new Keys(first, load);
+  const keys = new Keys(first, load, clock);
   const credentials = (): Promise<Credentials> => keys.read();
   const renew = (refused: Credentials): void => keys.renew(refused);
   return { ok: true, access: { server, from, namespace, credentials, renew } };
@@ -48,19 +54,30 @@ class Keys {
   readonly #load: () => Loaded;
   readonly #from: string;
   #config: KubeConfig | null;
+  readonly #clock: Clock;
   #reading: Promise<Credentials> | null = null;
+  #readingSince = 0;
   /** Those that were read last. */
   #last: Credentials | null = null;
 
-  constructor({ config, from }: Extract<Loaded, { ok: true }>, load: () => Loaded) {
+  constructor({ config, from }: Extract<Loaded, { ok: true }>, load: () => Loaded, clock: Clock) {
+    this.#clock = clock;
     this.#config = config;
     this.#from = from;
     this.#load = load;
   }
 
   read(): Promise<Credentials> {
-    this.#reading ??= this.#readAnew().finally(() => (this.#reading = null));
-    return this.#reading;
+    const now = this.#clock.now();
+    if (this.#reading !== null && now - this.#readingSince < PLUGIN_MS) return this.#reading;
+    // One that hangs is left to itself: a fresh config has not asked it yet.
+    if (this.#reading !== null) this.#config = null;
+    const reading = this.#readAnew().finally(() => {
+      if (this.#reading === reading) this.#reading = null;
+    });
+    this.#reading = reading;
+    this.#readingSince = now;
+    return reading;
   }
 
   /** The library caches tokens and what plugins answer; a fresh config has cached nothing. */

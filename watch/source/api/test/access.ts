@@ -1,8 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fakeClock } from "../../../../core/clock.ts";
+import { until } from "./fixture/cluster.ts";
 import { readAccess, type Whereabouts } from "../access.ts";
 
 const test = suite("access");
@@ -151,6 +153,30 @@ test("a plugin is run for its credentials, and again after a 401", async () => {
     const { headers } = await access.credentials();
     assert.equal(headers, { authorization: `Bearer run-${run}` });
   }
+});
+
+test("a plugin that hangs is run once more, after a while", async () => {
+  const counter = join(folder, "hangs");
+  const done = join(folder, "done");
+  const hang = `touch ${counter}; until [ -e ${done} ]; do sleep 0.02; done; exit 1`;
+  const answer = `echo '{"kind":"ExecCredential","status":{"token":"second"}}'`;
+  const plugin = file("hanging", `#!/bin/sh\n[ -e ${counter} ] || { ${hang}; }\n${answer}\n`);
+  chmodSync(plugin, 0o755);
+  const clock = fakeClock();
+  const exec = { apiVersion: "client.authentication.k8s.io/v1", command: plugin, args: [] };
+  const kubeconfig = file("hang", config("one", {}, { exec }));
+  const read = await readAccess({ ...OUTSIDE, kubeconfig }, clock);
+  if (!read.ok) throw new Error(read.reason);
+  const first = read.access.credentials().then(
+    () => "answered",
+    () => "failed",
+  );
+  await until(() => existsSync(counter), "the first run");
+  clock.advance(30_000);
+  const { headers } = await read.access.credentials();
+  assert.equal(headers, { authorization: "Bearer second" });
+  writeFileSync(done, "");
+  assert.is(await first, "failed");
 });
 
 test("credentials that cannot be read are rejected with what is wrong", async () => {
