@@ -3,7 +3,7 @@ import { type Answer } from "./connection.ts";
 import { apiVersionOf, type KindRow } from "./kinds.ts";
 import { type Entry, itemOf, type Objects } from "./objects.ts";
 import { selectorOf } from "./select.ts";
-import { failure, type Status, tokenExpired, tooLarge, tooOld } from "./status.ts";
+import { failure, type Status, tokenExpired, tooLarge } from "./status.ts";
 import type { Call } from "./call.ts";
 
 /** What is left of a list. `next` says where a new token goes on when this one is too old. */
@@ -50,18 +50,27 @@ export class Lists {
     return { status: 200, body };
   }
 
+  /** `resourceVersionMatch` as the API concepts have it. */
   #fresh(row: KindRow, { namespace, query }: Call): Rest | Status {
     const selects = selectorOf(query.get("labelSelector") ?? "", query.get("fieldSelector") ?? "");
     if (typeof selects === "string") return failure(400, selects);
     const asked = query.get("resourceVersion") ?? "";
     if (!/^\d*$/.test(asked)) return failure(400, `resourceVersion: Invalid value: "${asked}"`);
+    const match = query.get("resourceVersionMatch") ?? "";
+    if (match !== "" && (asked === "" || (match === "Exact" && asked === "0"))) {
+      return failure(422, `ListOptions "" is invalid: resourceVersionMatch: Forbidden: ${match}`);
+    }
     const { version } = this.#objects;
-    // With a limit, a version alone is just that one, and here the past is not kept.
-    const exact = Number(asked) > 0 && query.has("limit") && !query.has("resourceVersionMatch");
-    if (exact && Number(asked) < version) return tooOld(Number(asked), version);
     if (Number(asked) > version) return tooLarge(Number(asked), version);
-    const entries = this.#objects.list(row, namespace).filter(({ object }) => selects(object));
-    return { entries, version, next: "" };
+    // Pages from a version, and no word about how to match it: exactly that version is meant.
+    const limited = query.has("limit") && !["", "0"].includes(asked);
+    const exact = match === "Exact" || (match === "" && limited);
+    const all = exact
+      ? this.#objects.listAt(row, namespace, Number(asked))
+      : this.#objects.list(row, namespace);
+    if (all === null) return failure(410, "The provided resource version is too old.");
+    const entries = all.filter(({ object }) => selects(object));
+    return { entries, version: exact ? Number(asked) : version, next: "" };
   }
 
   #rest(row: KindRow, call: Call, token: string): Rest | Status {
@@ -69,7 +78,9 @@ export class Lists {
     if (rest === null) {
       // What comes after the last key that was told, as it is now.
       const from = token.slice(token.indexOf(".") + 1);
-      const fresh = this.#fresh(row, call);
+      const now = new URLSearchParams(call.query);
+      for (const name of ["resourceVersion", "resourceVersionMatch"]) now.delete(name);
+      const fresh = this.#fresh(row, { ...call, query: now });
       if ("code" in fresh) return fresh;
       const entries = fresh.entries.filter(({ key }) => key > from);
       return tokenExpired(this.#keep({ ...fresh, entries, next: from }));

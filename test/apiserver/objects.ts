@@ -91,6 +91,19 @@ export class Objects {
     return inside.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
+  /** The list as it was at a version; null when that is forgotten. */
+  listAt(row: KindRow, namespace: string, version: number): Entry[] | null {
+    const changes = this.since(version);
+    if (changes === null) return null;
+    const then = new Map(this.list(row, namespace).map((entry) => [entry.key, entry]));
+    for (const { row: other, entry, before } of changes.toReversed()) {
+      if (other !== row || (namespace !== "" && !within(entry, namespace))) continue;
+      if (before === null) then.delete(entry.key);
+      else then.set(entry.key, before);
+    }
+    return [...then.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
   /** One object, or undefined. */
   get(row: KindRow, namespace: string, name: string): Entry | undefined {
     return this.#shelf(row).get(keyOf(namespace, name));

@@ -224,6 +224,31 @@ test("the window of changes is as long as it was said", () =>
     assert.is(events(body).length, 5);
   }));
 
+test("a list of pages from a version is of exactly that version, unless it may be newer", () =>
+  withServer({}, async (server) => {
+    const { version } = server.objects;
+    server.put(service("a", 81));
+    server.put(service("c"));
+    server.remove("Service", "shop", "b");
+    const list = async (query: string) => {
+      const { body, status } = await ended(server, `${LIST}?resourceVersion=${version}&${query}`);
+      if (status !== 200) return String(status);
+      const { items } = JSON.parse(body);
+      return items
+        .map(({ metadata, spec }: ReturnType<typeof service>) => {
+          return `${metadata.name}:${spec.ports[0]!.port}`;
+        })
+        .join(" ");
+    };
+    assert.is(await list("limit=10"), "a:80 b:80");
+    assert.is(await list("resourceVersionMatch=Exact"), "a:80 b:80");
+    assert.is(await list("limit=10&resourceVersionMatch=NotOlderThan"), "a:81 c:80");
+    assert.is(await list(""), "a:81 c:80");
+    server.compact();
+    assert.is(await list("limit=10"), "410");
+    assert.is(await list("limit=10&resourceVersionMatch=NotOlderThan"), "a:81 c:80");
+  }));
+
 test("a watch by label hears when an object enters and leaves its selection", () =>
   withServer({}, async (server) => {
     const path = `${WATCH}&labelSelector=tier%3Dweb&resourceVersion=${server.objects.version}`;
