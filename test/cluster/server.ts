@@ -140,7 +140,9 @@ function argumentsOf({ folder, etcd, port, authority }: Api): string[] {
 
 function start(log: string, command: string[]): Child {
   const file = openSync(log, "a");
-  return Bun.spawn(command, { stdio: ["ignore", file, file] });
+  // Where util-linux can see to it, they do not outlive a test that was killed.
+  const bound = Bun.which("setpriv") === null ? [] : ["setpriv", "--pdeathsig", "KILL"];
+  return Bun.spawn([...bound, ...command], { stdio: ["ignore", file, file] });
 }
 
 async function end(child: Child): Promise<void> {
