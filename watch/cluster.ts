@@ -148,10 +148,11 @@ export class Cluster {
 
   /** The slices of a Service with this one in its place, or without it. */
   #setSlices(service: string, key: string, slice: KubeObject | undefined): void {
-    const others = this.#slices.get(service) ?? NO_SLICES;
-    const next = others.filter((other) => keyOf(other) < key);
-    if (slice !== undefined) next.push(slice);
-    for (const other of others) if (keyOf(other) > key) next.push(other);
+    const next = (this.#slices.get(service) ?? NO_SLICES).slice();
+    const at = placeOf(next, key);
+    const there = at < next.length && keyOf(next[at]!) === key;
+    // By its place, and not by a walk: a Service may be given ten thousand of them.
+    next.splice(at, there ? 1 : 0, ...(slice === undefined ? [] : [slice]));
     if (next.length === 0) this.#slices.delete(service);
     else this.#slices.set(service, next);
     this.#note("EndpointSlice", service);
@@ -162,6 +163,18 @@ export class Cluster {
     if (keys === undefined) this.#changes.set(topic, new Set([key]));
     else keys.add(key);
   }
+}
+
+/** Where `key` stands among slices in the order of their keys, or would stand. */
+function placeOf(slices: readonly KubeObject[], key: string): number {
+  let low = 0;
+  let high = slices.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (keyOf(slices[middle]!) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The key of the Service that a slice says it belongs to; null when it does not say. */

@@ -9,6 +9,12 @@ import type { Wants } from "../source/source.ts";
 import type { AddressRules } from "./forbidden.ts";
 import type { Selector } from "./selector.ts";
 
+/**
+ * Findings of one piece: an object can have ten thousand faults, and every one of them would be a
+ * line in the log, again with each edit.
+ */
+export const FINDINGS_MAX = 100;
+
 /** Digits that an index of a list can have in the order of findings. */
 const INDEX_DIGITS = 6;
 
@@ -148,7 +154,8 @@ export class Draft {
   /** Notes a finding; the same one again is not noted twice. */
   find(finding: Finding): void {
     this.#findings ??= new Map();
-    note(this.#findings, finding);
+    if (this.#findings.size < FINDINGS_MAX) note(this.#findings, finding);
+    else if (this.#findings.size === FINDINGS_MAX) note(this.#findings, surplusOf(finding));
   }
 
   /** Notes that this Secret, by `namespace/name`, has to be known. */
@@ -174,6 +181,13 @@ export class Draft {
       names: this.#names === null ? NO_TEXTS : [...this.#names],
     };
   }
+}
+
+/** Stands for all that is wrong beyond what is told. */
+export function surplusOf({ kind, namespace, name }: Finding): Finding {
+  const reason = `more than ${FINDINGS_MAX} things are wrong here, and not all of them are told`;
+  const about = { kind, namespace, name, field: "" };
+  return { level: "error", ...about, reason, hint: "", effect: "" };
 }
 
 /** Adds a finding under a key in whose order findings are shown; the same one is there once. */

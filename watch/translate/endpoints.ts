@@ -5,6 +5,7 @@
 import { isIP } from "node:net";
 
 import type { Endpoint } from "../../core/model.ts";
+import type { Finding } from "../finding.ts";
 import type { KubeObject } from "../objects.ts";
 import type { Draft } from "./draft.ts";
 import { type Denial, type Judge, judgeOf } from "./forbidden.ts";
@@ -13,6 +14,8 @@ import type { View } from "./view.ts";
 
 const PORT_MAX = 65_535;
 const IGNORED = "this endpoint is ignored";
+/** Of one port of one Service, about so many endpoints are looked at, whatever their state. */
+const SEEN_MAX = 20_000;
 
 /** Usable endpoints in a stable order; `reason` says why there is none ("" otherwise). */
 export type Found = Readonly<{ endpoints: readonly Endpoint[]; reason: string }>;
@@ -27,15 +30,30 @@ type Tally = {
   readonly denials: Denial[];
   matched: boolean;
   seen: number;
+  /** There are more than are used, or looked at. */
+  surplus: boolean;
 };
 
-type Wanted = Readonly<{ draft: Draft; port: string; judge: Judge; tally: Tally }>;
+type Wanted = Readonly<{ draft: Draft; port: string; max: number; judge: Judge; tally: Tally }>;
+
+/** An endpoint of a slice. `leaving`: it goes away, and still serves. */
+type Member = Readonly<{ address: string; uid: string; state: "ready" | "leaving" | "unready" }>;
+type Members = Readonly<{ members: readonly Member[] | null; findings: readonly Finding[] }>;
+
+/** A slice does not change, and is read for each port of its Service. */
+const knownMembers = new WeakMap<KubeObject, Members>();
 
 /**
  * Endpoints of the port named `port` ("" for one without a name) of the Service `key`. Ready ones
  * that are not going away; only when there is none, those that go away and still serve (KEP-1669).
+ * Those beyond `max` are not used, which is remarked on the Service.
  */
-export function findEndpoints(view: View, draft: Draft, key: string, port: string): Found {
+export function findEndpoints(
+  view: View,
+  draft: Draft,
+  service: Field,
+  { key, port, max }: Readonly<{ key: string; port: string; max: number }>,
+): Found {
   const tally: Tally = {
     ready: new Map(),
     leaving: new Map(),
@@ -43,12 +61,17 @@ export function findEndpoints(view: View, draft: Draft, key: string, port: strin
     denials: [],
     matched: false,
     seen: 0,
+    surplus: false,
   };
-  const wanted = { draft, port, judge: judgeOf(draft.options.addresses, view.slices), tally };
+  const wanted = { draft, port, max, judge: judgeOf(draft.options.addresses, view.slices), tally };
   const slices = view.slices.get(key) ?? [];
   const legacy = slices.length === 0 ? view.endpoints.get(key) : undefined;
   for (const slice of slices) readSlice(slice, wanted);
   if (legacy !== undefined) readSubsets(legacy, wanted);
+  if (tally.surplus) {
+    const reason = `has more than ${max} endpoints on one port`;
+    service.remark({ level: "warning", field: "", reason, effect: "those beyond are not used" });
+  }
   const found = tally.ready.size > 0 ? tally.ready : tally.leaving;
   if (found.size > 0) return { endpoints: [...found.values()].sort(compare), reason: "" };
   const nothing = slices.length === 0 && legacy === undefined;
@@ -56,31 +79,55 @@ export function findEndpoints(view: View, draft: Draft, key: string, port: strin
 }
 
 function readSlice(slice: KubeObject, wanted: Wanted): void {
-  const field = whole(slice, (finding) => wanted.draft.find(finding));
-  // FQDN slices are deprecated and have no defined meaning (discovery.k8s.io/v1 AddressType).
-  if (text(at(field, "addressType")) === "FQDN") return;
-  const numbers = readPorts(items(at(field, "ports")), wanted);
-  const known = wanted.tally.denials.length;
-  for (const endpoint of items(at(field, "endpoints")).filter(mapped)) {
-    const conditions = at(endpoint, "conditions");
-    mapped(conditions);
-    const ready = conditionOf(at(conditions, "ready"), true);
-    const serving = conditionOf(at(conditions, "serving"), true);
-    const leaving = conditionOf(at(conditions, "terminating"), false);
-    // Only the first address has a meaning, says the API.
-    const address = items(at(endpoint, "addresses"))[0];
-    if (address === undefined) continue;
-    const uid = uidOf(endpoint);
-    const into = leaving
-      ? ready || serving
-        ? wanted.tally.leaving
-        : null
-      : ready
-        ? wanted.tally.ready
-        : null;
-    add(address, numbers, uid, { into, wanted });
+  const { draft, tally } = wanted;
+  if (tally.seen > SEEN_MAX) {
+    tally.surplus = true;
+    return;
   }
-  remarkDenials(field, "endpoints", wanted.tally.denials.slice(known));
+  const field = whole(slice, (finding) => draft.find(finding));
+  const { members, findings } = membersOf(slice);
+  if (members === null) return;
+  const numbers = readPorts(items(at(field, "ports")), wanted);
+  const known = tally.denials.length;
+  for (const finding of findings) draft.find(finding);
+  for (const { state, ...member } of members) {
+    const into = state === "ready" ? tally.ready : state === "leaving" ? tally.leaving : null;
+    add(member, numbers, { into, wanted });
+  }
+  remarkDenials(field, "endpoints", tally.denials.slice(known));
+}
+
+/** What a slice says of its endpoints, whatever the port; null for one that says nothing. */
+function membersOf(slice: KubeObject): Members {
+  const known = knownMembers.get(slice);
+  if (known !== undefined) return known;
+  const findings: Finding[] = [];
+  const field = whole(slice, (finding) => findings.push(finding));
+  // FQDN slices are deprecated and have no defined meaning (discovery.k8s.io/v1 AddressType).
+  const named = text(at(field, "addressType")) === "FQDN";
+  const list = named ? [] : items(at(field, "endpoints")).filter(mapped);
+  const members = list.flatMap((endpoint) => readMember(endpoint) ?? []);
+  const read = { members: named ? null : members, findings };
+  knownMembers.set(slice, read);
+  return read;
+}
+
+function readMember(endpoint: Field): Member | null {
+  const conditions = at(endpoint, "conditions");
+  mapped(conditions);
+  const ready = conditionOf(at(conditions, "ready"), true);
+  const serving = conditionOf(at(conditions, "serving"), true);
+  const leaving = conditionOf(at(conditions, "terminating"), false);
+  // Only the first address has a meaning, says the API.
+  const first = items(at(endpoint, "addresses"))[0];
+  const address = first === undefined ? null : readAddress(first);
+  if (address === null) return null;
+  const able = leaving ? ready || serving : ready;
+  return {
+    address,
+    uid: uidOf(endpoint),
+    state: able ? (leaving ? "leaving" : "ready") : "unready",
+  };
 }
 
 function readSubsets(object: KubeObject, wanted: Wanted): void {
@@ -90,7 +137,9 @@ function readSubsets(object: KubeObject, wanted: Wanted): void {
     const numbers = readPorts(items(at(subset, "ports")), wanted);
     const { tally } = wanted;
     for (const endpoint of items(at(subset, "addresses")).filter(mapped)) {
-      add(at(endpoint, "ip"), numbers, uidOf(endpoint), { into: tally.ready, wanted });
+      const address = readAddress(at(endpoint, "ip"));
+      if (address === null) continue;
+      add({ address, uid: uidOf(endpoint) }, numbers, { into: tally.ready, wanted });
     }
     tally.seen += items(at(subset, "notReadyAddresses")).length;
   }
@@ -128,30 +177,32 @@ function readPorts(ports: readonly Field[], wanted: Wanted): readonly number[] {
   return numbers;
 }
 
-function add(
-  field: Field,
-  numbers: readonly number[],
-  uid: string,
-  to: Readonly<{ into: Map<string, Endpoint> | null; wanted: Wanted }>,
-): void {
+/** An IP address in lower case, or null when it is none, which is remarked. */
+function readAddress(field: Field): string | null {
   const raw = text({ ...field, effect: IGNORED });
-  if (typeof raw !== "string") return;
+  if (typeof raw !== "string") return null;
   // A zone (`fe80::1%eth0`) means nothing on another machine.
-  if (isIP(raw) === 0 || raw.includes("%")) {
-    const reason = `${quote(raw)} is not an IP address`;
-    field.remark({ level: "warning", field: field.path, reason, effect: IGNORED });
-    return;
-  }
-  const { judge, tally } = to.wanted;
+  if (isIP(raw) !== 0 && !raw.includes("%")) return raw.toLowerCase();
+  const reason = `${quote(raw)} is not an IP address`;
+  field.remark({ level: "warning", field: field.path, reason, effect: IGNORED });
+  return null;
+}
+
+function add(
+  { address, uid }: Omit<Member, "state">,
+  numbers: readonly number[],
+  { into, wanted }: Readonly<{ into: Map<string, Endpoint> | null; wanted: Wanted }>,
+): void {
+  const { judge, tally, max } = wanted;
   tally.seen += 1;
-  if (to.into === null) return;
-  const address = raw.toLowerCase();
+  if (into === null) return;
   for (const port of numbers) {
     const key = `${address} ${port}`;
-    if (to.into.has(key)) continue;
+    if (into.has(key)) continue;
     const denial = judge(address, port);
-    if (denial === null) to.into.set(key, { address, port, uid });
-    else tally.denials.push(denial);
+    if (denial !== null) tally.denials.push(denial);
+    else if (into.size < max) into.set(key, { address, port, uid });
+    else tally.surplus = true;
   }
 }
 

@@ -18,6 +18,9 @@ import type { View } from "./view.ts";
 const PATH_503 = "this path answers 503";
 const SHARE_503 = "its share of this path answers 503";
 
+/** Services that share a path: their weights have to be exact, which takes time for each pair. */
+const MEMBERS_MAX = 100;
+
 /** An Ingress has none; one object for all of them, as there are many. */
 const NO_CONDITIONS = { methods: [], headers: [], cookies: [], queries: [] } as const;
 
@@ -153,6 +156,7 @@ function actionOf(subject: Subject, plan: Plan, id: string): Action {
     members.set(member.backend, member);
   });
   if (asked.blocked !== "") return refuse(draft, id, asked.blocked);
+  if (members.size > MEMBERS_MAX) return crowded(subject, plan, id);
   // Weights are of paths that rules share; a default backend stands alone.
   const weights = plan.rank === REST ? null : asked.weights;
   const [only] = members.values();
@@ -177,6 +181,12 @@ function divideAction(
     subject.field.remark({ field: plan.field, reason, hint, effect: PATH_503 });
   }
   return refuse(subject.draft, idOf(subject, plan), reason);
+}
+
+function crowded({ draft, field }: Subject, plan: Plan, id: string): Action {
+  const reason = `more than ${MEMBERS_MAX} services share path ${plan.match.value}`;
+  field.remark({ field: plan.field, reason, effect: PATH_503 });
+  return refuse(draft, id, reason);
 }
 
 /** Requests go to a backend that is never ready: they answer 503, and the reason is on record. */

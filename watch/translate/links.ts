@@ -1,6 +1,9 @@
 /** Who looked at what: from a thing that changed to those who have to look again. */
 import type { Unit } from "./units.ts";
-import type { Seen, Sight } from "./view.ts";
+import { type Seen, type Sight, sightKey } from "./view.ts";
+
+/** So many are compared one by one. */
+const FEW = 8;
 
 /** Most things are looked at by one unit alone, and a set of one is large. */
 type Lookers = Unit | Set<Unit>;
@@ -25,10 +28,12 @@ export class Links {
    * nobody looks at any more.
    */
   replace(unit: Unit, before: readonly Sight[], now: readonly Sight[]): readonly Sight[] {
-    for (const sight of now) if (!includes(before, sight)) this.#add(unit, sight);
+    const known = lookup(before);
+    const kept = lookup(now);
+    for (const sight of now) if (!known(sight)) this.#add(unit, sight);
     const left: Sight[] = [];
     for (const sight of before) {
-      if (includes(now, sight)) continue;
+      if (kept(sight)) continue;
       if (this.#remove(unit, sight)) left.push(sight);
     }
     return left;
@@ -54,6 +59,11 @@ export class Links {
   }
 }
 
-function includes(sights: readonly Sight[], { topic, key }: Sight): boolean {
-  return sights.some((sight) => sight.topic === topic && sight.key === key);
+/** Whether a sight is among these: a handful as a rule, and ten thousand of a hostile Ingress. */
+function lookup(sights: readonly Sight[]): (sight: Sight) => boolean {
+  if (sights.length > FEW) {
+    const keys = new Set(sights.map(sightKey));
+    return (sight) => keys.has(sightKey(sight));
+  }
+  return ({ topic, key }) => sights.some((sight) => sight.topic === topic && sight.key === key);
 }

@@ -16,7 +16,7 @@ export function nearest(name: string, known: Iterable<string>): string | null {
   let bestEdits = Math.min(EDITS_MAX, name.length - 1);
   for (const other of known) {
     if (other === name || Math.abs(other.length - name.length) > bestEdits) continue;
-    const edits = countEdits(name, other);
+    const edits = countEdits(name, other, bestEdits);
     if (edits > bestEdits || (edits === bestEdits && best !== null && best < other)) continue;
     best = other;
     bestEdits = edits;
@@ -24,21 +24,22 @@ export function nearest(name: string, known: Iterable<string>): string | null {
   return best;
 }
 
-/** Optimal string alignment: three rows of the usual table are alive at a time. */
-function countEdits(a: string, b: string): number {
-  let older: number[] = [];
-  let prev = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      let edits = Math.min(prev[j]! + 1, row[j - 1]! + 1, prev[j - 1]! + (same ? 0 : 1));
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) edits = Math.min(edits, older[j - 2]! + 1);
-      row.push(edits);
-    }
-    older = prev;
-    prev = row;
+/**
+ * Optimal string alignment from two places on, up to `max` edits; `max + 1` stands for more. A walk
+ * along what is equal, and a few tries where it ends: most names differ in their first letters.
+ */
+function countEdits(a: string, b: string, max: number, at = { a: 0, b: 0 }): number {
+  let { a: i, b: j } = at;
+  while (i < a.length && j < b.length && a[i] === b[j]) {
+    i++;
+    j++;
   }
-  return prev[b.length]!;
+  if (i === a.length && j === b.length) return 0;
+  if (max === 0) return 1;
+  const rest = (da: number, db: number): number =>
+    i + da > a.length || j + db > b.length
+      ? max
+      : countEdits(a, b, max - 1, { a: i + da, b: j + db });
+  const swapped = i + 1 < a.length && a[i] === b[j + 1] && a[i + 1] === b[j];
+  return 1 + Math.min(rest(1, 1), rest(1, 0), rest(0, 1), swapped ? rest(2, 2) : max);
 }

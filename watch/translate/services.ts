@@ -5,23 +5,29 @@ import type { Draft } from "./draft.ts";
 import { findEndpoints } from "./endpoints.ts";
 import { type Alias, findNamed, readAlias } from "./external.ts";
 import { nearest } from "./nearest.ts";
-import { type Field, at, clip, integer, items, mapped, quote, text, whole } from "./read.ts";
+import { type Port, portsOf } from "./ports.ts";
+import { type Field, at, clip, quote, text, whole } from "./read.ts";
 import type { View } from "./view.ts";
 
 const SERVICE_LABEL = "kubernetes.io/service-name";
 
-/** Longest name of a port (API validation of ServicePort.name: a DNS label). */
-const PORT_NAME_MAX = 63;
-
 /** Most ports listed in a finding. */
 const LISTED_MAX = 8;
+
+/**
+ * Endpoints of one Service, of all its ports together: a slice is small, and a hundred ports make
+ * a hundred thousand endpoints of it.
+ */
+const ENDPOINTS_MAX = 20_000;
+
+/** Among more Services than that, none is suggested: a thousand paths may each look for one. */
+const SIBLINGS_MAX = 200;
+const NOBODY: ReadonlySet<string> = new Set();
 
 /** Where a Service port leads: to a backend, or nowhere, which is to be said of name or port. */
 export type Aim =
   | Readonly<{ ok: true; backend: string }>
   | Readonly<{ ok: false; at: "name" | "port"; reason: string; hint: string }>;
-
-type Port = Readonly<{ name: string; number: number; protocol: string; target: unknown }>;
 
 /** Finds the backend of a port, as it is written in an Ingress, of the Service under `key`. */
 export function aimAt(view: View, draft: Draft, key: string, wanted: number | string): Aim {
@@ -33,7 +39,7 @@ export function aimAt(view: View, draft: Draft, key: string, wanted: number | st
   );
   const alias = aliasOf(draft, spec, key);
   if (alias?.ok === false) return { ...alias, at: "name" };
-  const ports = readPorts(spec);
+  const ports = portsOf(draft, service);
   // An alias need not list ports: then the path says where it goes.
   const free = alias !== null && ports.length === 0;
   const port = free ? freePort(wanted) : findPort(ports, wanted);
@@ -55,12 +61,14 @@ export function backendOf(view: View, draft: Draft, id: string): Backend {
   const spec = at(field, "spec");
   const alias = aliasOf(draft, spec, key);
   if (alias?.ok === false) return nobody(id, alias.reason);
-  const port = portOf(spec, label, alias !== null);
+  const ports = portsOf(draft, service);
+  const port = portOf(ports, label, alias !== null);
   if (port === null) return nobody(id, "its port is gone");
   const balance = readBalance(field, service.metadata.annotations);
+  const max = Math.floor(ENDPOINTS_MAX / Math.max(1, ports.length));
   const { endpoints, reason } =
     alias === null
-      ? findEndpoints(view, draft, key, port.name)
+      ? findEndpoints(view, draft, field, { key, port: port.name, max })
       : findNamed(view, draft, field, { name: alias.name, port: port.number });
   if (endpoints.length > 0) return { id, endpoints, reason: "", balance };
   const sliced = alias !== null || view.slices.has(key) || view.endpoints.has(key);
@@ -86,8 +94,7 @@ function aliasOf(draft: Draft, spec: Field, key: string): Alias | null {
 }
 
 /** The port with this label, which is its name or else its number. */
-function portOf(spec: Field, label: string, external: boolean): Port | null {
-  const ports = readPorts(spec);
+function portOf(ports: readonly Port[], label: string, external: boolean): Port | null {
   if (external && ports.length === 0) return freePort(Number(label));
   const labelled = ports.filter(({ name, number }) => (name || String(number)) === label);
   return labelled.find(({ protocol }) => protocol === "TCP") ?? null;
@@ -97,26 +104,10 @@ function missing(view: View, key: string): Aim {
   const slash = key.indexOf("/");
   const namespace = key.slice(0, slash);
   const name = key.slice(slash + 1);
-  const near = nearest(name, view.siblings.get(namespace) ?? []);
+  const siblings = view.siblings.get(namespace) ?? NOBODY;
+  const near = siblings.size > SIBLINGS_MAX ? null : nearest(name, siblings);
   const reason = `no Service ${quote(name)} in namespace ${namespace}`;
   return { ok: false, at: "name", reason, hint: near === null ? "" : `did you mean ${near}?` };
-}
-
-/** The ports of a Service. One that cannot be read is remarked, and is not there. */
-function readPorts(spec: Field): readonly Port[] {
-  const ports = items(at(spec, "ports")).filter(mapped);
-  return ports.flatMap((port) => {
-    const number = integer(at(port, "port"));
-    const name = text(at(port, "name")) ?? "";
-    const protocol = text(at(port, "protocol")) ?? "TCP";
-    if (name.length > PORT_NAME_MAX) {
-      const reason = `${quote(name)} is longer than ${PORT_NAME_MAX} characters`;
-      port.remark({ field: at(port, "name").path, reason, effect: "this port is ignored" });
-      return [];
-    }
-    if (number === null || number === undefined) return [];
-    return [{ name, number, protocol: clip(protocol), target: at(port, "targetPort").value }];
-  });
 }
 
 /** A TCP port before another one of the same number: DNS has both. */

@@ -1,6 +1,6 @@
 /** Who gets a path that several claims are on: decided for one host at a time. */
 import type { Route } from "../../core/model.ts";
-import { type Claim, REPAIRED, REST, note } from "./draft.ts";
+import { type Claim, FINDINGS_MAX, REPAIRED, REST, note, surplusOf } from "./draft.ts";
 import { ANY_HOST } from "./hosts.ts";
 import type { Findings } from "./roster.ts";
 import type { Finding } from "../finding.ts";
@@ -13,13 +13,19 @@ export function settle(
   claims: readonly Claim[],
 ): Readonly<{ routes: readonly Route[]; findings: Findings }> {
   const findings = new Map<string, Finding>();
+  /** How often each object lost: one can lose ten thousand paths. */
+  const losses = new Map<string, number>();
   const taken = { exact: new Map<string, Claim>(), prefix: new Map<string, Claim>() };
   const routes: Route[] = [];
   for (const claim of claims.toSorted(precede)) {
     const { kind, value } = claim.route.match.path;
     const winner = taken[kind].get(value);
     if (winner !== undefined) {
-      refuse(claim, winner, findings);
+      const lost = losses.get(claim.age.owner) ?? 0;
+      const finding = lost > FINDINGS_MAX ? null : refusalOf(claim, winner);
+      if (finding === null) continue;
+      losses.set(claim.age.owner, lost + 1);
+      note(findings, lost < FINDINGS_MAX ? finding : surplusOf(finding));
       continue;
     }
     taken[kind].set(value, claim);
@@ -28,16 +34,17 @@ export function settle(
   return { routes, findings };
 }
 
-function refuse(loser: Claim, winner: Claim, findings: Map<string, Finding>): void {
+/** What is to be said to the loser, if anything. */
+function refusalOf(loser: Claim, winner: Claim): Finding | null {
   const same = loser.age.owner === winner.age.owner;
   // A rule for / beside a default backend of the same Ingress says what it means, and the path
   // that was repaired has its finding.
-  if (loser.rank === REPAIRED || (same && loser.rank > winner.rank)) return;
+  if (loser.rank === REPAIRED || (same && loser.rank > winner.rank)) return null;
   const { path } = loser.route.match;
   const host = loser.host === ANY_HOST ? "any host" : loser.host;
   const place = `${path.kind === "exact" ? "Exact " : ""}${path.value} of ${host}`;
   const { kind, namespace, name, field } = loser.route.origin;
-  note(findings, {
+  return {
     level: "error",
     kind,
     namespace,
@@ -46,7 +53,7 @@ function refuse(loser: Claim, winner: Claim, findings: Map<string, Finding>): vo
     reason: `${place} is already served by ${winnerOf(loser, winner)}`,
     hint: same ? "to split requests between services, add service-weights" : "",
     effect: loser.rank === REST ? "the default backend is not used here" : "this path is ignored",
-  });
+  };
 }
 
 /** Who has the path, and why. */

@@ -4,7 +4,7 @@
  * and what remains for services without one is divided as fractions.
  */
 import type { Weighted } from "../../core/model.ts";
-import { isFields } from "../objects.ts";
+import { isFields, shown } from "../objects.ts";
 import { type Parsed, clip, quote } from "./read.ts";
 
 /** 100 %, in thousandths of a percent. */
@@ -140,8 +140,9 @@ function parsePercent(value: unknown): Parsed<number> {
   const whole = match?.[1] ?? "";
   const fraction = match?.[2] ?? "";
   if (match === null || whole + fraction === "") {
-    const found = typeof value === "string" ? quote(value) : (JSON.stringify(value) ?? "nothing");
-    return { ok: false, reason: `is ${found.slice(0, 64)}, expected a percentage such as 25%` };
+    // Not the text of a tree: YAML can tie one into a circle.
+    const found = typeof value === "string" ? quote(value) : shown(value);
+    return { ok: false, reason: `is ${found}, expected a percentage such as 25%` };
   }
   const thousandths = fraction.slice(0, 3).padEnd(3, "0");
   return { ok: true, value: Number(whole === "" ? "0" : whole) * 1_000 + Number(thousandths) };

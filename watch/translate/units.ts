@@ -109,7 +109,7 @@ export class Units {
     unit.output = NO_OUTPUT;
     unit.sights = NO_SIGHTS;
     unit.value = null;
-    this.#left.push(...this.#links.replace(unit, sights, NO_SIGHTS));
+    for (const sight of this.#links.replace(unit, sights, NO_SIGHTS)) this.#left.push(sight);
     this.#made(unit, output, NO_OUTPUT);
   }
 
@@ -121,11 +121,11 @@ export class Units {
     this.#clean(unit);
     const { value: before, output, sights } = unit;
     const draft = new Draft(this.#options);
-    const seen: Sight[] = [];
-    const value = this.#recorder.record(seen, () => unit.make(this.#recorder, draft));
+    const made = this.#recorder.record(() => unit.make(this.#recorder, draft));
+    const { value } = made;
     unit.output = draft.output();
-    unit.sights = seen;
-    this.#left.push(...this.#links.replace(unit, sights, seen));
+    unit.sights = made.sights;
+    for (const sight of this.#links.replace(unit, sights, made.sights)) this.#left.push(sight);
     if (!Bun.deepEquals(before, value, true)) {
       unit.value = value;
       this.#valueMoved(unit, before);

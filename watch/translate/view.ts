@@ -38,6 +38,11 @@ export type Seen = Topic | "Aim" | "Backend" | "Pods";
 /** One thing that was looked at. */
 export type Sight = Readonly<{ topic: Seen; key: string }>;
 
+/** No two things have the same. */
+export function sightKey({ topic, key }: Sight): string {
+  return `${topic} ${key}`;
+}
+
 /** In place of a key: the whole collection. */
 export const WHOLE = "";
 
@@ -61,8 +66,8 @@ export class Recorder implements View {
   readonly names = this.#look("Name", ({ names }) => names);
   readonly #pieces: Pieces;
   #snapshot: Snapshot | null = null;
-  /** Of the piece that is being made; pieces that are made for it have their own. */
-  #sights: Sight[] | null = null;
+  /** Of the piece that is being made, by their keys; pieces that are made for it have their own. */
+  #sights: Map<string, Sight> | null = null;
 
   constructor(pieces: Pieces) {
     this.#pieces = pieces;
@@ -86,21 +91,23 @@ export class Recorder implements View {
     this.#snapshot = snapshot;
   }
 
-  /** What `make` looks at goes into `sights`; each thing once. */
-  record<T>(sights: Sight[], make: () => T): T {
+  /** Gives what `make` gives, and what it looked at; each thing once. */
+  record<T>(make: () => T): Readonly<{ value: T; sights: readonly Sight[] }> {
     const outer = this.#sights;
+    const sights = new Map<string, Sight>();
     this.#sights = sights;
-    const made = make();
+    const value = make();
     this.#sights = outer;
-    return made;
+    return { value, sights: [...sights.values()] };
   }
 
   /** Writes down that the piece at work depends on this. */
   note(topic: Seen, key: string): void {
     const sights = this.#sights;
     assert(sights !== null, "only a piece of the translation looks");
-    for (const seen of sights) if (seen.topic === topic && seen.key === key) return;
-    sights.push({ topic, key });
+    // An Ingress may look at ten thousand things.
+    const text = sightKey({ topic, key });
+    if (!sights.has(text)) sights.set(text, { topic, key });
   }
 
   #current(): Snapshot {

@@ -1,0 +1,123 @@
+/** What a tenant may write without doing harm to others: limits, and what they say. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+
+import type { Finding } from "../../finding.ts";
+import { translate } from "../translate.ts";
+import type { Translation } from "../draft.ts";
+import { OPTIONS, snapshotOfRaw } from "./fixture/manifests.ts";
+
+type Raw = Readonly<Record<string, unknown>>;
+
+function ingress(name: string, paths: readonly Raw[], annotations: Raw = {}): Raw {
+  const rules = [{ host: "shop.example", http: { paths } }];
+  const metadata = { name, annotations };
+  return { apiVersion: "networking.k8s.io/v1", kind: "Ingress", metadata, spec: { rules } };
+}
+
+function path(at: string, service: string, port = 80): Raw {
+  const backend = { service: { name: service, port: { number: port } } };
+  return { path: at, pathType: "Prefix", backend };
+}
+
+function service(name: string, ...ports: readonly number[]): Raw {
+  const list = ports.map((port) => ({ name: `p${port}`, port }));
+  return { apiVersion: "v1", kind: "Service", metadata: { name }, spec: { ports: list } };
+}
+
+/** A slice with endpoints 10.N.0.0 and so on, on all these ports. */
+function slice(n: number, endpoints: number, ...ports: readonly number[]): Raw {
+  return {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: { name: `web-${n}`, labels: { "kubernetes.io/service-name": "web" } },
+    addressType: "IPv4",
+    ports: ports.map((port) => ({ name: `p${port}`, port })),
+    endpoints: range(endpoints).map((i) => ({ addresses: [`10.${n}.${i >> 8}.${i & 255}`] })),
+  };
+}
+
+function range(count: number): number[] {
+  return [...Array(count).keys()];
+}
+
+function run(...raws: readonly Raw[]): Translation {
+  return translate(snapshotOfRaw(raws), OPTIONS);
+}
+
+function reasonsOf(findings: readonly Finding[], name: string): readonly string[] {
+  return findings.filter((finding) => finding.name === name).map(({ reason }) => reason);
+}
+
+const LOOP = "web: &web [*web]";
+
+test("weights that are tied into a circle are no percentage, and nothing else suffers", () => {
+  const annotations = { "rind.dev/service-weights": LOOP };
+  const { model, findings } = run(
+    ingress("loop", [path("/loop", "web")], annotations),
+    ingress("fine", [path("/", "web")]),
+    service("web", 80),
+  );
+  assert.is(model.hosts[0]?.routes.length, 2);
+  assert.match(reasonsOf(findings, "loop").join(), "the weight of web is a list, expected");
+});
+
+test("of ten thousand faults of one Ingress a hundred are told, and that there are more", () => {
+  const paths = range(10_000).map((i) => path(`/${i}`, `lost-${i}`));
+  const { model, findings } = run(ingress("lost", paths));
+  assert.is(model.hosts[0]?.routes.length, 10_000);
+  const reasons = reasonsOf(findings, "lost");
+  assert.is(reasons.length, 101);
+  assert.is(reasons.filter((reason) => reason.startsWith("more than 100 things")).length, 1);
+});
+
+test("who loses many paths is told so a hundred times, and others are told as well", () => {
+  const paths = range(1_000).map((i) => path(`/${i}`, "web"));
+  const rivals = ["a", "b", "c"].map((name) => ingress(name, paths));
+  const { findings } = run(...rivals, service("web", 80), slice(1, 1, 80));
+  assert.is(reasonsOf(findings, "a").length, 0);
+  assert.is(reasonsOf(findings, "b").length, 101);
+  assert.is(reasonsOf(findings, "c").length, 101);
+});
+
+test("ports beyond a hundred are not there", () => {
+  const numbers = range(101).map((i) => i + 1);
+  const paths = [path("/first", "web", 1), path("/last", "web", 101)];
+  const { model, findings } = run(ingress("web", paths), service("web", ...numbers));
+  const ids = model.backends.map(({ id }) => id);
+  assert.equal(ids, ["?default/web:101", "default/web:p1"]);
+  assert.ok(reasonsOf(findings, "web").includes("has more than 100 ports"));
+});
+
+test("the endpoints of a Service are bounded over all its ports", () => {
+  const numbers = range(100).map((i) => i + 1);
+  const slices = range(3).map((n) => slice(n, 100, ...numbers));
+  const paths = numbers.map((port) => path(`/${port}`, "web", port));
+  const { model, findings } = run(ingress("web", paths), service("web", ...numbers), ...slices);
+  const counts = model.backends.map(({ endpoints }) => endpoints.length);
+  assert.equal(counts, Array(100).fill(200));
+  assert.ok(reasonsOf(findings, "web").includes("has more than 200 endpoints on one port"));
+});
+
+test("one port has room for twenty thousand endpoints", () => {
+  const slices = range(21).map((n) => slice(n, 1_000, 80));
+  const { model } = run(ingress("web", [path("/", "web")]), service("web", 80), ...slices);
+  assert.is(model.backends[0]?.endpoints.length, 20_000);
+});
+
+test("a path that more than a hundred services share answers 503 and says why", () => {
+  const names = range(101).map((i) => `web-${i}`);
+  const annotations = { "rind.dev/service-weights": "web-0: 5%" };
+  const { model, findings } = run(
+    ingress(
+      "crowd",
+      names.map((name) => path("/", name)),
+      annotations,
+    ),
+    ...names.map((name) => service(name, 80)),
+  );
+  assert.match(model.backends.map(({ reason }) => reason).join(), "more than 100 services share");
+  assert.ok(reasonsOf(findings, "crowd").includes("more than 100 services share path /"));
+});
+
+test.run();
