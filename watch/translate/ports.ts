@@ -7,7 +7,7 @@ import { at, clip, type Field, integer, items, mapped, quote, text, whole } from
 /** Longest name of a port (API validation of ServicePort.name: a DNS label). */
 const NAME_MAX = 63;
 /** Ports of a Service that are read: a slice has no more (discovery.k8s.io/v1). */
-export const PORTS_MAX = 100;
+const PORTS_MAX = 100;
 const IGNORED = "this port is ignored";
 
 /** `target` is the targetPort as it is written. */
