@@ -7,8 +7,8 @@ import type { ApiFailure } from "./api.ts";
 import { FORBIDDEN, MISSING } from "./codes.ts";
 import type { Health } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
-import { Reflector, type ReflectorTerms } from "./reflector.ts";
-import type { FeedPlace } from "./replica.ts";
+import { Reflector } from "./reflector.ts";
+import type { FeedPlace, ReflectorTerms } from "./replica.ts";
 import type { IngressStatus } from "./status.ts";
 
 /** The label that a slice of a Service has (discovery.k8s.io/v1); others serve nobody. */

@@ -11,7 +11,7 @@ import { MISSING } from "./codes.ts";
 import { Feed, type FeedEvents, pathOf, refusal } from "./feeds.ts";
 import type { Health } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
-import type { ReflectorTerms } from "./reflector.ts";
+import type { ReflectorTerms } from "./replica.ts";
 
 /** Between two rounds of reading. */
 const ROUND_MS = 10_000;

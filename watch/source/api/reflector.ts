@@ -10,7 +10,6 @@
  * something is gone. One request is in flight at a time.
  */
 import type { Cancel, Clock } from "../../../core/clock.ts";
-import type { Random } from "../../../core/random.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiAnswer, ApiFailure } from "./api.ts";
 import { Backoff } from "./backoff.ts";
@@ -18,8 +17,8 @@ import { FORBIDDEN, GONE, isPassing, MISSING, TIMEOUT, UNAUTHORIZED } from "./co
 import type { Frame } from "./frames.ts";
 import { readPage, unreadable } from "./pages.ts";
 import { listQuery, streamQuery, watchQuery } from "./queries.ts";
-import type { FeedPlace, Replica } from "./replica.ts";
-import { type Ending, Watching, type WatchTerms } from "./watching.ts";
+import type { FeedPlace, ReflectorTerms, Replica } from "./replica.ts";
+import { type Ending, Watching } from "./watching.ts";
 
 /** A watch that the server ends sooner is no good news, however clean the end. */
 const SHORT_MS = 1_000;
@@ -27,20 +26,15 @@ const SHORT_MS = 1_000;
 const JITTER_MS = 1_000;
 /** Who hears that the server is back asks within this, and not all in one moment. */
 const POKE_MS = 250;
-/** Rights are granted by people. */
+/** Rights are granted by people, kinds are installed by them. */
 const DENIED_MS = 30_000;
-/** A kind that the server does not know may be installed later. */
 const MISSING_MS = 60_000;
 /** A server that ignores `sendInitialEvents` never says that they are whole. */
 const STREAM_MAX_MS = 60_000;
-const ENDLESS: Ending = { why: "closed" };
 /** For a page of a list: a server that is slow is waited for. */
 const LIST_MAX_MS = 120_000;
 /** Objects that are read without letting anything else happen: some milliseconds. */
 const SLICE = 200;
-
-/** `stream` tries streamed lists first (KEP-3157); servers without them are asked for pages. */
-export type ReflectorTerms = WatchTerms & Readonly<{ random: Random; stream: boolean }>;
 
 /** Follows one list; does nothing before `start`, and nothing after `stop`. */
 export class Reflector {
@@ -54,7 +48,9 @@ export class Reflector {
   /** What that list must not be older than: "0" takes anything, "" asks for the latest. */
   #from = "0";
   #paged = true;
+  /** Whether the server may know streamed lists, and whether the next list is one of pages. */
   #streams: boolean;
+  #pages = false;
   #filling = false;
   #renewed = false;
   #synced = false;
@@ -118,7 +114,7 @@ export class Reflector {
 
   async #run(): Promise<void> {
     while (!this.#stopped) {
-      const watches = this.#version !== "" || this.#streams;
+      const watches = this.#version !== "" || (this.#streams && !this.#pages);
       const restMs = watches ? await this.#watch() : await this.#list();
       if (restMs > 0 && !this.#stopped) await this.#rest(restMs);
     }
@@ -169,6 +165,7 @@ export class Reflector {
     this.#replica.end();
     this.#version = version;
     this.#paged = true;
+    this.#pages = false;
     this.#synced = true;
     this.#replica.moved();
   }
@@ -189,11 +186,7 @@ export class Reflector {
   #watch(): Promise<number> {
     this.#filling = this.#version === "";
     if (this.#filling) this.#replica.begin();
-    const { random } = this.#terms;
-    const query = this.#filling
-      ? streamQuery(this.#feed.query, this.#from, random)
-      : watchQuery(this.#feed.query, this.#version, random);
-    const request = { method: "GET", path: this.#feed.path, query } as const;
+    const request = { method: "GET", path: this.#feed.path, query: this.#query() } as const;
     return new Promise((resolve) => {
       const end = (restMs: number): void => {
         this.#watching?.stop();
@@ -207,7 +200,10 @@ export class Reflector {
           this.#hurry = null;
           this.#heard();
           if (!this.#filling) return;
-          this.#cancel = this.#clock.after(STREAM_MAX_MS, () => end(this.#unfilled(ENDLESS)));
+          this.#cancel = this.#clock.after(STREAM_MAX_MS, () => {
+            this.#streams = false;
+            end(0);
+          });
         },
         took: (frame) => this.#took(frame),
         ended: (ending, livedMs) =>
@@ -216,10 +212,16 @@ export class Reflector {
     });
   }
 
+  #query(): Readonly<Record<string, string>> {
+    const { query } = this.#feed;
+    const { random } = this.#terms;
+    if (this.#filling) return streamQuery(query, this.#from, random);
+    return watchQuery(query, this.#version, random);
+  }
+
   #took(frame: Exclude<Frame, { type: "error" }>): void {
     this.#heardAt = this.#clock.now();
-    if (frame.type === "put") this.#replica.put(frame.raw);
-    if (frame.type === "gone") this.#replica.gone(frame.raw);
+    if (frame.type !== "mark") this.#replica[frame.type](frame.raw);
     // The objects of a streamed list come in any order: their versions are no place to go on from.
     if (!this.#filling) this.#version = frame.version || this.#version;
     else if (frame.type === "mark" && frame.whole && frame.version !== "") {
@@ -229,14 +231,15 @@ export class Reflector {
     }
   }
 
-  /** A streamed list did not become whole. Who does not take the request gets one for pages. */
+  /** A streamed list did not become whole. Who does not take the request is asked for pages. */
   #unfilled(ending: Ending): number {
     if (ending.why === "failed" && isPassing(ending.failure.status)) {
       // As for a list: a version that this server may never have.
       if (ending.failure.status === TIMEOUT) this.#from = "";
       return this.#failed(ending.failure);
     }
-    this.#streams = false;
+    if (ending.why === "failed") this.#streams = false;
+    this.#pages = true;
     return 0;
   }
 
@@ -289,9 +292,9 @@ export class Reflector {
     if (absent && this.#feed.optional) this.#synced = true;
     this.#replica.moved();
     if (absent) return status === FORBIDDEN ? DENIED_MS : MISSING_MS;
+    if (status !== UNAUTHORIZED || this.#renewed) return this.#backoff.next(retryAfterMs);
     // The credentials are read anew now: most likely a token has been replaced.
-    const renews = status === UNAUTHORIZED && !this.#renewed;
-    this.#renewed ||= renews;
-    return renews ? 0 : this.#backoff.next(retryAfterMs);
+    this.#renewed = true;
+    return 0;
   }
 }

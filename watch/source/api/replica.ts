@@ -1,4 +1,6 @@
-/** What a reflector follows, and what it keeps equal to it. */
+/** What a reflector follows, with what, and what it keeps equal to it. */
+import type { Random } from "../../../core/random.ts";
+import type { WatchTerms } from "./watching.ts";
 
 /** What to follow. An `optional` feed counts as synced when it is denied or not there. */
 export type FeedPlace = Readonly<{
@@ -24,3 +26,6 @@ export type Replica = Readonly<{
   /** The state of the feed is another one, or it was heard of again after a failure. */
   moved: () => void;
 }>;
+
+/** `stream` tries streamed lists first (KEP-3157); servers without them are asked for pages. */
+export type ReflectorTerms = WatchTerms & Readonly<{ random: Random; stream: boolean }>;

@@ -8,7 +8,7 @@ import type { FeedState, Source, SourceEvent, Wants } from "../source.ts";
 import { Feed, type FeedEvents } from "./feeds.ts";
 import { type Health, Journal, type WriteLine } from "./journal.ts";
 import { Named } from "./named.ts";
-import type { ReflectorTerms } from "./reflector.ts";
+import type { ReflectorTerms } from "./replica.ts";
 import type { IngressStatus } from "./status.ts";
 
 /** Findings that come together are told together. */

@@ -306,6 +306,18 @@ const ROWS: readonly Row[] = [
     log: ["stream", "list from 0", "put a@1", "whole", "watch from 5"],
   })),
   {
+    name: "a streamed list that breaks off: pages this time, a stream the next time",
+    options: { stream: true },
+    steps: [
+      ...[open, put("a@1"), close, items("5", "a@1"), open],
+      ...[pass(2_000), error(410), pass(1_050), open, whole("9")],
+    ],
+    log: ["stream", "put a@1", "list from 0", "put a@1", "whole", "watch from 5"].concat(
+      "0–1000 stream from 5",
+      "whole",
+    ),
+  },
+  {
     name: "a server that never says that the stream is whole is asked for pages",
     options: { stream: true },
     steps: [open, put("a@1"), pass(30_000), put("b@2"), pass(30_000), items("5", "a@1")],
