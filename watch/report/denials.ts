@@ -2,6 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { isFields } from "../objects.ts";
 import type { ApiFailure } from "../source/api/api.ts";
+import { FORBIDDEN } from "../source/api/codes.ts";
 
 /** After 403 in a namespace, one write finds out whether that has changed. */
 export const DENIED_MS = 30_000;
@@ -10,7 +11,6 @@ const STALE_MS = 10_000;
 
 /** How every authorizer's refusal is worded (apiserver: responsewriters/errors.go). */
 const CANNOT = /\bcannot \S+ (?:resource|path) "/;
-const FORBIDDEN = 403;
 
 type Denial = Readonly<{ until: number; reason: string }>;
 

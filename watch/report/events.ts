@@ -6,10 +6,11 @@ import type { Cancel, Clock } from "../../core/clock.ts";
 import type { Finding } from "../finding.ts";
 import { isFields } from "../objects.ts";
 import type { ApiAnswer, ApiFailure } from "../source/api/api.ts";
+import { CONFLICT, isPassing, MISSING } from "../source/api/codes.ts";
 import { Denials, isDenial } from "./denials.ts";
 import { eventName, eventNamespace, eventOf, findingKey } from "./event.ts";
 import { type Identity, isTellable } from "./event.ts";
-import { type Errand, passing, type Writer } from "./outgoing.ts";
+import { type Errand, type Writer } from "./outgoing.ts";
 
 /** What is over within this time is not told, such as an Ingress that comes before its Service. */
 const SETTLE_MS = 3_000;
@@ -152,22 +153,24 @@ export class EventWriter implements Writer {
   #created(key: string, of: Readonly<{ finding: Finding; uid: string }>, answer: ApiAnswer): void {
     if (answer.ok) return this.#note(key, of, 1);
     // Told before, by another leader or by the rind that we were before a restart.
-    if (answer.status === 409) return this.#note(key, of, null);
+    if (answer.status === CONFLICT) return this.#note(key, of, null);
     this.#failed(key, of, answer);
   }
 
   #repeated(key: string, of: Readonly<{ finding: Finding; uid: string }>, answer: ApiAnswer): void {
     if (!answer.ok) {
       // Events live for an hour, as a rule.
-      if (answer.status === 404) this.#told.delete(key);
-      return answer.status === 404 ? this.#again(key, of.finding) : this.#failed(key, of, answer);
+      if (answer.status === MISSING) this.#told.delete(key);
+      return answer.status === MISSING
+        ? this.#again(key, of.finding)
+        : this.#failed(key, of, answer);
     }
     const count = isFields(answer.body) ? answer.body["count"] : null;
     this.#note(key, of, typeof count === "number" ? count : null);
   }
 
   #failed(key: string, of: Readonly<{ finding: Finding; uid: string }>, failure: ApiFailure): void {
-    if (passing(failure.status)) return this.#again(key, of.finding);
+    if (isPassing(failure.status)) return this.#again(key, of.finding);
     // The namespace is gone or going, or this Event is not to be had: once is enough.
     if (!isDenial(failure)) return this.#note(key, of, null);
     this.#denials.deny(eventNamespace(of.finding), failure.reason);

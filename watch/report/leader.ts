@@ -12,6 +12,7 @@ import type { Cancel, Clock } from "../../core/clock.ts";
 import type { Random } from "../../core/random.ts";
 import { isFields } from "../objects.ts";
 import type { ApiAnswer, ApiClient, ApiFailure } from "../source/api/api.ts";
+import { CONFLICT, FORBIDDEN, MISSING } from "../source/api/codes.ts";
 
 /** The defaults of client-go's leaderelection package. */
 const LEASE_MS = 15_000;
@@ -119,7 +120,7 @@ export class Leader {
     const calm = this.leading() ? RETRY_MS : RETRY_MS + random.below(JITTER_MS);
     const grown = RETRY_MS * 2 ** Math.min(this.#failures, DOUBLINGS_MAX);
     const backoff = this.leading() ? 0 : Math.min(BACKOFF_MS_MAX, grown);
-    const denied = failure?.status === 403 ? BACKOFF_MS_MAX : 0;
+    const denied = failure?.status === FORBIDDEN ? BACKOFF_MS_MAX : 0;
     const waitMs = failure === null ? calm : Math.max(calm, backoff, denied);
     this.#cancelTurn = clock.after(Math.max(waitMs, failure?.retryAfterMs ?? 0), () => {
       this.#turning = this.#turn();
@@ -145,13 +146,13 @@ export class Leader {
   async #attempt(): Promise<ApiFailure | null> {
     if (this.#mine !== null) {
       const kept = await this.#take(this.#mine);
-      if (kept === null || kept.status !== 409) return kept;
-      // Somebody wrote the lease meanwhile, perhaps only its labels: we wait to know.
+      if (kept === null || (kept.status !== CONFLICT && kept.status !== MISSING)) return kept;
+      // Somebody wrote it meanwhile, perhaps only its labels, or deleted it: we wait to know.
       this.#leadUntil = -Infinity;
       this.#broken = true;
     }
     const answer = await this.#ask("GET", this.#path(), undefined);
-    if (!answer.ok) return answer.status === 404 ? this.#create() : this.#unread(answer);
+    if (!answer.ok) return answer.status === MISSING ? this.#create() : this.#unread(answer);
     const lease = readLease(answer.body);
     this.#observe(lease);
     const free = lease.holder === "" || lease.holder === this.#config.identity;
@@ -160,7 +161,7 @@ export class Leader {
       return null;
     }
     const failure = await this.#take(lease);
-    if (failure?.status !== 409) return failure;
+    if (failure?.status !== CONFLICT) return failure;
     this.#lose("");
     return null;
   }
@@ -178,8 +179,8 @@ export class Leader {
     const answer = await this.#ask("POST", this.#list(), body);
     if (answer.ok) this.#mine = readLease(answer.body);
     // Another one was quicker, and is the leader.
-    else if (answer.status === 409) this.#lose("");
-    return answer.ok || answer.status === 409 ? null : answer;
+    else if (answer.status === CONFLICT) this.#lose("");
+    return answer.ok || answer.status === CONFLICT ? null : answer;
   }
 
   async #take(lease: Lease): Promise<ApiFailure | null> {

@@ -1,6 +1,7 @@
 /** The external addresses of nodes, asked for one by one: rind does not follow all nodes. */
 import type { Cancel, Clock } from "../../core/clock.ts";
 import type { ApiClient } from "../source/api/api.ts";
+import { isRefused } from "../source/api/codes.ts";
 import { readNode } from "./pods.ts";
 
 /** Addresses of nodes hardly ever change. */
@@ -48,30 +49,36 @@ export class Nodes {
     if (this.#asking) return;
     this.#asking = true;
     this.#cancel?.();
-    let retryMs = FRESH_MS;
-    for (let name = this.#next(); name !== null; name = this.#next()) {
-      const waitMs = await this.#askFor(name);
-      retryMs = Math.min(retryMs, waitMs);
+    let answered = true;
+    // Where one is not answered, the next one would fare no better.
+    for (let name = this.#next(); answered && name !== null; name = this.#next()) {
+      answered = await this.#askFor(name);
       if (this.#stopped) return;
-      // The next one would fare no better.
-      if (waitMs === RETRY_MS) break;
     }
     this.#asking = false;
-    this.#cancel = this.#config.clock.after(retryMs, () => void this.#ask());
+    const waitMs = answered ? this.#freshMs() : RETRY_MS;
+    this.#cancel = this.#config.clock.after(waitMs, () => void this.#ask());
   }
 
-  async #askFor(name: string): Promise<number> {
+  async #askFor(name: string): Promise<boolean> {
     const { clock, api, changed } = this.#config;
     const answer = await api.ask({ method: "GET", path: `/api/v1/nodes/${name}` });
-    if (this.#stopped || !this.#wanted.has(name)) return FRESH_MS;
-    if (!answer.ok && answer.status !== 403 && answer.status !== 404) return RETRY_MS;
+    if (this.#stopped || !this.#wanted.has(name)) return true;
+    if (!answer.ok && !isRefused(answer.status)) return false;
     const addresses = answer.ok ? readNode(answer.body, "ExternalIP") : [];
     const problem = answer.ok ? `node ${name} has no ExternalIP` : answer.reason;
-    const waitMs = answer.ok ? FRESH_MS : DENIED_MS;
-    const until = clock.now() + waitMs;
+    const until = clock.now() + (answer.ok ? FRESH_MS : DENIED_MS);
     this.#known.set(name, { addresses, problem: addresses.length > 0 ? "" : problem, until });
     changed();
-    return waitMs;
+    return true;
+  }
+
+  /** Until the first of what is known is too old. */
+  #freshMs(): number {
+    const now = this.#config.clock.now();
+    let freshMs = FRESH_MS;
+    for (const { until } of this.#known.values()) freshMs = Math.min(freshMs, until - now);
+    return Math.max(0, freshMs);
   }
 
   #next(): string | null {

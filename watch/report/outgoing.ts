@@ -6,6 +6,7 @@
 import type { Cancel, Clock } from "../../core/clock.ts";
 import type { Random } from "../../core/random.ts";
 import type { ApiAnswer, ApiClient, ApiFailure, ApiRequest } from "../source/api/api.ts";
+import { isPassing } from "../source/api/codes.ts";
 
 /** From one request to the next: 20 a second. */
 const GAP_MS = 50;
@@ -73,14 +74,15 @@ export class Outgoing {
 
   async #turn(): Promise<void> {
     const { clock, api, may, writers, turned } = this.#config;
-    if (this.#stopped || !may()) return;
+    // A writer that is asked may wake us: the answer to what it gave is waited for first.
+    if (this.#busy || this.#stopped || !may()) return;
     const errand = firstOf(writers);
     if (errand === null) return turned();
     this.#busy = true;
     this.#nextAt = clock.now() + GAP_MS;
     const answer = await api.ask(errand.request, WRITE_MS_MAX);
     this.#busy = false;
-    if (!answer.ok && passing(answer.status)) this.#pause(answer);
+    if (!answer.ok && isPassing(answer.status)) this.#pause(answer);
     else {
       this.#problem = "";
       this.#backoffMs = BACKOFF_MS;
@@ -98,11 +100,6 @@ export class Outgoing {
     this.#nextAt = clock.now() + waitMs;
     this.#backoffMs = Math.min(BACKOFF_MS_MAX, this.#backoffMs * 2);
   }
-}
-
-/** Whether the same request may succeed later: the server is away, busy, or knows us not yet. */
-export function passing(status: number): boolean {
-  return status === 0 || status === 401 || status === 408 || status === 429 || status >= 500;
 }
 
 function firstOf(writers: readonly Writer[]): Errand | null {

@@ -9,6 +9,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Random } from "../../core/random.ts";
 import type { Finding } from "../finding.ts";
 import type { ApiClient } from "../source/api/api.ts";
+import { FORBIDDEN } from "../source/api/codes.ts";
 import type { IngressStatus } from "../source/api/status.ts";
 import { Addresses, type Publish } from "./addresses.ts";
 import type { Identity } from "./event.ts";
@@ -21,7 +22,6 @@ import { StatusWriter } from "./status.ts";
 const RELEASE_MS = 1_000;
 const IDENTITY_BOUND = 2 ** 31;
 const BASE_36 = 36;
-const FORBIDDEN = 403;
 
 export type ReportConfig = Readonly<{
   clock: Clock;
@@ -216,7 +216,9 @@ export class Report {
   }
 
   #tell(): void {
-    const findings = [...this.#status.findings(), ...this.#denied()];
+    // Who does not lead writes nothing, and so would never learn that one of these is over.
+    const findings = this.#leader.leading() ? [...this.#status.findings()] : [];
+    findings.push(...this.#denied());
     const finding = this.#addresses?.finding() ?? null;
     if (finding !== null) findings.push(finding);
     if (this.#stopped || Bun.deepEquals(findings, this.#told, true)) return;
@@ -227,10 +229,10 @@ export class Report {
   /** What only people can mend. A server that is away is told of by the feeds. */
   #denied(): readonly Finding[] {
     const failure = this.#leader.failure();
+    const writers = this.#leader.leading() ? [this.#status, this.#events] : [];
     const reasons = [
       failure?.status === FORBIDDEN ? failure.reason : "",
-      this.#status.problem(),
-      this.#events.problem(),
+      ...writers.map((writer) => writer.problem()),
     ];
     const hint = "apply the RBAC objects of k8s/rind.yaml, or use --report off";
     const effect = "status and Events are not written; traffic is not concerned";

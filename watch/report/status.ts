@@ -9,10 +9,11 @@
 import type { Cancel, Clock } from "../../core/clock.ts";
 import type { Finding } from "../finding.ts";
 import type { ApiAnswer } from "../source/api/api.ts";
+import { CONFLICT, isPassing, MISSING } from "../source/api/codes.ts";
 import type { IngressStatus } from "../source/api/status.ts";
 import { Denials, DENIED_MS, isDenial } from "./denials.ts";
 import { Ledger, OBJECT_MS } from "./ledger.ts";
-import { type Errand, passing, type Writer } from "./outgoing.ts";
+import { type Errand, type Writer } from "./outgoing.ts";
 import { type Target, targetsKey } from "./targets.ts";
 
 /**
@@ -164,13 +165,13 @@ export class StatusWriter implements Writer {
 
   #done(key: string, sent: Readonly<{ uid: string; wanted: string }>, answer: ApiAnswer): void {
     if (!this.#ours.has(key)) return;
-    if (!answer.ok && passing(answer.status)) return this.#look(key, this.#soon);
+    if (!answer.ok && isPassing(answer.status)) return this.#look(key, this.#soon);
     if (!answer.ok && isDenial(answer)) return this.#deny(key, answer.reason);
     if (this.#denials.allow(namespaceOf(key))) this.#config.told();
-    if (!answer.ok && answer.status === 404) return this.#forget(key);
+    if (!answer.ok && answer.status === MISSING) return this.#forget(key);
     if (answer.ok) this.#ledger.wrote(key, sent.uid, sent.wanted);
-    // 409: the next version of the object is on its way to us.
-    else if (answer.status !== 409) this.#ledger.refused(key, sent.uid, answer.reason);
+    // In a conflict, the next version of the object is on its way to us.
+    else if (answer.status !== CONFLICT) this.#ledger.refused(key, sent.uid, answer.reason);
     // What was watched meanwhile may be older or newer than this write.
     this.#later(key, OBJECT_MS);
   }

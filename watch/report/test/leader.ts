@@ -22,6 +22,7 @@ function leases(shelf: Shelf): (request: ApiRequest) => ApiAnswer | null {
     }
     const { metadata, spec } = written as { metadata: Spec; spec: Spec };
     if (method === "POST" && shelf.spec !== null) return failure(409);
+    if (method === "PUT" && shelf.spec === null) return failure(404);
     if (method === "PUT" && metadata["resourceVersion"] !== String(shelf.version)) {
       return failure(409);
     }
@@ -169,6 +170,18 @@ test("a lease that somebody else wrote is read again before it is kept", async (
   await one.cluster.pass(2_000);
   assert.not(one.leader.leading(), "it was taken");
   assert.equal(one.changes, ["0 true", "4000 true", "6000 false"]);
+});
+
+test("a lease that somebody deleted is made again", async () => {
+  const shelf = empty();
+  const one = candidate(shelf, "a", fakeClock());
+  one.leader.start();
+  await one.cluster.pass(3_000);
+  shelf.spec = null;
+  await one.cluster.pass(2_000);
+  assert.ok(one.leader.leading());
+  assert.is(shelf.spec?.["holderIdentity"], "a");
+  one.leader.stop();
 });
 
 /** What the lease says, and how many milliseconds it keeps others out. */

@@ -54,6 +54,25 @@ test("one request at a time, fifty milliseconds apart", async () => {
   assert.is(idle(), 31, "after each answer, and when there was nothing more");
 });
 
+test("a writer that wakes it while it is asked does not make it two requests", async () => {
+  const b = writer("b", 3);
+  const restless = { left: 0, next: () => (b.left > 0 ? outgoing.wake() : null, null) };
+  const { outgoing, pass, sent, rules, clock } = stage([restless, b]);
+  let open = 0;
+  let most = 0;
+  rules.push(async () => {
+    most = Math.max(most, ++open);
+    await new Promise<void>((resolve) => void clock.after(500, resolve));
+    open -= 1;
+    return { ok: true, status: 200, body: {} };
+  });
+  outgoing.wake();
+  await pass(5_000);
+  assert.is(sent.length, 3);
+  assert.is(most, 1);
+  outgoing.stop();
+});
+
 test("it may not: nothing is asked for, and what is there stays", async () => {
   const a = writer("a", 3);
   const { outgoing, pass, sent, allow } = stage([a]);

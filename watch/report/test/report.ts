@@ -175,6 +175,12 @@ test("what is denied is told with the reason of the server", async () => {
   assert.is(a.report.state().problem, a.told()[0]?.reason);
   assert.is(a.report.state().pending, 1);
   assert.ok(a.report.state().leader, "Events go on");
+  // Another one leads, and what a could not write is not a's to complain about any more.
+  const lease = server.get("Lease", "rind", "rind")!;
+  const spec = { ...(lease["spec"] as object), holderIdentity: "rind-b_x" };
+  server.put({ ...lease, spec });
+  await until("a to know", () => !a.report.state().leader);
+  assert.equal(a.told(), []);
   a.stop();
   server.stop();
 });

@@ -51,7 +51,7 @@ export type ApiFailure = Readonly<{
   ok: false;
   status: number;
   reason: string;
-  /** What `Retry-After` asks for, or null. */
+  /** What `Retry-After` asks for, five minutes at most, or null. */
   retryAfterMs: number | null;
   body: unknown;
 }>;

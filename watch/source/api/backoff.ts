@@ -8,8 +8,6 @@ const FACTOR = 2;
 const WAIT_MAX_MS = 30_000;
 /** After so long without a failure the next wait is a first one again. */
 const HEALTHY_MS = 120_000;
-/** A server may ask for more patience than our own limit, up to this. */
-const RETRY_AFTER_MAX_MS = 300_000;
 
 /** The waits of one feed. */
 export class Backoff {
@@ -34,7 +32,7 @@ export class Backoff {
     const half = this.#waitMs / 2;
     const ownMs = half + this.#random.below(half + 1);
     this.#waitMs = Math.min(this.#waitMs * FACTOR, WAIT_MAX_MS);
-    const waitMs = Math.max(ownMs, Math.min(retryAfterMs ?? 0, RETRY_AFTER_MAX_MS));
+    const waitMs = Math.max(ownMs, retryAfterMs ?? 0);
     this.#overAt = now + waitMs;
     return waitMs;
   }

@@ -5,7 +5,7 @@
 import type { Clock } from "../../../core/clock.ts";
 import { isFields } from "../../objects.ts";
 import type { Access, ApiAnswer, ApiClient, ApiEvents, ApiFailure, ApiRequest } from "./api.ts";
-import { FORBIDDEN, UNAUTHORIZED } from "./codes.ts";
+import { FORBIDDEN, readPatience, UNAUTHORIZED } from "./codes.ts";
 import { LINE_MAX, Lines } from "./lines.ts";
 
 const ASK_MS = 30_000;
@@ -210,7 +210,7 @@ function causeOf(error: unknown): string {
 
 /** Seconds, or an HTTP date, which API servers do not send (RFC 9110 section 10.2.3). */
 function readRetryAfter(text: string | null): number | null {
-  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) * SECOND_MS : null;
+  return text !== null && /^\d{1,9}$/.test(text) ? readPatience(Number(text)) : null;
 }
 
 function parse(text: string): unknown {

@@ -6,11 +6,15 @@ export const UNAUTHORIZED = 401;
 export const FORBIDDEN = 403;
 /** There is no such object, or no such kind. */
 export const MISSING = 404;
+/** Somebody else was quicker: it is there already, or is another version by now. */
+export const CONFLICT = 409;
 /** The version, or the continue token, is too old. */
 export const GONE = 410;
 /** A version that the server has not got to yet. */
 export const TIMEOUT = 504;
 
+/** A server may ask for more patience than our own limits, up to this. */
+const RETRY_AFTER_MAX_MS = 300_000;
 const REQUEST_TIMEOUT = 408;
 const BUSY = 429;
 const SERVER_ERROR = 500;
@@ -19,4 +23,14 @@ const SERVER_ERROR = 500;
 export function isPassing(status: number): boolean {
   if (status === UNAUTHORIZED || status === REQUEST_TIMEOUT || status === BUSY) return true;
   return status === 0 || status >= SERVER_ERROR;
+}
+
+/** True when the answer stays the same until people grant a right, or install a kind. */
+export function isRefused(status: number): boolean {
+  return status === FORBIDDEN || status === MISSING;
+}
+
+/** How long a server that asks for so many seconds is left alone, in milliseconds. */
+export function readPatience(seconds: number): number {
+  return Math.min(seconds * 1_000, RETRY_AFTER_MAX_MS);
 }

@@ -4,7 +4,7 @@ import type { Resource } from "../../resources.ts";
 import type { StoreEvent } from "../../store.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiFailure } from "./api.ts";
-import { FORBIDDEN, MISSING } from "./codes.ts";
+import { FORBIDDEN, isRefused } from "./codes.ts";
 import type { Health } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
 import { Reflector } from "./reflector.ts";
@@ -80,8 +80,7 @@ export class Feed {
   findings(): readonly Finding[] {
     const failure = this.#reflector.failure();
     const own = this.#keeper.findings();
-    if (failure === null || (failure.status !== FORBIDDEN && failure.status !== MISSING))
-      return own;
+    if (failure === null || !isRefused(failure.status)) return own;
     return [refusal(this.#scope, failure, this.state()), ...own];
   }
 }

@@ -1,8 +1,12 @@
 /** The lines of a watch: one JSON object each, `{ type, object }` (KEP-2885, KEP-956, KEP-3157). */
 import { isFields } from "../../objects.ts";
+import { readPatience } from "./codes.ts";
 
 /** Marks the bookmark after which a streamed list is whole (KEP-3157). */
 const INITIAL_END = "k8s.io/initial-events-end";
+const ENDED = "the watch ended with an error";
+/** Of a failure's text only this much is shown to people, characters. */
+const REASON_MAX = 400;
 
 /**
  * What a line says. `version` is a place to watch from, "" where the object has none; `whole` is
@@ -62,8 +66,8 @@ function readError(raw: unknown): Frame {
   return {
     type: "error",
     code: typeof code === "number" ? code : 0,
-    reason: typeof message === "string" ? message : "the watch ended with an error",
-    retryAfterMs: typeof seconds === "number" && seconds > 0 ? seconds * 1_000 : null,
+    reason: typeof message === "string" ? message.slice(0, REASON_MAX) : ENDED,
+    retryAfterMs: typeof seconds === "number" && seconds > 0 ? readPatience(seconds) : null,
   };
 }
 

@@ -6,7 +6,7 @@
 import type { Cancel, Clock } from "../../../core/clock.ts";
 import type { log } from "../../../core/log.ts";
 import type { ApiFailure } from "./api.ts";
-import { FORBIDDEN, MISSING } from "./codes.ts";
+import { isRefused } from "./codes.ts";
 
 const MOMENT_MS = 2_000;
 /** Most feeds that one line names. */
@@ -90,7 +90,7 @@ export class Journal {
 }
 
 function isDenied({ failure }: Health): boolean {
-  return failure !== null && (failure.status === FORBIDDEN || failure.status === MISSING);
+  return failure !== null && isRefused(failure.status);
 }
 
 function isAway(health: Health): boolean {

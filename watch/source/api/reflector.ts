@@ -13,7 +13,7 @@ import type { Cancel, Clock } from "../../../core/clock.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiAnswer, ApiFailure } from "./api.ts";
 import { Backoff } from "./backoff.ts";
-import { FORBIDDEN, GONE, isPassing, MISSING, TIMEOUT, UNAUTHORIZED } from "./codes.ts";
+import { FORBIDDEN, GONE, isPassing, isRefused, TIMEOUT, UNAUTHORIZED } from "./codes.ts";
 import type { Frame } from "./frames.ts";
 import { readPage, unreadable } from "./pages.ts";
 import { listQuery, streamQuery, watchQuery } from "./queries.ts";
@@ -264,7 +264,7 @@ export class Reflector {
   #watchFailed(failure: ApiFailure): number {
     const { status } = failure;
     // Who may list and not watch is at least up to date each half minute.
-    if (status === FORBIDDEN || status === MISSING) this.#relist(this.#version);
+    if (isRefused(status)) this.#relist(this.#version);
     // A version that this server never had: it was restored, or is another one.
     else if (status === TIMEOUT || !isPassing(status)) this.#relist("");
     return this.#failed(failure);
@@ -288,10 +288,10 @@ export class Reflector {
   #failed(failure: ApiFailure): number {
     this.#failure = failure;
     const { status, retryAfterMs } = failure;
-    const absent = status === FORBIDDEN || status === MISSING;
-    if (absent && this.#feed.optional) this.#synced = true;
+    const refused = isRefused(status);
+    if (refused && this.#feed.optional) this.#synced = true;
     this.#replica.moved();
-    if (absent) return status === FORBIDDEN ? DENIED_MS : MISSING_MS;
+    if (refused) return status === FORBIDDEN ? DENIED_MS : MISSING_MS;
     if (status !== UNAUTHORIZED || this.#renewed) return this.#backoff.next(retryAfterMs);
     // The credentials are read anew now: most likely a token has been replaced.
     this.#renewed = true;

@@ -74,6 +74,11 @@ const ANSWERS: readonly [name: string, answer: () => Response, result: unknown][
     "429 7000 http://127.0.0.1 answers 429",
   ],
   [
+    "a Retry-After of years",
+    () => new Response("", { status: 429, headers: { "retry-after": "999999999" } }),
+    "429 300000 http://127.0.0.1 answers 429",
+  ],
+  [
     "a Retry-After that is none",
     () => new Response("", { status: 503, headers: { "retry-after": "soon" } }),
     "503 null http://127.0.0.1 answers 503",
