@@ -55,10 +55,13 @@ export class Cursors {
   /** Walks the hosts of before and of now side by side: both are in the order of their names. */
   #assignAll(hosts: readonly VirtualHost[]): readonly VirtualHost[] {
     const { given, answered } = this.#last;
-    const next: VirtualHost[] = [];
-    const fresh: number[] = [];
+    // Nearly always nearly all of them are the same, and those are copied as a whole.
     let at = 0;
-    for (const host of hosts) {
+    while (at < given.length && given[at] === hosts[at]) at++;
+    const next = answered.slice(0, at);
+    const fresh: number[] = [];
+    for (let i = at; i < hosts.length; i++) {
+      const host = hosts[i]!;
       while (at < given.length && given[at] !== host && given[at]!.name <= host.name) {
         this.#leave(answered[at++]!);
       }
