@@ -114,7 +114,13 @@ export class EventWriter implements Writer {
 
   #add(finding: Finding): void {
     const key = findingKey(finding);
-    if (!isTellable(finding) || this.#queue.has(key)) return;
+    if (!isTellable(finding)) return;
+    const waiting = this.#queue.get(key);
+    if (waiting !== undefined) {
+      // Its hint may be a better one by now: what is told is what is true when it is told.
+      this.#queue.set(key, { ...waiting, finding });
+      return;
+    }
     const now = this.#config.clock.now();
     const told = this.#told.get(key);
     if (told !== undefined && now - told.at < AGAIN_MS && told.uid === this.#uid(finding)) return;

@@ -130,6 +130,16 @@ test("what is over within three seconds is not told", async () => {
   assert.is(writer.pending(), 0);
 });
 
+test("a hint that gets better before it is told is told as it is then, and at the same time", async () => {
+  const { cluster, found, writes, body } = stage();
+  found(finding("web"));
+  await cluster.pass(2_000);
+  found(finding("web", { hint: "did you mean wep?" }));
+  await cluster.pass(60_000);
+  assert.equal(writes(), ["3 POST"]);
+  assert.match(body(0).message, "did you mean wep?");
+});
+
 test("what comes back is told again after ten minutes only, with its count", async () => {
   const { cluster, found, writes, body } = stage();
   cluster.rules.push(({ method }) =>
