@@ -15,9 +15,8 @@ export class Cluster {
   readonly #kinds = new Map<Kind, Map<string, KubeObject>>();
   /** Slices by the key of their Service, in the order of their own keys. */
   readonly #slices = new Map<string, readonly KubeObject[]>();
-  /** Slices that belong to no Service. */
-  readonly #strays = new Map<string, KubeObject>();
-  #strayFindings: readonly Finding[] = [];
+  /** Of slices that belong to no Service, by their key. */
+  readonly #strays = new Map<string, Finding>();
   /** Names of Services by namespace. */
   readonly #siblings = new Map<string, Set<string>>();
   readonly #names = new Map<string, Resolved>();
@@ -89,6 +88,7 @@ export class Cluster {
   snapshot(findings: readonly Finding[]): Snapshot {
     if (this.#snapshot !== null && findings === this.#told) return this.#snapshot;
     this.#told = findings;
+    const strays = [...this.#strays].sort(([a], [b]) => (a < b ? -1 : 1));
     this.#snapshot = Object.freeze({
       ingresses: this.#shelf("Ingress"),
       classes: this.#shelf("IngressClass"),
@@ -100,7 +100,7 @@ export class Cluster {
       namespaces: this.#shelf("Namespace"),
       siblings: this.#siblings,
       names: this.#names,
-      findings: Object.freeze([...findings, ...this.#strayFindings]),
+      findings: Object.freeze([...findings, ...strays.map(([, finding]) => finding)]),
     });
     return this.#snapshot;
   }
@@ -137,12 +137,9 @@ export class Cluster {
     if (before !== null) this.#setSlices(before, key, after === before ? object : undefined);
     if (after !== null && after !== before) this.#setSlices(after, key, object);
     const stray = object !== undefined && after === null;
-    if (!stray && !this.#strays.has(key)) return;
-    if (stray) this.#strays.set(key, object);
+    if (stray === this.#strays.has(key)) return;
+    if (stray) this.#strays.set(key, strayFinding(object));
     else this.#strays.delete(key);
-    this.#strayFindings = [...this.#strays.keys()].sort().map((stray) => {
-      return strayFinding(this.#strays.get(stray)!);
-    });
     this.#snapshot = null;
   }
 

@@ -20,6 +20,10 @@ test("slices stand under their Service, and move when their label does", () => {
   assert.equal(names("default/t"), ["b"]);
   store.apply({ type: "gone", object: slice("b", "t", []) });
   assert.is(names("default/t"), undefined);
+  const other = { ...slice("a", "s", []), addressType: "IPv6" };
+  store.apply({ type: "put", object: other });
+  assert.equal(names("default/s"), ["a", "c"]);
+  assert.is(store.snapshot([]).slices.get("default/s")?.[0], other, "in the place of the old one");
 });
 
 test("the siblings of a namespace are the names of its Services", () => {
@@ -39,7 +43,11 @@ test("findings that did not change are the same list", () => {
   assert.is(store.snapshot(findings).findings, before);
   const stray = slice("a", "s", []);
   store.apply({ type: "put", object: { ...stray, metadata: { ...stray.metadata, labels: NONE } } });
-  assert.is(store.snapshot(findings).findings.length, 1);
+  const told = store.snapshot(findings).findings;
+  assert.is(told.length, 1);
+  const more = { ...stray, metadata: { ...stray.metadata, labels: NONE }, endpoints: [] };
+  assert.ok(store.apply({ type: "put", object: { ...more, addressType: "IPv6" } }));
+  assert.is(store.snapshot(findings).findings, told, "the finding says nothing of endpoints");
   store.apply({ type: "put", object: stray });
   assert.equal(store.snapshot(findings).findings, before);
 });
