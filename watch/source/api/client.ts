@@ -178,7 +178,9 @@ function answerOf(access: Access, response: Response, text: string): ApiAnswer {
   const body = parse(text);
   if (response.ok) {
     if (body !== undefined) return { ok: true, status, body };
-    return unreachable(access, `its answer is not JSON: ${cut(text)}`);
+    // What was cut off may be a Secret: it is described, and not shown.
+    const type = cut(response.headers.get("content-type") ?? "no type");
+    return unreachable(access, `its answer is not JSON, but ${text.length} characters of ${type}`);
   }
   return {
     ok: false,

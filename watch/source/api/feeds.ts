@@ -13,6 +13,7 @@ import type { IngressStatus } from "./status.ts";
 
 /** The label that a slice of a Service has (discovery.k8s.io/v1); others serve nobody. */
 const SERVICE_LABEL = "kubernetes.io/service-name";
+const STAYS = "the last state known stays in use";
 /** The names are those of k8s/rind.yaml. */
 const GRANT = "--clusterrole=rind-secrets --serviceaccount=rind:rind";
 
@@ -81,7 +82,10 @@ export class Feed {
     const failure = this.#reflector.failure();
     const own = this.#keeper.findings();
     if (failure === null || !isRefused(failure.status)) return own;
-    return [refusal(this.#scope, failure, this.state()), ...own];
+    const { name, synced } = this.state();
+    // An optional feed counts as synced also when it was never read.
+    const known = this.#scope.optional ? this.#keeper.holds() : synced;
+    return [refusal(this.#scope, failure, { feed: name, known }), ...own];
   }
 }
 
@@ -93,33 +97,27 @@ export function pathOf(resource: Resource, namespace: string, name = ""): string
   return name === "" ? `${place}/${resource.plural}` : `${place}/${resource.plural}/${name}`;
 }
 
-/** What a Secret that may not be read, or a kind, comes to, with the fix. */
+/** What a Secret that may not be read, or a kind, comes to, with the fix. `known`: it once was. */
 export function refusal(
   { resource, namespace, name, optional }: Scope,
   failure: ApiFailure,
-  { synced, name: feed }: Pick<FeedState, "synced" | "name">,
+  { feed, known }: Readonly<{ feed: string; known: boolean }>,
 ): Finding {
   const { kind } = resource;
   const denied = failure.status === FORBIDDEN;
   const said = { level: "error", field: "", reason: failure.reason } as const;
   if (name !== "") {
     const hint = denied ? `kubectl create rolebinding rind-secrets -n ${namespace} ${GRANT}` : "";
-    return {
-      ...said,
-      kind,
-      namespace,
-      name,
-      hint,
-      effect: "it counts as missing until it is read",
-    };
+    const effect = known ? STAYS : "it counts as missing until it is read";
+    return { ...said, kind, namespace, name, hint, effect };
   }
   const hint = denied
     ? `let rind get, list and watch ${resource.plural}: kubectl apply -f k8s/rind.yaml`
     : `the API server has no ${resource.plural} of ${resource.apiVersions[0]}`;
-  const effect = optional
-    ? `rind goes on without ${resource.plural}`
-    : synced
-      ? "the last state known stays in use"
+  const effect = known
+    ? STAYS
+    : optional
+      ? `rind goes on without ${resource.plural}`
       : "rind does not serve before it has read them";
   return { ...said, kind: "Rind", namespace: "", name: `watch of ${feed}`, hint, effect };
 }

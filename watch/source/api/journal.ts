@@ -56,7 +56,7 @@ export class Journal {
     if (away.length > 0 && !this.#awayTold) {
       const reason = away[0]?.failure?.reason ?? "";
       const feeds = namesOf(away);
-      this.#write("warn", "the API server is not heard; the last state is served", {
+      this.#write("warn", "the API server is not heard: what is served stays as it is", {
         reason,
         feeds,
       });
@@ -67,13 +67,16 @@ export class Journal {
       this.#awayAt = null;
     }
     this.#awayTold = away.length > 0;
-    this.#lookAtRights(health.filter(isDenied));
+    this.#lookAtRights(health);
   }
 
-  #lookAtRights(denied: readonly Health[]): void {
+  #lookAtRights(health: readonly Health[]): void {
+    const denied = health.filter(isDenied);
     const fresh = denied.filter(({ name }) => !this.#denied.has(name));
     const names = new Set(denied.map(({ name }) => name));
-    const over = [...this.#denied].filter((name) => !names.has(name));
+    // One that is not followed any more is not allowed either.
+    const followed = new Set(health.map(({ name }) => name));
+    const over = [...this.#denied].filter((name) => followed.has(name) && !names.has(name));
     this.#denied = names;
     const reason = fresh[0]?.failure?.reason ?? "";
     if (fresh.length > 0) {

@@ -91,6 +91,13 @@ export class Keeper implements Replica {
     if (this.#only !== "") this.#tellAbsent(false);
   }
 
+  /** Whether it has this object, or any, in a version that could be read. */
+  holds(key = ""): boolean {
+    if (key !== "") return (this.#entries.get(key)?.object ?? null) !== null;
+    for (const { object } of this.#entries.values()) if (object !== null) return true;
+    return false;
+  }
+
   findings(): readonly Finding[] {
     return [...this.#findings.values()].flat();
   }

@@ -7,7 +7,7 @@ import type { Finding } from "../../finding.ts";
 import type { Resource } from "../../resources.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiFailure } from "./api.ts";
-import { MISSING } from "./codes.ts";
+import { isRefused, MISSING } from "./codes.ts";
 import { Feed, type FeedEvents, pathOf, refusal } from "./feeds.ts";
 import type { Health } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
@@ -52,6 +52,8 @@ export class Named {
       feed.drop();
     }
     for (const key of this.#polled.keys()) if (!keys.has(key)) this.#unpoll(key);
+    // What was wrong with one that is wanted no more is over.
+    this.#events.found();
     for (const key of keys) {
       if (this.#feeds.has(key) || this.#polled.has(key)) continue;
       if (this.#feeds.size < this.#watchesMax) this.#follow(key);
@@ -78,10 +80,10 @@ export class Named {
   findings(): readonly Finding[] {
     const findings = [...this.#feeds.values()].flatMap((feed) => feed.findings());
     for (const [key, failure] of this.#polled) {
-      if (failure === null || failure.status === 0) continue;
+      if (failure === null || !isRefused(failure.status)) continue;
       const [namespace = "", name = ""] = key.split("/");
       const scope = { resource: this.#resource, namespace, name, optional: true };
-      findings.push(refusal(scope, failure, { synced: false, name: key }));
+      findings.push(refusal(scope, failure, { feed: key, known: this.#keeper.holds(key) }));
     }
     return [...findings, ...this.#keeper.findings()];
   }

@@ -289,7 +289,11 @@ export class Reflector {
     this.#failure = failure;
     const { status, retryAfterMs } = failure;
     const refused = isRefused(status);
-    if (refused && this.#feed.optional) this.#synced = true;
+    if (refused && this.#feed.optional) {
+      // There is nothing more to hear about it, and nothing to wait for.
+      this.#synced = true;
+      this.#heardAt = this.#clock.now();
+    }
     this.#replica.moved();
     if (refused) return status === FORBIDDEN ? DENIED_MS : MISSING_MS;
     if (status !== UNAUTHORIZED || this.#renewed) return this.#backoff.next(retryAfterMs);

@@ -49,17 +49,25 @@ async function listOf(answer: () => Response | Promise<Response>): Promise<unkno
 const status = (code: number, message: string): Response =>
   Response.json({ kind: "Status", code, message }, { status: code });
 
+const JSON_TYPE = { "content-type": "application/json" };
+
 const ANSWERS: readonly [name: string, answer: () => Response, result: unknown][] = [
   ["JSON", () => Response.json({ a: 1 }), { a: 1 }],
   [
     "no JSON",
-    () => new Response("<html>"),
-    "0 null cannot reach http://127.0.0.1: its answer is not JSON: <html>",
+    () => new Response("<html>", { headers: { "content-type": "text/html" } }),
+    "0 null cannot reach http://127.0.0.1: its answer is not JSON, but 6 characters of text/html",
+  ],
+  [
+    "the beginning of a Secret, of which nothing is told",
+    () => new Response('{"data":{"tls.key":"c2Vjc', { headers: JSON_TYPE }),
+    "0 null cannot reach http://127.0.0.1: its answer is not JSON, but 25 characters of " +
+      "application/json",
   ],
   [
     "nothing",
     () => new Response(""),
-    "0 null cannot reach http://127.0.0.1: its answer is not JSON: ",
+    "0 null cannot reach http://127.0.0.1: its answer is not JSON, but 0 characters of no type",
   ],
   ["a denial", () => status(403, "no services"), "403 null RBAC denies it: no services"],
   ["401", () => status(401, "x"), "401 null http://127.0.0.1 refuses our credentials (a test)"],

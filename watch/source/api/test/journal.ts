@@ -6,7 +6,7 @@ import { type Health, Journal } from "../journal.ts";
 const test = suite("journal");
 
 const DENIED = "the API server does not let rind read";
-const AWAY = "the API server is not heard; the last state is served";
+const AWAY = "the API server is not heard: what is served stays as it is";
 
 /** Plays states of feeds, each with the time that follows it; the answer is the log. */
 function play(...acts: readonly (readonly [ms: number, ...health: Health[]])[]): readonly string[] {
@@ -53,12 +53,13 @@ test("what lasts a moment is no line", () => {
   assert.equal(play([500, feed("a", 0)], [500, feed("a", 403)], [60_000, feed("a", null)]), []);
 });
 
-test("what is denied is told once, together, and when it is allowed", () => {
+test("what is denied is told once, together, and when it is allowed; not when nobody asks", () => {
   const many = Array.from({ length: 9 }, (_, i) => feed(`f${i}`, 403));
   const lines = play(
     [5_000, feed("a", 403), feed("b", 404)],
     [5_000, feed("a", 403), feed("b", null)],
-    [5_000, ...many],
+    [5_000, feed("a", null), ...many],
+    [5_000, feed("a", null), feed("f0", 403)],
   );
   assert.equal(lines, [
     `warn | ${DENIED} | a, b | no a`,

@@ -4,7 +4,15 @@ import { fakeClock } from "../../../../core/clock.ts";
 import { Random } from "../../../../core/random.ts";
 import type { ApiClient, ApiFailure } from "../api.ts";
 import { ApiSource, type ApiScope } from "../source.ts";
-import { Cluster, EVERYTHING, ingressOf, secretOf, serviceOf, until } from "./fixture/cluster.ts";
+import {
+  classOf,
+  Cluster,
+  EVERYTHING,
+  ingressOf,
+  secretOf,
+  serviceOf,
+  until,
+} from "./fixture/cluster.ts";
 import { settled } from "./fixture/script.ts";
 
 const AWAY: ApiFailure = {
@@ -203,10 +211,39 @@ test("a Secret that may not be read is a finding with the command that mends it"
     );
     server.put(serviceOf("shop", "c", 80));
     await until(() => told.keys("Service").endsWith("shop/c"), "the others go on");
+    source.want({ secrets: new Set(), names: new Set() });
+    await until(() => told.findings.length === 0, "nothing about what nobody wants");
+    source.want({ secrets: new Set(["shop/tls"]), names: new Set() });
+    await until(() => told.findings.length === 1, "the finding again");
     allow();
     await until(() => told.keys("Secret") === "shop/tls", "the Secret");
     await until(() => told.findings.length === 0, "no finding");
   }));
+
+test("what is denied after it was read stays in use, and nobody says otherwise", () =>
+  within(
+    async (cluster) => {
+      const { server, told, source } = cluster;
+      server.put(secretOf("shop", "tls"));
+      server.put(classOf("rind"));
+      await cluster.start();
+      source.want({ secrets: new Set(["shop/tls", "shop/none"]), names: new Set() });
+      await until(() => told.keys("Secret") === "shop/tls" && told.absent.size === 1, "Secrets");
+      for (const resource of ["secrets", "ingressclasses"]) {
+        server.deny({ resource });
+        for (const watch of server.watches(resource)) watch.end();
+      }
+      await until(() => told.findings.length === 3, "findings");
+      const effects = told.findings.map(({ name, effect }) => `${name}: ${effect}`);
+      assert.equal(effects.sort(), [
+        "none: it counts as missing until it is read",
+        "tls: the last state known stays in use",
+        "watch of IngressClass: the last state known stays in use",
+      ]);
+      assert.is(told.keys("Secret"), "shop/tls");
+    },
+    { ...EVERYTHING, namespaces: ["shop"], namespaceObjects: false },
+  ));
 
 test("Secrets beyond the watches that there may be are read in turn", () =>
   within(async (cluster) => {
