@@ -16,6 +16,7 @@ const PARALLEL = 3;
 const LONG = [
   "test/churn/",
   "test/e2e/",
+  "test/faults/",
   "test/fuzz/",
   "test/image/",
   "test/sim/",

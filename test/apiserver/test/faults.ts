@@ -10,6 +10,8 @@ const LIST = "/api/v1/services";
 const WATCH = `${LIST}?watch=1&allowWatchBookmarks=true&timeoutSeconds=30`;
 /** Long enough that what would come has come. */
 const QUIET_MS = 150;
+/** A guard: nothing is measured with it. */
+const HANG_MS = 15_000;
 
 function service(name: string, port = 80) {
   const spec = { ports: [{ port }] };
@@ -29,25 +31,35 @@ async function withServer(
   }
 }
 
-/** What came of an answer's body until it ended: cleanly, cut, or given up after a quiet time. */
+type Ended = Readonly<{ status: number; body: string; end: "clean" | "cut" | "quiet" }>;
+
+/**
+ * What came of an answer's body until it ended: cleanly, cut, or given up, a quiet time after so
+ * many `lines` have come. `then` is called when the head is there; -1 lines: it never will be.
+ */
 async function ended(
   server: ApiServerDouble,
   path: string,
-  then: () => void = () => {},
-): Promise<Readonly<{ status: number; body: string; end: "clean" | "cut" | "quiet" }>> {
+  { then = () => {}, lines = Number.POSITIVE_INFINITY }: { then?: () => void; lines?: number } = {},
+): Promise<Ended> {
   let body = "";
   let status = 0;
   const abort = new AbortController();
-  let timer = setTimeout(() => abort.abort(), QUIET_MS);
+  let timer = setTimeout(() => abort.abort(), lines < 0 ? QUIET_MS : HANG_MS);
+  const look = (): void => {
+    if (body.split("\n").length <= lines) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => abort.abort(), QUIET_MS);
+  };
   try {
     const response = await fetch(server.url + path, { signal: abort.signal });
     status = response.status;
     then();
+    if (lines === 0) look();
     const decoder = new TextDecoder();
     for await (const chunk of response.body!) {
       body += decoder.decode(chunk, { stream: true });
-      clearTimeout(timer);
-      timer = setTimeout(() => abort.abort(), QUIET_MS);
+      if (lines !== Number.POSITIVE_INFINITY) look();
     }
     return { status, body, end: "clean" };
   } catch {
@@ -108,7 +120,7 @@ for (const [fault, status, end] of LISTS) {
   test(`a list with ${JSON.stringify(fault)} is ${status}, ${end}, and whole after it`, () =>
     withServer({}, async (server) => {
       const heal = server.disturb(fault, { resource: "services" });
-      const answer = await ended(server, LIST);
+      const answer = await ended(server, LIST, end === "quiet" ? { lines: -1 } : {});
       assert.is(answer.status, status);
       assert.is(answer.end, end);
       if (fault.kind === "cut") assert.is((await cutBody(server, LIST)).length, fault.bytes);
@@ -136,11 +148,16 @@ for (const [fault, told, end] of WATCHES) {
   test(`a watch with ${fault.kind} tells ${told.join(", ") || "nothing"}, then ${end}`, () =>
     withServer({}, async (server) => {
       const path = `${WATCH}&resourceVersion=${server.objects.version}`;
-      const answer = await ended(server, path, () => {
+      const then = (): void => {
         server.disturb(fault, { resource: "services" });
         server.put(service("a", 81));
         server.put(service("b", 81));
-      });
+      };
+      const answer = await ended(
+        server,
+        path,
+        end === "quiet" ? { then, lines: told.length } : { then },
+      );
       assert.equal(events(answer.body), told);
       assert.is(answer.end, end);
     }));
@@ -148,7 +165,7 @@ for (const [fault, told, end] of WATCHES) {
 
 test("a watch is cut after exactly as many bytes as asked, wherever that is", () =>
   withServer({}, async (server) => {
-    const whole = (await ended(server, `${WATCH}&resourceVersion=0`)).body;
+    const whole = (await ended(server, `${WATCH}&resourceVersion=0`, { lines: 2 })).body;
     for (const bytes of [1, 40, whole.indexOf("\n"), whole.indexOf("\n") + 1, whole.length]) {
       const heal = server.disturb({ kind: "cut", bytes }, { verb: "watch" });
       assert.is(await cutBody(server, `${WATCH}&resourceVersion=0`), whole.slice(0, bytes));
@@ -171,7 +188,7 @@ test("down resets what is there and what comes, up goes on with the same objects
   withServer({}, async (server) => {
     const { port } = server;
     const path = `${WATCH}&resourceVersion=${server.objects.version}`;
-    const watch = await ended(server, path, () => server.down());
+    const watch = await ended(server, path, { then: () => server.down() });
     assert.is(watch.end, "cut");
     assert.is((await ended(server, LIST)).end, "cut");
     server.up();
@@ -183,22 +200,27 @@ test("down resets what is there and what comes, up goes on with the same objects
 test("an open watch can be ended, cut, reset, stalled, failed and told nonsense", () =>
   withServer({}, async (server) => {
     const path = `${WATCH}&resourceVersion=${server.objects.version}`;
-    const watching = (then: (watch: ReturnType<typeof server.watches>[0]) => void) =>
-      ended(server, path, () => then(server.watches("services")[0]!));
+    const watching = (then: (watch: ReturnType<typeof server.watches>[0]) => void, more = {}) =>
+      ended(server, path, { then: () => then(server.watches("services")[0]!), ...more });
     assert.equal(await watching((watch) => watch.end()), { status: 200, body: "", end: "clean" });
     const cut = await watching((watch) => watch.cut());
     assert.is(cut.end, "cut");
     assert.not.match(cut.body, "\n");
     assert.is((await watching((watch) => watch.reset())).end, "cut");
-    const stalled = await watching((watch) => {
-      watch.stall();
-      server.put(service("a", 99));
-    });
+    const stalled = await watching(
+      (watch) => {
+        watch.stall();
+        server.put(service("a", 99));
+      },
+      { lines: 0 },
+    );
     assert.equal(stalled, { status: 200, body: "", end: "quiet" });
     server.compact();
-    const nonsense = await ended(server, `${WATCH}&resourceVersion=${server.objects.version}`, () =>
-      server.watches("services")[0]!.line("{nonsense"),
-    );
+    const now = `${WATCH}&resourceVersion=${server.objects.version}`;
+    const nonsense = await ended(server, now, {
+      then: () => server.watches("services")[0]!.line("{nonsense"),
+      lines: 1,
+    });
     assert.is(nonsense.body, "{nonsense\n");
   }));
 
@@ -220,7 +242,7 @@ test("the window of changes is as long as it was said", () =>
     for (let port = 1; port <= 30; port++) server.put(service("a", port));
     assert.match((await ended(server, `${WATCH}&resourceVersion=${version}`)).body, "Expired");
     const recent = server.objects.version - 5;
-    const { body } = await ended(server, `${WATCH}&resourceVersion=${recent}`);
+    const { body } = await ended(server, `${WATCH}&resourceVersion=${recent}`, { lines: 5 });
     assert.is(events(body).length, 5);
   }));
 
@@ -256,16 +278,17 @@ test("a watch by label hears when an object enters and leaves its selection", ()
       const { metadata, ...rest } = service("a");
       server.put({ ...rest, metadata: { ...metadata, labels } });
     };
-    const { body } = await ended(server, path, () => {
+    const then = (): void => {
       for (const tier of ["db", "web", "web", "db"]) labelled({ tier });
-    });
+    };
+    const { body } = await ended(server, path, { then, lines: 3 });
     assert.equal(events(body), ["ADDED a", "MODIFIED a", "DELETED a"]);
   }));
 
 test("bookmarks come when something was new, and say up to where nothing is missed", () =>
   withServer({ bookmarkMs: 20 }, async (server) => {
     const path = `${WATCH}&resourceVersion=${server.objects.version}`;
-    assert.is((await ended(server, path)).body, "");
+    assert.is((await ended(server, path, { lines: 0 })).body, "");
     const [edit, bookmark, ...more] = (await first(server, path, 3)).map(
       (line) => JSON.parse(line).object.metadata.resourceVersion,
     );
