@@ -82,8 +82,8 @@ export function backendOf(view: View, draft: Draft, id: string): Backend {
   return { id, endpoints, reason: `no ready endpoint: ${reason}`, balance };
 }
 
-/** Nothing leads to it: the aim that did changes together with the Service. */
-function nobody(id: string, reason: string): Backend {
+/** A backend to which nothing should lead: the aim that did changes together with the Service. */
+export function nobody(id: string, reason: string): Backend {
   return { id, endpoints: [], reason, balance: "leastRequest" };
 }
 

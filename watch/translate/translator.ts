@@ -98,7 +98,12 @@ export class Translator {
     }
     const owner: Owner = known ?? {
       object,
-      unit: new Unit(row.kind, key, (view, draft) => row.translate(view, draft, owner.object)),
+      unit: new Unit<void>(
+        row.kind,
+        key,
+        (view, draft) => row.translate(view, draft, owner.object),
+        undefined,
+      ),
     };
     owner.object = object;
     owners.set(key, owner);
@@ -114,6 +119,8 @@ export class Translator {
     this.#names.replace(before.names, now.names);
     for (const backend of now.backends.values()) this.#putBroken(backend);
     for (const { id } of before.backends.values()) this.#dropBroken(id);
+    // Of a unit that could not be made again they are the ones of before.
+    if (now.claims === before.claims) return;
     for (const claim of now.claims) this.#claim(claim);
     for (const claim of before.claims) this.#unclaim(claim);
   }

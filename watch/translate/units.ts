@@ -7,9 +7,10 @@
  */
 import type { Snapshot } from "../snapshot.ts";
 import type { Changes } from "../snapshot.ts";
-import { Draft, NO_OUTPUT, type Output, type TranslateOptions } from "./draft.ts";
+import type { Finding } from "../finding.ts";
+import { Draft, NO_OUTPUT, note, type Output, type TranslateOptions } from "./draft.ts";
 import { Links } from "./links.ts";
-import { type Aim, aimAt, backendOf } from "./services.ts";
+import { type Aim, aimAt, backendOf, nobody } from "./services.ts";
 import { Recorder, type Seen, type Sight, type View, WHOLE } from "./view.ts";
 import type { Backend } from "../../core/model.ts";
 
@@ -17,20 +18,25 @@ import type { Backend } from "../../core/model.ts";
 const BATCH = 500;
 
 const NO_SIGHTS: readonly Sight[] = [];
+const BUG = "rind cannot translate its Service";
+const UNAIMED: Aim = { ok: false, at: "name", reason: BUG, hint: "" };
 
 /** One piece: `make` gives its value, and its output through the draft. */
 export class Unit<T = unknown> {
   readonly topic: Seen;
   readonly key: string;
   readonly make: (view: View, draft: Draft) => T;
+  /** Its value when it could never be made. */
+  readonly spare: T;
   value: T | null = null;
   output: Output = NO_OUTPUT;
   sights = NO_SIGHTS;
 
-  constructor(topic: Seen, key: string, make: (view: View, draft: Draft) => T) {
+  constructor(topic: Seen, key: string, make: (view: View, draft: Draft) => T, spare: T) {
     this.topic = topic;
     this.key = key;
     this.make = make;
+    this.spare = spare;
   }
 }
 
@@ -120,10 +126,8 @@ export class Units {
   #make(unit: Unit): void {
     this.#clean(unit);
     const { value: before, output, sights } = unit;
-    const draft = new Draft(this.#options);
-    const made = this.#recorder.record(() => unit.make(this.#recorder, draft));
-    const { value } = made;
-    unit.output = draft.output();
+    const { value, ...made } = this.#attempt(unit);
+    unit.output = made.output;
     unit.sights = made.sights;
     for (const sight of this.#links.replace(unit, sights, made.sights)) this.#left.push(sight);
     if (!Bun.deepEquals(before, value, true)) {
@@ -131,6 +135,20 @@ export class Units {
       this.#valueMoved(unit, before);
     }
     this.#made(unit, output, unit.output);
+  }
+
+  /** What makes one piece fail must not keep all others from being made: what was before stays. */
+  #attempt<T>(unit: Unit<T>): Pick<Unit<T>, "output" | "sights"> & Readonly<{ value: T }> {
+    const draft = new Draft(this.#options);
+    try {
+      const made = this.#recorder.record(() => unit.make(this.#recorder, draft));
+      return { ...made, output: draft.output() };
+    } catch (error) {
+      const { output, sights, value, spare } = unit;
+      const findings = new Map<string, Finding>(output.findings);
+      note(findings, bugOf(unit, error));
+      return { value: value ?? spare, output: { ...output, findings }, sights };
+    }
   }
 
   /** Of a backend nothing but the number of its pods is looked at. */
@@ -147,11 +165,16 @@ export class Units {
   #aim(service: string, port: number | string): Aim {
     const key = `${service} ${JSON.stringify(port)}`;
     const aim = this.#wanted(this.#aims, key, () => {
-      return new Unit("Aim", key, (view, draft) => {
-        const made = aimAt(view, draft, service, port);
-        if (made.ok) this.#lead(made.backend);
-        return made;
-      });
+      return new Unit(
+        "Aim",
+        key,
+        (view, draft) => {
+          const made = aimAt(view, draft, service, port);
+          if (made.ok) this.#lead(made.backend);
+          return made;
+        },
+        UNAIMED,
+      );
     });
     this.#recorder.note("Aim", key);
     return aim;
@@ -161,7 +184,7 @@ export class Units {
   #lead(id: string): void {
     this.#recorder.note("Backend", id);
     this.#wanted(this.#backends, id, () => {
-      return new Unit("Backend", id, (view, draft) => backendOf(view, draft, id));
+      return new Unit("Backend", id, (view, draft) => backendOf(view, draft, id), nobody(id, BUG));
     });
   }
 
@@ -187,4 +210,20 @@ export class Units {
     units?.delete(key);
     this.drop(unit);
   }
+}
+
+/** Such a failure is rind's own, whatever the object holds. */
+function bugOf({ topic, key }: Pick<Unit, "topic" | "key">, error: unknown): Finding {
+  const kind = topic === "Aim" || topic === "Backend" ? "Service" : topic;
+  const [, namespace = "", name = ""] = /^([^/]*)\/([^ :]*)/.exec(key) ?? [];
+  return {
+    level: "error",
+    kind,
+    namespace,
+    name,
+    field: "",
+    reason: `this version of rind cannot translate it: ${String(error)}`,
+    hint: "please report it, with this object",
+    effect: "what was served before stays as it is",
+  };
 }

@@ -96,9 +96,11 @@ export class Recorder implements View {
     const outer = this.#sights;
     const sights = new Map<string, Sight>();
     this.#sights = sights;
-    const value = make();
-    this.#sights = outer;
-    return { value, sights: [...sights.values()] };
+    try {
+      return { value: make(), sights: [...sights.values()] };
+    } finally {
+      this.#sights = outer;
+    }
   }
 
   /** Writes down that the piece at work depends on this. */

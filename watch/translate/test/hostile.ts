@@ -3,7 +3,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 
 import type { Finding } from "../../finding.ts";
+import { type KubeObject, readObject } from "../../objects.ts";
+import { snapshotOf } from "../../snapshot.ts";
+import { Store } from "../../store.ts";
 import { translate } from "../translate.ts";
+import { Translator } from "../translator.ts";
 import type { Translation } from "../draft.ts";
 import { OPTIONS, snapshotOfRaw } from "./fixture/manifests.ts";
 
@@ -119,5 +123,59 @@ test("a path that more than a hundred services share answers 503 and says why", 
   assert.match(model.backends.map(({ reason }) => reason).join(), "more than 100 services share");
   assert.ok(reasonsOf(findings, "crowd").includes("more than 100 services share path /"));
 });
+
+/** An object that is a bug's nightmare: whoever reads what is in its spec fails. */
+function poisoned(raw: Raw): KubeObject {
+  const get = (): never => {
+    throw new Error("poison");
+  };
+  // Not to be enumerated, so that objects can be compared.
+  const spec = Object.defineProperties({}, { rules: { get }, ports: { get } });
+  return { ...objectOf(raw), spec };
+}
+
+const FINE = [
+  ingress("fine", [path("/", "web")]),
+  service("web", 80),
+  slice(1, 1, 80),
+  ingress("victim", [path("/victim", "web")]),
+];
+
+for (const [what, raw] of [
+  ["an Ingress", ingress("victim", [path("/victim", "web")])],
+  ["a Service", service("web", 80)],
+] as const) {
+  test(`${what} that rind fails to read stays as it was, and others are translated`, () => {
+    const store = new Store();
+    for (const each of FINE) store.apply({ type: "put", object: objectOf(each) });
+    const translator = new Translator(OPTIONS);
+    const before = translator.translate(store.snapshot([]), null);
+    store.changes();
+    store.apply({ type: "put", object: poisoned(raw) });
+    store.apply({ type: "put", object: objectOf(ingress("late", [path("/late", "web")])) });
+    const { model, findings } = translator.translate(store.snapshot([]), store.changes());
+    assert.is(model.hosts[0]?.routes.length, 3);
+    assert.equal(model.backends, before.model.backends);
+    assert.match(findings.map(({ reason }) => reason).join(), "cannot translate it: Error: poison");
+    store.apply({ type: "put", object: objectOf(raw) });
+    store.apply({ type: "gone", object: objectOf(ingress("late", [])) });
+    const mended = translator.translate(store.snapshot([]), store.changes());
+    assert.equal(mended.model, before.model);
+    assert.equal(mended.findings, []);
+  });
+}
+
+test("what never could be read is not there, and others are translated", () => {
+  const objects = [poisoned(service("web", 80)), objectOf(ingress("fine", [path("/", "web")]))];
+  const { model, findings } = translate(snapshotOf(objects, []), OPTIONS);
+  assert.is(model.backends[0]?.reason, "rind cannot translate its Service");
+  assert.match(findings.map(({ reason }) => reason).join(), "cannot translate it: Error: poison");
+});
+
+function objectOf(raw: Raw): KubeObject {
+  const { object } = readObject(raw, "test");
+  if (object === null) throw new Error("no object");
+  return object;
+}
 
 test.run();
