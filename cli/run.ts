@@ -1,9 +1,10 @@
 /** `rind run`: serve a cluster, or a folder of manifests, until asked to stop. */
+import { systemClock } from "../core/clock.ts";
 import { log } from "../core/log.ts";
 import { readConfig } from "./config.ts";
 import { serve } from "./serve.ts";
+import { openVoice } from "./voice.ts";
 import type { OpenPlane } from "./serve.ts";
-import type { Finding } from "../watch/finding.ts";
 import type { Given } from "./flags.ts";
 
 const DEFAULTS = { http: "0.0.0.0:8000", admin: "127.0.0.1:8080", lameDuck: "5s", cluster: true };
@@ -19,13 +20,7 @@ export async function run(given: Given, openPlane: OpenPlane): Promise<number> {
       "what shall be served? Give --manifests DIR or --kubeconfig FILE; this is no pod",
     );
   }
-  const voice = {
-    opened: () => {},
-    found: ({ level, reason, ...finding }: Finding) => {
-      log(level === "error" ? "error" : "warn", reason, finding);
-    },
-  };
-  return serve(config.value, voice, openPlane);
+  return serve(config.value, openVoice(systemClock, log), openPlane);
 }
 
 function misused(reason: string): number {
