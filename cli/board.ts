@@ -5,8 +5,9 @@ import type { ClusterState, Readiness } from "../admin/json.ts";
 import { EMPTY_MODEL, type Model } from "../core/model.ts";
 import type { Workers } from "../core/supervisor.ts";
 import type { Finding } from "../watch/finding.ts";
+import type { FeedState } from "../watch/source/source.ts";
 
-/** Longer than a watch is ever silent (bookmarks come once a minute), milliseconds. */
+/** Longer than a watch is ever silent: after 90 s it is asked for anew. Milliseconds. */
 const LATE_MS = 100_000;
 
 /** What is known at the moment. `synced`: something is served, be it only the saved state. */
@@ -39,7 +40,7 @@ export function readiness(board: Board, workers: Workers): Readiness {
   const reason = board.draining
     ? "draining"
     : !board.synced || serving.length === 0
-      ? `no worker serves the manifests yet${awaited(cluster)}`
+      ? `no worker serves yet${awaited(cluster)}`
       : workers.stormy()
         ? "workers keep crashing"
         : "";
@@ -53,6 +54,14 @@ export function readiness(board: Board, workers: Workers): Readiness {
     workers: states,
     cluster,
   };
+}
+
+/**
+ * Whether what was read is what the cluster has. A kind that may be denied counts for as long as
+ * the API server says so: it would be no other after the next start.
+ */
+export function isCurrent(feeds: readonly FeedState[]): boolean {
+  return feeds.every(({ synced, ageMs }) => synced && ageMs <= LATE_MS);
 }
 
 /** What the first sync waits for. */

@@ -13,7 +13,7 @@ import { attach, chance, openReport } from "./attach.ts";
 import type { Parsed } from "./address.ts";
 import type { Adoption } from "./adoption.ts";
 import type { Attached, Known } from "./attach.ts";
-import type { Board } from "./board.ts";
+import { type Board, isCurrent } from "./board.ts";
 import type { Config } from "./config.ts";
 import type { Voice } from "./serve.ts";
 import type { ClusterConfig } from "./cluster.ts";
@@ -138,7 +138,7 @@ function openSaved(config: Config, { access, source }: Attached): Saved | null {
     settings: JSON.stringify([adoption, ranges, cluster?.namespaces]),
     clock: systemClock,
     wall: Date.now,
-    current: () => source.feeds().every((feed) => feed.synced && feed.problem === ""),
+    current: () => isCurrent(source.feeds()),
     report: (what, reason) => log("warn", what, { reason }),
   });
 }

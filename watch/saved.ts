@@ -132,8 +132,9 @@ export class Saved {
     }
     this.#failure = failure;
     this.#nextAt = startAt + (failure === "" ? SAVE_MS : STAMP_MS);
-    // What could not be saved is tried again, unless there is a newer one by now.
-    if (failure !== "") this.#next ??= model;
+    // What could not be saved is tried again, unless there is a newer one by now; and a file that
+    // cannot be marked is most likely gone.
+    if (failure !== "") this.#next ??= this.#last;
     if (!this.#stopped) this.#schedule();
   }
 

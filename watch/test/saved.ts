@@ -235,6 +235,21 @@ test("an unchanged state stays young for as long as the cluster is heard of", as
   saved.stop();
 });
 
+test("a file that somebody deletes is written again", async () => {
+  const on = rig();
+  const saved = on.open();
+  saved.save(modelOf("a.example"));
+  on.clock.advance(0);
+  await until(() => Bun.file(on.path).size > 0);
+  rmSync(on.path);
+  await until(() => {
+    on.clock.advance(60_000);
+    return textOf(on).includes("a.example");
+  });
+  assert.is(on.reports.length, 1);
+  saved.stop();
+});
+
 test("a folder that cannot be written is reported once, and tried again", async () => {
   const on = rig();
   writeFileSync(on.folder, "in the way");
