@@ -56,8 +56,8 @@ function step(name: string, body: () => Promise<void>): void {
 test.before(async () => {
   if (reason !== null) return;
   const programs = JSON.parse(process.env["RIND_TEST_PROGRAMS"] ?? "") as Programs;
-  // Its own one: this cannot be done to the cluster of other tests.
-  cluster = await startCluster(programs);
+  // Its own one: this cannot be done to the cluster of other tests. It lists as most servers do.
+  cluster = await startCluster(programs, false);
   const { kubeconfig, etcd } = cluster;
   real = await realOf({ kubeconfig, etcd, kubectl: programs.kubectl });
   await create(real.admin, services("default"), service("cheddar"));

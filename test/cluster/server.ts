@@ -36,8 +36,11 @@ export type Cluster = Readonly<{
 
 type Child = ReturnType<typeof Bun.spawn>;
 
-/** Starts etcd and kube-apiserver. Rejects with the end of their logs if they do not get ready. */
-export async function startCluster(programs: Programs): Promise<Cluster> {
+/**
+ * Starts etcd and kube-apiserver, which streams lists if `streams` (the gate WatchList, KEP-3157).
+ * Rejects with the end of their logs if they do not get ready.
+ */
+export async function startCluster(programs: Programs, streams = true): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), "rind-cluster-"));
   const children: Child[] = [];
   const kill = (): void => children.forEach((child) => child.kill("SIGKILL"));
@@ -55,7 +58,8 @@ export async function startCluster(programs: Programs): Promise<Cluster> {
     children.push(startEtcd(programs.etcd, folder, etcd, `http://127.0.0.1:${peer}`));
     await age(etcd);
     const authority = openAuthority(folder);
-    const command = [programs.apiserver, ...argumentsOf({ folder, etcd, port: secure, authority })];
+    const api = { folder, etcd, port: secure, authority, streams };
+    const command = [programs.apiserver, ...argumentsOf(api)];
     const admin = authority.issue("admin", "/O=system:masters/CN=admin", "");
     const kubeconfig = join(folder, "kubeconfig");
     writeFileSync(kubeconfig, kubeconfigOf(server, authority.ca, admin));
@@ -107,9 +111,15 @@ async function age(etcd: string): Promise<void> {
   }
 }
 
-type Api = Readonly<{ folder: string; etcd: string; port: number; authority: Authority }>;
+type Api = Readonly<{
+  folder: string;
+  etcd: string;
+  port: number;
+  authority: Authority;
+  streams: boolean;
+}>;
 
-function argumentsOf({ folder, etcd, port, authority }: Api): string[] {
+function argumentsOf({ folder, etcd, port, authority, streams }: Api): string[] {
   const tls = authority.issue("apiserver", "/CN=kube-apiserver", "IP:127.0.0.1,DNS:localhost");
   const accounts = makeKeys(folder, "accounts");
   mkdirSync(join(folder, "certs"));
@@ -133,7 +143,7 @@ function argumentsOf({ folder, etcd, port, authority }: Api): string[] {
     `--service-account-key-file=${accounts.cert}`,
     `--service-account-signing-key-file=${accounts.key}`,
     // Pages out of memory outlive a compaction; rind must bear servers that forget.
-    "--feature-gates=ListFromCacheSnapshot=false",
+    `--feature-gates=ListFromCacheSnapshot=false,WatchList=${streams}`,
     "--profiling=false",
   ];
 }
