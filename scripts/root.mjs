@@ -11,7 +11,6 @@ import {
   mkdirSync,
   readdirSync,
   realpathSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -32,14 +31,15 @@ const CERTIFICATES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/
 /** Permitted, not effective: core/capability.ts says why. */
 const CAPABILITY = "cap_net_bind_service=+p";
 
-/** Fills `folder` anew. Needs the right to give a file a capability: root has it. Throws. */
+/** Fills an empty folder. Needs the right to give a file a capability: root has it. Throws. */
 export async function layRoot(folder) {
   if (process.platform !== "linux") {
     throw new Error(
       `an image holds Linux, and this is ${process.platform}: build without --scratch`,
     );
   }
-  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  if (readdirSync(folder).length > 0) throw new Error(`${folder} is not empty`);
   const binary = join(folder, "rind");
   await compile(binary);
   for (const library of librariesOf(binary)) copy(library, join(folder, library));

@@ -86,8 +86,6 @@ export class Loop {
   #good: Translation = NOTHING;
   /** That is the saved state, and was true so long ago; null: it is of the source. */
   #keptMs: number | null = null;
-  /** What that was translated to: another model than its own when that was equal. */
-  #assigned: Model = EMPTY_MODEL;
   /** Null after a failure: the next one starts afresh. */
   #translator: Translate | null = null;
   /** Whether a model of the source has been published; until when the first one may wait. */
@@ -138,7 +136,6 @@ export class Loop {
   }
 
   #received(event: SourceEvent): void {
-    if (this.#stopped) return;
     switch (event.type) {
       case "put":
       case "gone":
@@ -173,8 +170,7 @@ export class Loop {
     const { model, ageMs: keptMs } = kept;
     this.#keptMs = keptMs;
     // The cursors of before were of another process.
-    this.#assigned = this.#cursors.assign({ ...model, version: 1 });
-    this.#good = { ...NOTHING, model: this.#assigned };
+    this.#good = { ...NOTHING, model: this.#cursors.assign({ ...model, version: 1 }) };
     const bugs = [staleFinding(keptMs)];
     this.#told = { ...this.#told, bugs };
     void this.#publish({ ...this.#good, findings: bugs, fresh: bugs, keptMs });
@@ -248,11 +244,8 @@ export class Loop {
     // Not that of the last one, which may never have been published.
     const { version } = this.#published.model;
     const assigned = this.#cursors.assign({ ...translation.model, version: version + 1 });
-    const before = this.#assigned;
-    this.#assigned = assigned;
     // An empty cluster is a model too: it must be served, and seen to be served, as version 1.
-    const unchanged =
-      last.model.version > 0 && (equal(before, assigned) || equal(last.model, assigned));
+    const unchanged = last.model.version > 0 && equal(last.model, assigned);
     const model = unchanged ? last.model : assigned;
     // A translate that remembers nothing takes everything for new.
     const fresh = afresh ? newIn(translation.findings, last.findings) : translation.fresh;

@@ -229,6 +229,16 @@ buildable("what Dockerfile is given compiles, and nothing else is in it", () => 
   assert.is(Bun.spawnSync([binary, "--version"]).stdout.toString(), `rind ${version}\n`);
 });
 
+image("an image is not laid out over something else", () => {
+  const precious = mkdtempSync(join(tmpdir(), "rind-root-"));
+  writeFileSync(join(precious, "thesis"), "");
+  const laid = Bun.spawnSync(["node", join(ROOT, "scripts", "root.mjs"), precious]);
+  assert.is(laid.exitCode, 1);
+  assert.match(laid.stderr.toString(), "is not empty");
+  assert.equal(readdirSync(precious), ["thesis"]);
+  rmSync(precious, { recursive: true });
+});
+
 image("both Dockerfiles say the same about the image", () => {
   const tail = (name: string): string => {
     const lines = readFileSync(join(ROOT, name), "utf8").split("\n");

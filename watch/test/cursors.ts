@@ -53,6 +53,16 @@ for (const [name, action, counted] of CHOICES) {
   });
 }
 
+test("a route that came back keeps its slot for good", () => {
+  for (let times = 1; times < 6; times++) {
+    const cursors = new Cursors();
+    publish(cursors, "ab");
+    publish(cursors, "a");
+    for (let i = 0; i < times; i++) publish(cursors, "ab");
+    assert.equal(publish(cursors, "acb"), [0, 2, 1], `after ${times} publishes`);
+  }
+});
+
 test("a route keeps its slot whatever comes and goes around it", () => {
   const cursors = new Cursors();
   assert.equal(publish(cursors, "abc"), [0, 1, 2]);

@@ -48,6 +48,9 @@ type Rig = {
   /** Whether the source has answered what was wanted of it. */
   settled: boolean;
   readonly saves: Model[];
+  loads: number;
+  /** The names that the source was asked for, each time. */
+  readonly wanted: string[];
 };
 
 function rig(): Rig {
@@ -59,6 +62,7 @@ function rig(): Rig {
       watch: (to) => void (sink = to),
       stop: () => void (sink = () => {}),
       settled: () => made.settled,
+      want: ({ names }) => void made.wanted.push([...names].join(",")),
     },
     translator: () => (snapshot, changes) => {
       made.told.push(changes === null ? "all" : [...changes.keys()].join(","));
@@ -66,7 +70,10 @@ function rig(): Rig {
       return { ...NOTHING, ...made.translates, model: modelOf(snapshot) };
     },
     saved: {
-      load: () => Promise.resolve(made.kept),
+      load: () => {
+        made.loads += 1;
+        return Promise.resolve(made.kept);
+      },
       save: (model) => void made.saves.push(model),
       stop: () => {},
     },
@@ -86,13 +93,23 @@ function rig(): Rig {
     published: [],
     models: [],
     kepts: [],
+    wanted: [],
     reports: [],
     told: [],
     fresh: [],
     saves: [],
   };
   const answers = { translates: {}, translateFails: "", publishes: () => {} };
-  const made: Rig = { clock, loop, tell, ...lists, ...answers, kept: null, settled: true };
+  const made: Rig = {
+    clock,
+    loop,
+    tell,
+    ...lists,
+    ...answers,
+    kept: null,
+    loads: 0,
+    settled: true,
+  };
   return made;
 }
 
@@ -262,8 +279,11 @@ test("fresh are the findings that nobody has heard of, also after a failure", as
   on.translateFails = "boom";
   assert.is(await turn("three", [FINDING, other]), "translate " + BUG_REASON);
   on.translateFails = "";
+  // A translate that remembers nothing takes all it finds for fresh.
   on.translates = { findings: [FINDING], fresh: [FINDING] };
-  assert.is(await turn("four", [FINDING]), "", "a translate afresh finds what is known");
+  on.tell({ type: "put", object: ingress("four") });
+  await pass(on, 10);
+  assert.is(heard(), "", "this was told before");
   on.publishes = () => Promise.reject(new Error("no worker"));
   assert.is(await turn("five", [FINDING, other]), "b.yaml is empty");
   on.publishes = () => {};
@@ -282,10 +302,21 @@ test("fresh are the findings that nobody has heard of, also after a failure", as
 
 test("whose Ingresses are ours is published, and what is wanted is asked for", async () => {
   const on = await running();
-  on.translates = { ours: new Set(["default/one"]) };
+  const wants = { secrets: new Set<string>(), names: new Set(["a.example"]) };
+  on.translates = { ours: new Set(["default/one"]), wants };
   on.tell({ type: "put", object: slice("s-1", "s", []) });
   await pass(on, 10);
   assert.is(on.published.length, 2);
+  on.tell({ type: "put", object: slice("s-1", "s", ["10.0.0.1"]) });
+  await pass(on, 10);
+  assert.is(on.published.length, 3);
+  assert.equal(on.wanted, ["a.example"], "once");
+  const told = on.models.at(-1);
+  on.translates = { wants, ours: new Set() };
+  on.tell({ type: "put", object: { ...ingress("one"), apiVersion: "extensions/v1beta1" } });
+  await pass(on, 10);
+  assert.is(on.published.length, 4, "whose they are is told without another model");
+  assert.is(on.models.at(-1), told);
 });
 
 test("a bug in the first translation publishes nothing, and the next one counts", async () => {
@@ -340,6 +371,27 @@ test("splits have shared counters, and keep them", async () => {
     ["another", 1],
     ["one", 0],
   ]);
+});
+
+test("a publish of findings alone frees no counter of a route that was just there", async () => {
+  const on = await running();
+  const cursors = (): readonly number[] => {
+    const routes = on.models.at(-1)!.hosts.flatMap((host) => host.routes);
+    return routes.map(({ action }) => (action.kind === "forward" ? action.cursor : NONE));
+  };
+  on.tell({ type: "put", object: ingress("two") });
+  await pass(on, 10);
+  assert.equal(cursors(), [0, 1]);
+  on.tell({ type: "gone", object: ingress("two") });
+  await pass(on, 10);
+  for (let i = 0; i < 5; i++) {
+    on.tell({ type: "findings", findings: [{ ...FINDING, name: `${i}.yaml` }] });
+    await pass(on, 10);
+  }
+  assert.is(on.published.length, 8);
+  on.tell({ type: "put", object: ingress("three") });
+  await pass(on, 10);
+  assert.equal(cursors(), [0, 2]);
 });
 
 test("after stop nothing is published, whatever was waiting", async () => {
@@ -434,6 +486,13 @@ test("a saved state that cannot be published is tried again, and stays what it i
   await pass(on, 10_000);
   assert.equal(on.published, ["1 one Rind", "1 one Rind"]);
   assert.is(on.told.length, 0, "nothing was translated");
+});
+
+test("the saved state is not asked for after stop", async () => {
+  const on = waiting("old");
+  on.loop.stop();
+  await pass(on, 10_000);
+  assert.is(on.loads, 0);
 });
 
 test("without a saved state nothing is served before the sync", async () => {

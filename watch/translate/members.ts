@@ -6,6 +6,9 @@ import type { View } from "./view.ts";
 /** A backend that cannot be found counts as one pod: it keeps a share, which is answered 503. */
 const PODS_UNKNOWN = 1;
 
+/** As ports are called; whatever else is written is quoted, so that no two read the same. */
+const PORT_NAME = /^[a-z][a-z0-9-]*$/;
+
 /** Longest id of a backend: namespace, name and port of the longest names. */
 const ID_MAX = 600;
 
@@ -33,7 +36,8 @@ export function resolve(view: View, draft: Draft, target: Target, site: Site): M
   where.remark({ field: where.path, reason, hint, effect: site.effect });
   // No id of a real backend starts like this: a broken path never shares one with a whole path.
   // A port named "80" is not port 80, and may be broken in another way.
-  const label = typeof port === "string" && /^\d/.test(port) ? JSON.stringify(port) : port;
+  const plain = typeof port === "number" || PORT_NAME.test(port);
+  const label = plain ? port : JSON.stringify(port);
   const name = `?${key}:${label}`;
   const backend = name.length > ID_MAX ? site.id : name;
   draft.put({ id: backend, endpoints: [], reason, balance: "leastRequest" });

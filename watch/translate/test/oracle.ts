@@ -309,11 +309,14 @@ function checkFresh(before: Translation, after: Translation): void {
   assert.equal(after.fresh, fresh);
 }
 
-/** The same cluster, told to a new store: the indices of the old one may not matter either. */
+/**
+ * The same cluster, told to a new store the other way round: neither the indices of the old one nor
+ * the order in which things came may matter.
+ */
 function snapshotAnew(store: Store, { names, absent }: Snapshot): Snapshot {
   const anew = new Store();
-  for (const { kind } of RESOURCES) {
-    anew.apply({ type: "replace", kind, objects: [...store.objects(kind).values()] });
+  for (const { kind } of RESOURCES.toReversed()) {
+    anew.apply({ type: "replace", kind, objects: [...store.objects(kind).values()].reverse() });
   }
   for (const [name, resolved] of names) anew.apply({ type: "name", name, resolved });
   for (const key of absent) anew.apply({ type: "absent", kind: "Secret", key, known: true });
@@ -346,6 +349,7 @@ for (const [name, options] of [
       if (!Bun.deepEquals(comparable(after), comparable(expected))) {
         assert.equal(comparable(after), comparable(expected), where);
       }
+      assert.ok(Bun.deepEquals(JSON.parse(JSON.stringify(after.model)), after.model, true), where);
       checkIdentity(before, after);
       checkFresh(before, after);
       for (const { reason } of after.fresh) said.add(reason);
