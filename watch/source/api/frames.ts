@@ -25,9 +25,9 @@ export function readFrame(line: string): Frame | null {
   switch (frame["type"]) {
     case "ADDED":
     case "MODIFIED":
-      return { type: "put", raw, version: versionOf(raw) };
+      return isNamed(raw) ? { type: "put", raw, version: versionOf(raw) } : null;
     case "DELETED":
-      return { type: "gone", raw, version: versionOf(raw) };
+      return isNamed(raw) ? { type: "gone", raw, version: versionOf(raw) } : null;
     case "BOOKMARK":
       return { type: "mark", version: versionOf(raw), whole: isWhole(raw) };
     case "ERROR":
@@ -47,6 +47,16 @@ export function versionOf(raw: unknown): string {
 export function uidOf(raw: unknown): string {
   const { uid } = metadataOf(raw);
   return typeof uid === "string" ? uid : "";
+}
+
+/**
+ * Whether it can be told which object this is. A list with one that cannot is not whole: what it
+ * seems to lack may be there.
+ */
+export function isNamed(raw: unknown): boolean {
+  const { name, namespace } = metadataOf(raw);
+  const placed = namespace === undefined || (typeof namespace === "string" && namespace !== "");
+  return typeof name === "string" && name !== "" && placed;
 }
 
 function isWhole(raw: unknown): boolean {

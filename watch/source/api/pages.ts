@@ -1,7 +1,7 @@
 /** The answers to a list. A thing that is no list is a failure, never an empty list. */
 import { isFields } from "../../objects.ts";
 import type { ApiAnswer, ApiFailure } from "./api.ts";
-import { versionOf } from "./frames.ts";
+import { isNamed, versionOf } from "./frames.ts";
 
 /** One page; `token` asks for the next one, "" after the last. */
 export type Page = Readonly<{
@@ -22,6 +22,7 @@ export function readPage(answer: ApiAnswer): Page | ApiFailure {
   if (!Array.isArray(items) || typeof kind !== "string" || !kind.endsWith("List")) {
     return unreadable("the answer to a list is no list");
   }
+  if (!items.every(isNamed)) return unreadable("a list holds an object without a name");
   const metadata = isFields(body["metadata"]) ? body["metadata"] : {};
   const token = metadata["continue"] ?? "";
   if (typeof token !== "string") return unreadable("the answer to a list is no list");

@@ -1,0 +1,48 @@
+/** What a watch and a list say, and what is neither: then nothing may be taken from it. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { readFrame } from "../frames.ts";
+import { readPage } from "../pages.ts";
+
+const NAMED = { metadata: { name: "brie", namespace: "shop", resourceVersion: "7" } };
+
+/** Things that an API server never writes as an object. */
+const NAMELESS: readonly unknown[] = [
+  null,
+  7,
+  "brie",
+  [],
+  {},
+  { metadata: null },
+  { metadata: {} },
+  { metadata: { name: "" } },
+  { metadata: { name: 7 } },
+  { metadata: { name: "brie", namespace: "" } },
+  { metadata: { name: "brie", namespace: 7 } },
+];
+
+function pageOf(...items: readonly unknown[]) {
+  const body = { kind: "ServiceList", metadata: { resourceVersion: "9" }, items };
+  return readPage({ ok: true, status: 200, body });
+}
+
+for (const object of NAMELESS) {
+  test(`an object like ${JSON.stringify(object)} spoils the list it is in, and the watch`, () => {
+    for (const type of ["ADDED", "MODIFIED", "DELETED"]) {
+      assert.is(readFrame(JSON.stringify({ type, object })), null);
+    }
+    const page = pageOf(NAMED, object);
+    assert.is(page.ok, false);
+    if (!page.ok) assert.match(page.reason, "without a name");
+  });
+}
+
+test("objects with names are taken, with a namespace and without one", () => {
+  const node = { metadata: { name: "node" } };
+  assert.is(pageOf(NAMED, node).ok, true);
+  assert.is(pageOf().ok, true);
+  const frame = readFrame(JSON.stringify({ type: "ADDED", object: NAMED }));
+  assert.equal(frame, { type: "put", raw: NAMED, version: "7" });
+});
+
+test.run();
