@@ -15,7 +15,9 @@ const BURST = 60;
 const QUARREL = 12;
 
 const report = suite("report");
-const row = rowsOf(report, ["--report", "on", "--pod", "shop/me", "--publish-address", OURS]);
+const row = rowsOf(report, {
+  flags: ["--report", "on", "--pod", "shop/me", "--publish-address", OURS],
+});
 
 /** The addresses in the status of an Ingress. */
 function addressesOf(world: World, name: string): (string | undefined)[] {

@@ -4,6 +4,7 @@
  * Rows about certificates are missing: rind has no TLS yet.
  */
 import * as assert from "uvu/assert";
+import type { ApiServerOptions } from "../apiserver.ts";
 import { World } from "./world.ts";
 
 /** What rind asks for, all the time. */
@@ -17,14 +18,16 @@ type Suite = ((name: string, test: () => Promise<void>) => void) &
     before: (hook: () => Promise<void>) => void;
     after: (hook: () => Promise<void>) => void;
   }>;
+/** The flags of rind, and what is special about the API server. */
+type Setting = Readonly<{ flags?: readonly string[]; server?: ApiServerOptions }>;
 /** A row: its name, and the fault from its beginning to its end. */
 type AddRow = (name: string, fault: (world: World) => Promise<void>) => void;
 
 /** Gives a suite a world of its own, for rows that come one after the other. */
-export function rowsOf(rows: Suite, flags: readonly string[] = []): AddRow {
+export function rowsOf(rows: Suite, { flags = [], server = {} }: Setting = {}): AddRow {
   let world: World;
   rows.before(async () => {
-    world = new World();
+    world = new World(server);
     await world.serve(flags);
     world.ask();
   });
