@@ -11,7 +11,7 @@ import type { Finding } from "../finding.ts";
 import { Draft, NO_OUTPUT, note, type Output, type TranslateOptions } from "./draft.ts";
 import { Links } from "./links.ts";
 import { type Aim, aimAt, backendOf, nobody } from "./services.ts";
-import { Recorder, type Seen, type Sight, type View, WHOLE } from "./view.ts";
+import { Recorder, type Seen, type Sight, type View, WHOLE, sightKey } from "./view.ts";
 import type { Backend } from "../../core/model.ts";
 
 /** Units that are made in one go; a large cluster takes several. */
@@ -20,6 +20,9 @@ const BATCH = 500;
 const NO_SIGHTS: readonly Sight[] = [];
 const BUG = "rind cannot translate its Service";
 const UNAIMED: Aim = { ok: false, at: "name", reason: BUG, hint: "" };
+
+type Failure = Readonly<{ error: unknown; sights: readonly Sight[] }>;
+type Outcome = Readonly<{ output: Output; sights: readonly Sight[] }>;
 
 /** One piece: `make` gives its value, and its output through the draft. */
 export class Unit<T = unknown> {
@@ -31,6 +34,8 @@ export class Unit<T = unknown> {
   value: T | null = null;
   output: Output = NO_OUTPUT;
   sights = NO_SIGHTS;
+  /** The output when it was last made, and what it looked at: other ones only if it failed since. */
+  sound: Outcome = { output: NO_OUTPUT, sights: NO_SIGHTS };
 
   constructor(topic: Seen, key: string, make: (view: View, draft: Draft) => T, spare: T) {
     this.topic = topic;
@@ -126,29 +131,19 @@ export class Units {
   #make(unit: Unit): void {
     this.#clean(unit);
     const { value: before, output, sights } = unit;
-    const { value, ...made } = this.#attempt(unit);
-    unit.output = made.output;
-    unit.sights = made.sights;
-    for (const sight of this.#links.replace(unit, sights, made.sights)) this.#left.push(sight);
+    const draft = new Draft(this.#options);
+    const made = this.#recorder.record(() => unit.make(this.#recorder, draft));
+    const value = made.ok ? made.value : (before ?? unit.spare);
+    if (made.ok) unit.sound = { output: draft.output(), sights: made.sights };
+    const outcome = made.ok ? unit.sound : failed(unit, made);
+    unit.output = outcome.output;
+    unit.sights = outcome.sights;
+    for (const sight of this.#links.replace(unit, sights, unit.sights)) this.#left.push(sight);
     if (!Bun.deepEquals(before, value, true)) {
       unit.value = value;
       this.#valueMoved(unit, before);
     }
     this.#made(unit, output, unit.output);
-  }
-
-  /** What makes one piece fail must not keep all others from being made: what was before stays. */
-  #attempt<T>(unit: Unit<T>): Pick<Unit<T>, "output" | "sights"> & Readonly<{ value: T }> {
-    const draft = new Draft(this.#options);
-    try {
-      const made = this.#recorder.record(() => unit.make(this.#recorder, draft));
-      return { ...made, output: draft.output() };
-    } catch (error) {
-      const { output, sights, value, spare } = unit;
-      const findings = new Map<string, Finding>(output.findings);
-      note(findings, bugOf(unit, error));
-      return { value: value ?? spare, output: { ...output, findings }, sights };
-    }
   }
 
   /** Of a backend nothing but the number of its pods is looked at. */
@@ -210,6 +205,17 @@ export class Units {
     units?.delete(key);
     this.drop(unit);
   }
+}
+
+/**
+ * What makes one piece fail must not keep all others from being made: what it said before stays. A
+ * change of what it looked at then, or this time, can mend it.
+ */
+function failed({ topic, key, sound }: Unit, { error, sights }: Failure): Outcome {
+  const findings = new Map<string, Finding>(sound.output.findings);
+  note(findings, bugOf({ topic, key }, error));
+  const seen = [...sound.sights, ...sights].map((sight) => [sightKey(sight), sight] as const);
+  return { output: { ...sound.output, findings }, sights: [...new Map(seen).values()] };
 }
 
 /** Such a failure is rind's own, whatever the object holds. */

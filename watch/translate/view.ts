@@ -46,6 +46,10 @@ export function sightKey({ topic, key }: Sight): string {
 /** In place of a key: the whole collection. */
 export const WHOLE = "";
 
+/** How the making of a piece ended. */
+export type Recorded<T> = Readonly<{ sights: readonly Sight[] }> &
+  (Readonly<{ ok: true; value: T }> | Readonly<{ ok: false; error: unknown }>);
+
 /** Answers for what other pieces make: it is made now when it is not there. */
 export type Pieces = Pick<View, "aim" | "pods">;
 
@@ -91,13 +95,16 @@ export class Recorder implements View {
     this.#snapshot = snapshot;
   }
 
-  /** Gives what `make` gives, and what it looked at; each thing once. */
-  record<T>(make: () => T): Readonly<{ value: T; sights: readonly Sight[] }> {
+  /** What `make` gives, or why it failed, and what it looked at until then; each thing once. */
+  record<T>(make: () => T): Recorded<T> {
     const outer = this.#sights;
-    const sights = new Map<string, Sight>();
-    this.#sights = sights;
+    const noted = new Map<string, Sight>();
+    this.#sights = noted;
     try {
-      return { value: make(), sights: [...sights.values()] };
+      const value = make();
+      return { ok: true, value, sights: [...noted.values()] };
+    } catch (error) {
+      return { ok: false, error, sights: [...noted.values()] };
     } finally {
       this.#sights = outer;
     }

@@ -124,14 +124,20 @@ test("a path that more than a hundred services share answers 503 and says why", 
   assert.ok(reasonsOf(findings, "crowd").includes("more than 100 services share path /"));
 });
 
-/** An object that is a bug's nightmare: whoever reads what is in its spec fails. */
-function poisoned(raw: Raw): KubeObject {
+/** An object that is a bug's nightmare: whoever reads what is in it fails. */
+function poisoned(raw: Raw, poison = "poison"): KubeObject {
   const get = (): never => {
-    throw new Error("poison");
+    throw new Error(poison);
   };
   // Not to be enumerated, so that objects can be compared.
-  const spec = Object.defineProperties({}, { rules: { get }, ports: { get } });
-  return { ...objectOf(raw), spec };
+  const bad = Object.defineProperties({}, { rules: { get }, ports: { get }, conditions: { get } });
+  const object = objectOf(raw);
+  const metadata = { ...object.metadata, uid: poison };
+  return {
+    ...object,
+    metadata,
+    ...(object.kind === "EndpointSlice" ? { endpoints: [bad] } : { spec: bad }),
+  };
 }
 
 const FINE = [
@@ -171,6 +177,32 @@ test("what never could be read is not there, and others are translated", () => {
   assert.is(model.backends[0]?.reason, "rind cannot translate its Service");
   assert.match(findings.map(({ reason }) => reason).join(), "cannot translate it: Error: poison");
 });
+
+for (const [what, raw] of [
+  ["an Ingress", ingress("victim", [path("/victim", "web")])],
+  ["a Service", service("web", 80)],
+  ["a slice", slice(1, 1, 80)],
+] as const) {
+  test(`${what} that could not be read is served when it can be, and nothing is left of that`, () => {
+    const store = new Store();
+    const translator = new Translator(OPTIONS);
+    const turn = (object: KubeObject): Translation => {
+      store.apply({ type: "put", object });
+      return translator.translate(store.snapshot([]), store.changes());
+    };
+    for (const each of FINE) if (each !== raw) store.apply({ type: "put", object: objectOf(each) });
+    for (const poison of ["one", "two", "three"]) {
+      const said = turn(poisoned(raw, poison)).findings.map(({ reason }) => reason);
+      const bugs = said.filter((reason) => reason.includes("cannot translate it:"));
+      assert.ok(bugs.length > 0);
+      for (const bug of bugs) assert.match(bug, `Error: ${poison}`);
+    }
+    const { model, findings } = turn(objectOf(raw));
+    assert.equal(findings, []);
+    const fine = FINE.map(objectOf);
+    assert.equal(model, translate(snapshotOf(fine, []), OPTIONS).model);
+  });
+}
 
 function objectOf(raw: Raw): KubeObject {
   const { object } = readObject(raw, "test");
