@@ -32,6 +32,11 @@ export const BLANK: Board = {
   cluster: () => null,
 };
 
+/** All findings there are. */
+export function standing({ findings, own }: Board): readonly Finding[] {
+  return own.length === 0 ? findings : [...findings, ...own];
+}
+
 /** Ready: the first sync is served by every worker, and nothing speaks against more traffic. */
 export function readiness(board: Board, workers: Workers): Readiness {
   const states = workers.states();

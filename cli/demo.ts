@@ -61,9 +61,9 @@ function speaker(folders: readonly string[]): Voice {
   const early: Finding[] = [];
   let open = false;
   return {
-    found: (finding: Finding): void => {
-      if (open) console.log(describeFinding(finding));
-      else early.push(finding);
+    found: (fresh: readonly Finding[]): void => {
+      if (open) for (const finding of fresh) console.log(describeFinding(finding));
+      else early.push(...fresh);
     },
     opened: (doors: Doors): void => {
       open = true;

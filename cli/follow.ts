@@ -13,7 +13,7 @@ import { attach, chance, openReport } from "./attach.ts";
 import type { Parsed } from "./address.ts";
 import type { Adoption } from "./adoption.ts";
 import type { Attached, Known } from "./attach.ts";
-import { type Board, isCurrent } from "./board.ts";
+import { type Board, isCurrent, standing } from "./board.ts";
 import type { Config } from "./config.ts";
 import type { Voice } from "./serve.ts";
 import type { ClusterConfig } from "./cluster.ts";
@@ -96,8 +96,9 @@ function followCluster(config: Config, cluster: ClusterConfig, attached: Attache
     follow: (board, to) => {
       log("info", "rind follows a cluster", { server: access.server, from: access.from });
       const tell = (own: readonly Finding[]): void => {
-        for (const finding of newIn(own, board.own)) to.voice.found(finding);
+        const fresh = newIn(own, board.own);
         board.own = own;
+        to.voice.found(fresh, () => standing(board));
       };
       report = openReport(attached, cluster, { known, tell });
       const told = (published: Published): void => {
@@ -171,7 +172,7 @@ function loopOf(subject: Subject, board: Board, to: Followers): Loop {
       board.model = model;
       board.findings = findings;
       told(published);
-      for (const finding of fresh) to.voice.found(finding);
+      to.voice.found(fresh, () => standing(board));
       void to.workers.publish(model).then(() => {
         board.synced = true;
         if (moved && !board.draining) log("info", "served", countsOf(published));

@@ -12,7 +12,7 @@ import { solo } from "../core/solo.ts";
 import { Supervisor } from "../core/supervisor.ts";
 import { openAdmin } from "../admin/server.ts";
 import { diff } from "../watch/diff.ts";
-import { BLANK, readiness } from "./board.ts";
+import { BLANK, readiness, standing } from "./board.ts";
 import { openFollowing } from "./follow.ts";
 import { refusal } from "./refusal.ts";
 import { untilAsked } from "./signals.ts";
@@ -32,12 +32,15 @@ const STDERR = 2;
 /** Where a rind that serves can be reached. */
 export type Doors = Readonly<{ http: readonly Address[]; admin: Address }>;
 
+/** All findings there are at the moment. */
+export type Standing = () => readonly Finding[];
+
 /** How a command tells people what happens. */
 export type Voice = Readonly<{
   /** Traffic is served from now on. Called once. */
   opened: (doors: Doors) => void;
-  /** A finding that was not there before. */
-  found: (finding: Finding) => void;
+  /** Findings that were not there before. */
+  found: (fresh: readonly Finding[], standing: Standing) => void;
 }>;
 
 /** Makes a data plane in this process. */
@@ -61,7 +64,7 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   const board: Board = { ...BLANK, cluster };
   const view = {
     model: () => board.model,
-    findings: () => [...board.findings, ...board.own],
+    findings: () => standing(board),
     readiness: () => readiness(board, workers),
   };
   const admin = openAdmin(config.admin, view);

@@ -42,10 +42,15 @@ export function describe(model: Model, findings: readonly Finding[]): string {
 
 /** A finding as one line: level, object, field, reason, then hint and effect where there are. */
 export function describeFinding(finding: Finding): string {
-  const { level, kind, namespace, name, field, reason, hint, effect } = finding;
+  return `${finding.level.padEnd(7)} ${tellFinding(finding)}`;
+}
+
+/** The same without the level. */
+export function tellFinding(finding: Finding): string {
+  const { kind, namespace, name, field, reason, hint, effect } = finding;
   const object = namespace === "" ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
   const told = [field === "" ? reason : `${field}: ${reason}`, hint, effect];
-  return `${level.padEnd(7)} ${object}  ${told.filter((part) => part !== "").join("; ")}`;
+  return `${object}  ${told.filter((part) => part !== "").join("; ")}`;
 }
 
 function describeHost(host: VirtualHost): readonly string[] {
