@@ -89,7 +89,12 @@ function rig(): Rig {
     report: (what, error) => made.reports.push(`${what}: ${error}`),
   });
   const tell = (event: SourceEvent): void => sink(event);
-  const lists = {
+  const made: Rig = { clock, loop, tell, ...nothingYet() };
+  return made;
+}
+
+function nothingYet(): Omit<Rig, "clock" | "loop" | "tell"> {
+  return {
     published: [],
     models: [],
     kepts: [],
@@ -98,19 +103,13 @@ function rig(): Rig {
     told: [],
     fresh: [],
     saves: [],
-  };
-  const answers = { translates: {}, translateFails: "", publishes: () => {} };
-  const made: Rig = {
-    clock,
-    loop,
-    tell,
-    ...lists,
-    ...answers,
+    translates: {},
+    translateFails: "",
+    publishes: () => {},
     kept: null,
     loads: 0,
     settled: true,
   };
-  return made;
 }
 
 /** A host for each Ingress, a backend for each Service that has slices. */

@@ -34,7 +34,7 @@ export class Unit<T = unknown> {
   value: T | null = null;
   output: Output = NO_OUTPUT;
   sights = NO_SIGHTS;
-  /** The output when it was last made, and what it looked at: other ones only if it failed since. */
+  /** The output when it was last made, and what it looked at: others only if it failed since. */
   sound: Outcome = { output: NO_OUTPUT, sights: NO_SIGHTS };
 
   constructor(topic: Seen, key: string, make: (view: View, draft: Draft) => T, spare: T) {
@@ -188,13 +188,14 @@ export class Units {
     return this.backend(backend)?.endpoints.length ?? 0;
   }
 
+  /** Those that are there are made by now: `run` makes from the bottom up. */
   #wanted<T>(units: Map<string, Unit<T>>, key: string, create: () => Unit<T>): T {
     let unit = units.get(key);
     if (unit === undefined) {
       unit = create();
       units.set(key, unit);
       this.#make(unit);
-    } else if (this.#dirty.Aim.has(unit) || this.#dirty.Backend.has(unit)) this.#make(unit);
+    }
     return unit.value!;
   }
 

@@ -183,14 +183,15 @@ for (const [what, raw] of [
   ["a Service", service("web", 80)],
   ["a slice", slice(1, 1, 80)],
 ] as const) {
-  test(`${what} that could not be read is served when it can be, and nothing is left of that`, () => {
+  test(`${what} that could not be read is served once it can be, with nothing left of that`, () => {
     const store = new Store();
     const translator = new Translator(OPTIONS);
     const turn = (object: KubeObject): Translation => {
       store.apply({ type: "put", object });
       return translator.translate(store.snapshot([]), store.changes());
     };
-    for (const each of FINE) if (each !== raw) store.apply({ type: "put", object: objectOf(each) });
+    for (const each of FINE) store.apply({ type: "put", object: objectOf(each) });
+    store.apply({ type: "gone", object: objectOf(raw) });
     for (const poison of ["one", "two", "three"]) {
       const said = turn(poisoned(raw, poison)).findings.map(({ reason }) => reason);
       const bugs = said.filter((reason) => reason.includes("cannot translate it:"));
@@ -203,6 +204,30 @@ for (const [what, raw] of [
     assert.equal(model, translate(snapshotOf(fine, []), OPTIONS).model);
   });
 }
+
+test("an Ingress names at most a hundred Secrets", () => {
+  const named = (count: number): Translation => {
+    const tls = range(count).map((i) => ({ secretName: `s${i}` }));
+    const web = ingress("web", [path("/", "web")]);
+    const spec = { ...(web["spec"] as Raw), tls };
+    return translate(snapshotOfRaw([{ ...web, spec }, service("web", 80)]), OPTIONS);
+  };
+  assert.is(named(100).wants.secrets.size, 100);
+  assert.not.ok(reasonsOf(named(100).findings, "web").includes("names more than 100 Secrets"));
+  assert.is(named(101).wants.secrets.size, 100);
+});
+
+test("among many Services none is suggested, which would take minutes", () => {
+  const hints = (count: number): string => {
+    const names = range(count).map((i) => service(`web${i}`, 80));
+    const web = ingress("lost", [path("/", "web")]);
+    return translate(snapshotOfRaw([web, ...names]), OPTIONS)
+      .findings.map(({ hint }) => hint)
+      .join();
+  };
+  assert.is(hints(200), "did you mean web0?");
+  assert.is(hints(201), "");
+});
 
 function objectOf(raw: Raw): KubeObject {
   const { object } = readObject(raw, "test");

@@ -165,4 +165,22 @@ for (const [what, more, steps] of STORIES) {
   });
 }
 
+test("what one Ingress leaves and another one takes in the same turn stays as it is", () => {
+  const to = (name: string, service: string): Raw =>
+    named("Ingress", name, {
+      spec: { defaultBackend: { service: { name: service, port: { number: 80 } } } },
+    });
+  const store = new Store();
+  const translator = new Translator(OPTIONS);
+  const other = named("Service", "other", { spec: { ports: [{ port: 80 }] } });
+  for (const raw of [SERVICE, PODS, other, to("a", "web"), to("b", "other")]) store.apply(put(raw));
+  translator.translate(store.snapshot([]), store.changes());
+  for (const raw of [to("a", "other"), to("b", "web")]) store.apply(put(raw));
+  const { model } = translator.translate(store.snapshot([]), store.changes());
+  assert.equal(model, translate(store.snapshot([]), OPTIONS).model);
+  for (const event of [gone(to("a", "other")), put(to("c", "other"))]) store.apply(event);
+  const moved = translator.translate(store.snapshot([]), store.changes());
+  assert.equal(moved.model, translate(store.snapshot([]), OPTIONS).model);
+});
+
 test.run();
