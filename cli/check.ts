@@ -13,10 +13,11 @@ export async function check(given: Given): Promise<number> {
   }
   const adoption = readAdoption(given);
   if (!adoption.ok) return misused("check", adoption.reason);
-  const { findings } = await readOnce(path, adoption.value);
+  const { findings, passed } = await readOnce(path, adoption.value);
   for (const finding of findings) console.log(describeFinding(finding));
   const errors = findings.filter((finding) => finding.level === "error").length;
   console.log(`${count(errors, "error")}, ${count(findings.length - errors, "warning")}`);
+  if (passed !== "") console.log(passed);
   return errors > 0 ? 1 : 0;
 }
 

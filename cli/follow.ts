@@ -185,6 +185,9 @@ function loopOf(subject: Subject, board: Board, to: Followers): Loop {
   });
 }
 
-function countsOf({ model: { version, hosts }, findings }: Published): Fields {
-  return { version, hosts: hosts.length, findings: findings.length };
+function countsOf({ model: { version, hosts }, ours, others, findings }: Published): Fields {
+  const counts = { version, hosts: hosts.length, ingresses: ours.size };
+  // Of other classes: many of them and none of ours is what a forgotten --class looks like.
+  const rest = others > 0 ? { others } : {};
+  return { ...counts, ...rest, findings: findings.length };
 }

@@ -15,8 +15,9 @@ export async function routes(given: Given): Promise<number> {
   if (path !== undefined) {
     const adoption = readAdoption(given);
     if (!adoption.ok) return misused("routes", adoption.reason);
-    const { model, findings } = await readOnce(path, adoption.value);
+    const { model, findings, passed } = await readOnce(path, adoption.value);
     process.stdout.write(describe(model, findings));
+    if (passed !== "") console.error(passed);
     // Wrong objects are told and passed over; what cannot be read at all is a failure.
     return findings.some(({ kind, level }) => kind === "File" && level === "error") ? 1 : 0;
   }

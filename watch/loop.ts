@@ -46,6 +46,8 @@ export type Published = Readonly<{
   fresh: readonly Finding[];
   /** The Ingresses that are ours, by `namespace/name`. */
   ours: ReadonlySet<string>;
+  /** How many Ingresses there are that are not. */
+  others: number;
   wants: Wants;
   /** The saved state is served, and was true so long ago; null: it is what the source tells. */
   keptMs: number | null;
@@ -70,7 +72,7 @@ export type LoopConfig = Readonly<{
   report: (what: string, error: unknown) => void;
 }>;
 
-const NOTHING_PUBLISHED: Published = { ...NOTHING, model: EMPTY_MODEL, keptMs: null };
+const NOTHING_PUBLISHED: Published = { ...NOTHING, model: EMPTY_MODEL, others: 0, keptMs: null };
 const NO_FINDINGS: readonly Finding[] = [];
 
 /** Versions start at 1 and grow by one with each model that differs from the one before. */
@@ -173,7 +175,7 @@ export class Loop {
     this.#good = { ...NOTHING, model: this.#cursors.assign({ ...model, version: 1 }) };
     const bugs = [staleFinding(keptMs)];
     this.#told = { ...this.#told, bugs };
-    void this.#publish({ ...this.#good, findings: bugs, fresh: bugs, keptMs });
+    void this.#publish({ ...this.#good, findings: bugs, fresh: bugs, others: 0, keptMs });
   }
 
   #turn(): void {
@@ -201,7 +203,8 @@ export class Loop {
       : findings;
     this.#begun = true;
     this.#told = told;
-    void this.#publish({ model, findings, fresh, ours, wants, keptMs: this.#keptMs });
+    const others = snapshot.ingresses.size - ours.size;
+    void this.#publish({ model, findings, fresh, ours, others, wants, keptMs: this.#keptMs });
   }
 
   /** Published now, the first model would answer 503 for what comes within milliseconds. */

@@ -168,6 +168,11 @@ lifecycle("routes and check tell what would be served", async () => {
   assert.match(routes, /^slow\.example\n/);
   assert.match(routes, `default/slow:80  127.0.0.1:${origin.port}`);
   assert.equal(await runToEnd(["check", folder]), [0, "0 errors, 0 warnings\n"]);
+  const other =
+    "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: a }\n" +
+    "spec: { ingressClassName: nginx }\n";
+  const [, passed] = await runToEnd(["check", "-"], other);
+  assert.match(passed, /^0 errors, 0 warnings\nIngresses not looked at: 1 of class nginx; --class/);
   const broken = "apiVersion: v1\nkind: Service\nmetadata: {}\n";
   const [checkCode, findings] = await runToEnd(["check", "-"], broken);
   assert.is(checkCode, 1);

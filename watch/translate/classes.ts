@@ -1,6 +1,6 @@
 /** Whose Ingress it is: the class named in it, the default class, or none at all. */
 import { type KubeObject, isFields } from "../objects.ts";
-import { type Field, at, quote, text } from "./read.ts";
+import { type Field, at, clip, quote, text } from "./read.ts";
 import type { TranslateOptions } from "./draft.ts";
 
 /** Older than `ingressClassName`, and still to be honoured (networking/v1 IngressSpec). */
@@ -37,6 +37,14 @@ export function adopted(
     ingress.remark({ level: "warning", field, reason, effect: "ignored" });
   }
   return true;
+}
+
+/** The class that an Ingress names, or "". */
+export function classOf(object: KubeObject): string {
+  const spec = object["spec"];
+  const named = isFields(spec) ? spec["ingressClassName"] : "";
+  if (typeof named === "string" && named !== "") return clip(named);
+  return clip(object.metadata.annotations.get(CLASS_ANNOTATION) ?? "");
 }
 
 function ours(name: string, classes: Classes, options: TranslateOptions): boolean {

@@ -68,24 +68,33 @@ export class Feed {
     this.#reflector.poke();
   }
 
+  /** What is wrong with it is told with its fix, where people can mend it. */
   state(): FeedState {
-    return this.#reflector.state();
+    const state = this.#reflector.state();
+    const hint = this.#refusal()?.hint ?? "";
+    return hint === "" ? state : { ...state, problem: `${state.problem}; ${hint}` };
   }
 
   /** What is wrong with it now. */
   health(): Health {
-    return { name: this.state().name, failure: this.#reflector.failure() };
+    const { name } = this.#reflector.state();
+    return { name, failure: this.#reflector.failure(), hint: this.#refusal()?.hint ?? "" };
   }
 
-  /** What is wrong with its objects, and that it is denied or missing, which people can mend. */
+  /** What is wrong with its objects, and that it is denied or missing. */
   findings(): readonly Finding[] {
-    const failure = this.#reflector.failure();
     const own = this.#keeper.findings();
-    if (failure === null || !isRefused(failure.status)) return own;
-    const { name, synced } = this.state();
+    const refused = this.#refusal();
+    return refused === null ? own : [refused, ...own];
+  }
+
+  #refusal(): Finding | null {
+    const failure = this.#reflector.failure();
+    if (failure === null || !isRefused(failure.status)) return null;
+    const { name, synced } = this.#reflector.state();
     // An optional feed counts as synced also when it was never read.
     const known = this.#scope.optional ? this.#keeper.holds() : synced;
-    return [refusal(this.#scope, failure, { feed: name, known }), ...own];
+    return refusal(this.#scope, failure, { feed: name, known });
   }
 }
 

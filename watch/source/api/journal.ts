@@ -12,8 +12,8 @@ const MOMENT_MS = 2_000;
 /** Most feeds that one line names. */
 const NAMED_MAX = 8;
 
-/** A feed, and what is wrong with it now. */
-export type Health = Readonly<{ name: string; failure: ApiFailure | null }>;
+/** A feed, what is wrong with it now, and how that is mended, or "". */
+export type Health = Readonly<{ name: string; failure: ApiFailure | null; hint: string }>;
 
 /** Writes a line of the log. */
 export type WriteLine = typeof log;
@@ -73,21 +73,18 @@ export class Journal {
   #lookAtRights(health: readonly Health[]): void {
     const denied = health.filter(isDenied);
     const fresh = denied.filter(({ name }) => !this.#denied.has(name));
-    const names = new Set(denied.map(({ name }) => name));
-    // One that is not followed any more is not allowed either.
-    const followed = new Set(health.map(({ name }) => name));
-    const over = [...this.#denied].filter((name) => followed.has(name) && !names.has(name));
-    this.#denied = names;
+    // One that is not followed any more is not allowed either, nor is one of a server that is away.
+    const before = health.filter(({ name }) => this.#denied.has(name));
+    const over = before.filter(({ failure }) => failure === null);
+    this.#denied = new Set([...denied, ...before.filter(isAway)].map(({ name }) => name));
     const reason = fresh[0]?.failure?.reason ?? "";
+    const hint = fresh[0]?.hint ?? "";
     if (fresh.length > 0) {
-      this.#write("warn", "the API server does not let rind read", {
-        feeds: namesOf(fresh),
-        reason,
-      });
+      const feeds = namesOf(fresh);
+      this.#write("warn", "the API server does not let rind read", { feeds, reason, hint });
     }
     if (over.length > 0) {
-      const feeds = namesOf(over.map((name) => ({ name })));
-      this.#write("info", "the API server lets rind read again", { feeds });
+      this.#write("info", "the API server lets rind read again", { feeds: namesOf(over) });
     }
   }
 }

@@ -30,7 +30,8 @@ function play(...acts: readonly (readonly [ms: number, ...health: Health[]])[]):
 
 function feed(name: string, status: number | null): Health {
   const failure = { ok: false, status: status ?? 0, reason: `no ${name}`, body: null } as const;
-  return { name, failure: status === null ? null : { ...failure, retryAfterMs: null } };
+  const hint = status === 403 ? `allow ${name}` : "";
+  return { name, failure: status === null ? null : { ...failure, retryAfterMs: null }, hint };
 }
 
 test("a server that is away is one line, and so is its return", () => {
@@ -62,11 +63,28 @@ test("what is denied is told once, together, and when it is allowed; not when no
     [5_000, feed("a", null), feed("f0", 403)],
   );
   assert.equal(lines, [
-    `warn | ${DENIED} | a, b | no a`,
+    `warn | ${DENIED} | a, b | no a | allow a`,
     "info | the API server lets rind read again | b",
-    `warn | ${DENIED} | f0, f1, f2, f3, f4, f5, f6, f7 and 1 more | no f0`,
+    `warn | ${DENIED} | f0, f1, f2, f3, f4, f5, f6, f7 and 1 more | no f0 | allow f0`,
     "info | the API server lets rind read again | a",
   ]);
+});
+
+test("a server that is away allows nothing: what it denied before is told when it is allowed", () => {
+  const lines = play(
+    [5_000, feed("a", 403), feed("b", null)],
+    [60_000, feed("a", 0), feed("b", 0)],
+    [5_000, feed("a", 403), feed("b", null)],
+    [5_000, feed("a", null), feed("b", null)],
+  );
+  assert.equal(
+    lines.filter((line) => !line.startsWith("info | the API server is heard")),
+    [
+      `warn | ${DENIED} | a | no a | allow a`,
+      `warn | ${AWAY} | no a | a, b`,
+      "info | the API server lets rind read again | a",
+    ],
+  );
 });
 
 test.run();
