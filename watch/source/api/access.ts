@@ -8,6 +8,7 @@ import type { KubeConfig } from "@kubernetes/client-node";
 import { type Clock, systemClock } from "../../../core/clock.ts";
 import { isFields } from "../../objects.ts";
 import type { Credentials, ReadAccess } from "./api.ts";
+import { boundPlugins } from "./plugin.ts";
 import { type Pod, readPodAccess } from "./pod.ts";
 
 /** A plugin that has not answered for so long is run once more. */
@@ -119,6 +120,7 @@ function loadFile(
     const raw: unknown = Bun.YAML.parse(readFileSync(path, "utf8"));
     if (!isFields(raw)) return { ok: false, reason: `${path} is no kubeconfig: it holds no map` };
     config.loadFromFile(path);
+    boundPlugins(config);
     takeTokenFiles(config, raw, path);
     return { ok: true, config };
   } catch (error) {
@@ -243,5 +245,6 @@ function pem(value: unknown): string | null {
 
 function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.trim().slice(0, REASON_MAX);
+  // So it is with plugins that fail without a word, and with those that were ended.
+  return message.trim().slice(0, REASON_MAX) || "a plugin failed, took too long or said too much";
 }
