@@ -18,7 +18,7 @@ const FLAGS = {
     value: "DIR",
     doc: "serve this folder of manifests and follow its edits",
   },
-  http: { kind: "list", value: "ADDR", doc: "listen here for HTTP, such as [::1]:8000" },
+  http: { kind: "list", value: "ADDR", doc: "listen here for HTTP; [::]:8000 is IPv4 and IPv6" },
   admin: { kind: "one", value: "ADDR", doc: "health, routes and findings" },
   workers: { kind: "one", value: "auto|N", doc: "processes; 0 serves from this one" },
   class: { kind: "list", value: "NAME", doc: "take Ingresses of this class (default: rind)" },
@@ -66,7 +66,7 @@ const FLAGS = {
     doc: "follow only the Secrets that Ingresses name, one by one, or all (default: named)",
   },
   pod: { kind: "one", value: "NS/NAME", doc: "the pod that rind runs in" },
-  report: { kind: "one", value: "on|off", doc: "write status and Events (default: on in a pod)" },
+  report: { kind: "one", value: "on|off", doc: "write status and Events (default: on with --pod)" },
   lease: {
     kind: "one",
     value: "NS/NAME",

@@ -70,7 +70,7 @@ test("what is denied is told once, together, and when it is allowed; not when no
   ]);
 });
 
-test("a server that is away allows nothing: what it denied before is told when it is allowed", () => {
+test("a server that is away allows nothing; what it denied is told when it is allowed", () => {
   const lines = play(
     [5_000, feed("a", 403), feed("b", null)],
     [60_000, feed("a", 0), feed("b", 0)],
