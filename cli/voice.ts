@@ -95,15 +95,22 @@ function lasting(
 function linesOf(findings: readonly Finding[]): readonly Line[] {
   const errors = findings.filter(({ level }) => level === "error");
   const warnings = findings.filter(({ level }) => level !== "error");
-  const groups = Map.groupBy([...errors, ...warnings], ({ kind, namespace, name, hint }) =>
-    hint.startsWith(COMMAND) ? hint : `${kind} ${namespace}/${name}`,
-  );
+  const groups = Map.groupBy([...errors, ...warnings], (finding) => {
+    return commandOf(finding) || `${finding.kind} ${finding.namespace}/${finding.name}`;
+  });
   return [...groups.values()].flatMap((group) => {
-    const max = group[0]?.hint.startsWith(COMMAND) ? 1 : OBJECT_LINES_MAX;
+    const [first] = group;
+    const max = first !== undefined && commandOf(first) !== "" ? 1 : OBJECT_LINES_MAX;
     const shown = group.slice(0, max);
     return shown.map((finding, i) => ({
       finding,
       count: i === shown.length - 1 ? group.length - i : 1,
     }));
   });
+}
+
+/** The command in a hint, or "". */
+function commandOf({ hint }: Finding): string {
+  const start = hint.indexOf(COMMAND);
+  return start < 0 ? "" : hint.slice(start);
 }

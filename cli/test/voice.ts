@@ -86,7 +86,8 @@ test("errors come first, and an object has three lines at most", () => {
 
 test("what one command mends is one line", () => {
   const { lines, world, found, settle } = open();
-  world.standing = many(40).map((each) => ({ ...each, hint: "kubectl create this" }));
+  const hint = (i: number): string => `let rind read ${i}: kubectl create this`;
+  world.standing = many(40).map((each, i) => ({ ...each, hint: hint(i) }));
   found(world.standing);
   settle();
   assert.is(lines.length, 1);

@@ -195,7 +195,10 @@ function reasonOf(access: Access, status: number, body: unknown, text: string): 
   const told = isFields(body) && typeof body["message"] === "string" ? body["message"] : text;
   const message = cut(told.trim());
   if (status === FORBIDDEN) return `RBAC denies it: ${message}`;
-  if (status === UNAUTHORIZED) return `${access.server} refuses our credentials (${access.from})`;
+  if (status === UNAUTHORIZED) {
+    const why = "expired, or of an account that is gone";
+    return `${access.server} refuses our credentials (${access.from}): ${why}`;
+  }
   return `${access.server} answers ${status}${message === "" ? "" : `: ${message}`}`;
 }
 

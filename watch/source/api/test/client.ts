@@ -70,7 +70,12 @@ const ANSWERS: readonly [name: string, answer: () => Response, result: unknown][
     "0 null cannot reach http://127.0.0.1: its answer is not JSON, but 0 characters of no type",
   ],
   ["a denial", () => status(403, "no services"), "403 null RBAC denies it: no services"],
-  ["401", () => status(401, "x"), "401 null http://127.0.0.1 refuses our credentials (a test)"],
+  [
+    "401",
+    () => status(401, "x"),
+    "401 null http://127.0.0.1 refuses our credentials (a test): " +
+      "expired, or of an account that is gone",
+  ],
   [
     "a failure without a Status",
     () => new Response("oh", { status: 500 }),
