@@ -113,7 +113,13 @@ function fromService(
 ): Origin {
   const path = `/api/v1/namespaces/${namespace}/services`;
   const query = { fieldSelector: `metadata.name=${name}` };
-  const feed = { name: `Service ${namespace}/${name}`, path, query, optional: false };
+  const feed = {
+    name: `Service ${namespace}/${name}`,
+    kind: "Service",
+    path,
+    query,
+    optional: false,
+  };
   const services = new Followed({ ...config, feed, read: serviceAddresses, changed });
   const about = { level: "warning", kind: "Service", namespace, name, effect: KEPT } as const;
   const missing = { reason: "is to be published and is not there", hint: "see --publish-service" };
@@ -138,7 +144,12 @@ function fromNodes(
 ): Origin {
   const { clock, api, pod: own } = config;
   const path = `/api/v1/namespaces/${own.namespace}/pods`;
-  const feed = { name: `Pod in ${own.namespace}`, path, query: { labelSelector: PODS } };
+  const feed = {
+    name: `Pod in ${own.namespace}`,
+    kind: "Pod",
+    path,
+    query: { labelSelector: PODS },
+  };
   const read = readPod;
   const pods = new Followed({ ...config, feed: { ...feed, optional: false }, read, changed });
   const nodes = address === "ExternalIP" ? new Nodes({ clock, api, changed }) : null;

@@ -39,8 +39,8 @@ function pod(name: string, { ready = true, going, instance, ips, ip }: PodShape 
   };
 }
 
-function list(items: readonly unknown[]): ApiAnswer {
-  const body = { kind: "PodList", metadata: { resourceVersion: "5" }, items };
+function list(items: readonly unknown[], kind = "PodList"): ApiAnswer {
+  const body = { kind, metadata: { resourceVersion: "5" }, items };
   return { ok: true, status: 200, body };
 }
 
@@ -53,7 +53,8 @@ type Stage = Readonly<{
 
 async function stage(publish: Publish, path: string, items: readonly unknown[]): Promise<Stage> {
   const own = cluster();
-  own.rules.push((request) => (request.path === path ? list(items) : null));
+  const kind = path.endsWith("/services") ? "ServiceList" : "PodList";
+  own.rules.push((request) => (request.path === path ? list(items, kind) : null));
   const { clock, api } = own;
   const random = new Random(1);
   const addresses = new Addresses({ clock, api, random, publish, pod: POD, changed: () => {} });

@@ -145,5 +145,5 @@ function placeOf({ resource, namespace, name, optional }: Scope): FeedPlace {
       : namespace === ""
         ? kind
         : `${kind} in ${namespace}`;
-  return { name: shown, path: pathOf(resource, namespace), query, optional };
+  return { name: shown, kind, path: pathOf(resource, namespace), query, optional };
 }

@@ -17,18 +17,24 @@ export type Frame =
   | Readonly<{ type: "mark"; version: string; whole: boolean }>
   | Readonly<{ type: "error"; code: number; reason: string; retryAfterMs: number | null }>;
 
-/** The frame of a line, or null when it is none: then nothing after it can be trusted either. */
-export function readFrame(line: string): Frame | null {
+/**
+ * The frame of a line of a watch of `kind`, or null when it is none: then nothing after it can be
+ * trusted either.
+ */
+export function readFrame(line: string, kind: string): Frame | null {
   const frame = parse(line);
   if (!isFields(frame)) return null;
   const raw = frame["object"];
   switch (frame["type"]) {
     case "ADDED":
     case "MODIFIED":
-      return isNamed(raw) ? { type: "put", raw, version: versionOf(raw) } : null;
+      return isNamed(raw) && isOf(kind, raw) ? { type: "put", raw, version: versionOf(raw) } : null;
     case "DELETED":
-      return isNamed(raw) ? { type: "gone", raw, version: versionOf(raw) } : null;
+      return isNamed(raw) && isOf(kind, raw)
+        ? { type: "gone", raw, version: versionOf(raw) }
+        : null;
     case "BOOKMARK":
+      if (!isOf(kind, raw)) return null;
       return { type: "mark", version: versionOf(raw), whole: isWhole(raw) };
     case "ERROR":
       return readError(raw);
@@ -57,6 +63,11 @@ export function isNamed(raw: unknown): boolean {
   const { name, namespace } = metadataOf(raw);
   const placed = namespace === undefined || (typeof namespace === "string" && namespace !== "");
   return typeof name === "string" && name !== "" && placed;
+}
+
+/** Every object of a watch says what it is. */
+function isOf(kind: string, raw: unknown): boolean {
+  return isFields(raw) && (raw["kind"] ?? kind) === kind;
 }
 
 function isWhole(raw: unknown): boolean {

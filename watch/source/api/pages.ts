@@ -11,16 +11,19 @@ export type Page = Readonly<{
   token: string;
 }>;
 
-/** The page in an answer. `items` may be null: so does Go write a list without items. */
-export function readPage(answer: ApiAnswer): Page | ApiFailure {
+/**
+ * The page of a list of `kind` in an answer. `items` may be null: so does Go write a list without
+ * items.
+ */
+export function readPage(answer: ApiAnswer, kind: string): Page | ApiFailure {
   if (!answer.ok) return answer;
   const { body } = answer;
   const version = versionOf(body);
   if (!isFields(body) || version === "") return unreadable("the answer to a list is no list");
   const items = body["items"] ?? [];
-  const kind = body["kind"];
-  if (!Array.isArray(items) || typeof kind !== "string" || !kind.endsWith("List")) {
-    return unreadable("the answer to a list is no list");
+  // Of a list of something else, each object would read like one that lacks nearly everything.
+  if (!Array.isArray(items) || body["kind"] !== `${kind}List`) {
+    return unreadable(`the answer to a list is no ${kind}List`);
   }
   if (!items.every(isNamed)) return unreadable("a list holds an object without a name");
   const metadata = isFields(body["metadata"]) ? body["metadata"] : {};

@@ -3,17 +3,16 @@
  * waits for them for ever, with all that they say in memory; here they get limits.
  */
 import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
-import type { KubeConfig } from "@kubernetes/client-node";
 
 /** Longer than any cloud takes to give a token. */
 const RUN_MS_MAX = 30_000;
 /** What a plugin may say, bytes. A token and a certificate are a few thousand. */
 const TOLD_MAX = 1024 * 1024;
 
-/** `timeoutMs` is how long a plugin may run, 30 s if not given. */
-export function boundPlugins(config: KubeConfig, timeoutMs = RUN_MS_MAX): void {
+/** `config` is a KubeConfig of the library; a plugin may run for 30 s if nothing else is given. */
+export function boundPlugins(config: object, timeoutMs = RUN_MS_MAX): void {
   // Not in its types, but the one way to the process; access.ts in test/ knows when it is gone.
-  const { authenticators } = config as unknown as { authenticators: readonly object[] };
+  const { authenticators } = config as { authenticators: readonly object[] };
   const runner = authenticators.find((each) => "execFn" in each);
   if (runner === undefined) return;
   Object.assign(runner, {

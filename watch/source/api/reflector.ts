@@ -33,6 +33,8 @@ const MISSING_MS = 60_000;
 const STREAM_MAX_MS = 60_000;
 /** For a page of a list: a server that is slow is waited for. */
 const LIST_MAX_MS = 120_000;
+/** Of 500 objects each: more than a cluster can have of anything. */
+const PAGES_MAX = 2_000;
 /** Objects that are read without letting anything else happen: some milliseconds. */
 const SLICE = 200;
 
@@ -137,10 +139,11 @@ export class Reflector {
     this.#replica.begin();
     let version = "";
     let token = "";
-    do {
+    for (let pages = 0; pages === 0 || token !== ""; pages++) {
+      if (pages === PAGES_MAX) return this.#failed(unreadable("the list has no end"));
       const answer = await this.#ask(token);
       if (this.#stopped) return 0;
-      const page = readPage(answer);
+      const page = readPage(answer, this.#feed.kind);
       if (!page.ok) return this.#listFailed(page, token);
       this.#heard();
       for (let i = 0; i < page.items.length; i++) {
@@ -151,7 +154,7 @@ export class Reflector {
       // All pages are of one moment: that of the first one.
       version ||= page.version;
       token = page.token;
-    } while (token !== "");
+    }
     this.#listed(version);
     return 0;
   }
@@ -195,7 +198,7 @@ export class Reflector {
         resolve(restMs);
       };
       this.#hurry = () => end(0);
-      this.#watching = new Watching(this.#terms, request, {
+      this.#watching = new Watching({ ...this.#terms, kind: this.#feed.kind }, request, {
         opened: () => {
           this.#hurry = null;
           this.#heard();

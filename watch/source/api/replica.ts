@@ -6,6 +6,8 @@ import type { WatchTerms } from "./watching.ts";
 export type FeedPlace = Readonly<{
   /** For people, such as `Ingress in shop`. */
   name: string;
+  /** Of the objects, such as `Service`. A server that tells other ones is not believed. */
+  kind: string;
   /** Of the list, such as `/api/v1/services`. */
   path: string;
   /** Selectors. */

@@ -32,6 +32,7 @@ export type WatchTerms = Readonly<{ client: ApiClient; clock: Clock; silenceMaxM
 
 /** A watch that has been asked for. */
 export class Watching {
+  readonly #kind: string;
   readonly #clock: Clock;
   readonly #watcher: Watcher;
   readonly #silenceMaxMs: number;
@@ -41,7 +42,13 @@ export class Watching {
   #heardAt: number;
   #cancelSilence: Cancel = () => {};
 
-  constructor(terms: WatchTerms, request: ApiRequest, watcher: Watcher) {
+  /** `kind` is that of the objects. */
+  constructor(
+    terms: WatchTerms & Readonly<{ kind: string }>,
+    request: ApiRequest,
+    watcher: Watcher,
+  ) {
+    this.#kind = terms.kind;
     this.#clock = terms.clock;
     this.#watcher = watcher;
     this.#silenceMaxMs = terms.silenceMaxMs ?? SILENCE_MAX_MS;
@@ -72,7 +79,7 @@ export class Watching {
   #heard(line: string): void {
     if (this.#over) return;
     this.#heardAt = this.#clock.now();
-    const frame = readFrame(line);
+    const frame = readFrame(line, this.#kind);
     if (frame === null) return this.#end({ why: "garbled", reason: "a line is not an event" });
     switch (frame.type) {
       case "mark":

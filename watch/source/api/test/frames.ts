@@ -23,13 +23,13 @@ const NAMELESS: readonly unknown[] = [
 
 function pageOf(...items: readonly unknown[]) {
   const body = { kind: "ServiceList", metadata: { resourceVersion: "9" }, items };
-  return readPage({ ok: true, status: 200, body });
+  return readPage({ ok: true, status: 200, body }, "Service");
 }
 
 for (const object of NAMELESS) {
   test(`an object like ${JSON.stringify(object)} spoils the list it is in, and the watch`, () => {
     for (const type of ["ADDED", "MODIFIED", "DELETED"]) {
-      assert.is(readFrame(JSON.stringify({ type, object })), null);
+      assert.is(readFrame(JSON.stringify({ type, object }), "Service"), null);
     }
     const page = pageOf(NAMED, object);
     assert.is(page.ok, false);
@@ -41,8 +41,24 @@ test("objects with names are taken, with a namespace and without one", () => {
   const node = { metadata: { name: "node" } };
   assert.is(pageOf(NAMED, node).ok, true);
   assert.is(pageOf().ok, true);
-  const frame = readFrame(JSON.stringify({ type: "ADDED", object: NAMED }));
+  const frame = readFrame(JSON.stringify({ type: "ADDED", object: NAMED }), "Service");
   assert.equal(frame, { type: "put", raw: NAMED, version: "7" });
+});
+
+test("what is of another kind is not taken for what was asked for", () => {
+  for (const type of ["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]) {
+    const line = (kind: string) => JSON.stringify({ type, object: { ...NAMED, kind } });
+    assert.is(readFrame(line("Pod"), "Service"), null);
+    assert.ok(readFrame(line("Service"), "Service"));
+  }
+  const metadata = { resourceVersion: "9" };
+  for (const kind of ["PodList", "List", "PartialObjectMetadataList", "Table", "Service", 7]) {
+    const page = readPage(
+      { ok: true, status: 200, body: { kind, metadata, items: [] } },
+      "Service",
+    );
+    assert.is(page.ok || page.reason, "the answer to a list is no ServiceList");
+  }
 });
 
 test.run();

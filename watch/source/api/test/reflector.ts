@@ -460,4 +460,16 @@ function compare({ log }: World, wanted: readonly string[]): void {
   });
 }
 
+test("a list that never ends is given up, and changes nothing", async () => {
+  const world = new World({});
+  await settled();
+  for (let i = 0; i < 3_000 && world.reflector.failure() === null; i++) {
+    page("5", `t${i}`, `a@${i}`)(world);
+    await settled();
+  }
+  assert.is(world.reflector.failure()?.reason, "the list has no end");
+  assert.is(world.log.filter(({ what }) => what === "whole").length, 0);
+  world.reflector.stop();
+});
+
 test.run();
