@@ -61,4 +61,40 @@ test("what is of another kind is not taken for what was asked for", () => {
   }
 });
 
+const BARE = { metadata: { name: "a" } };
+const WHOLE = { "k8s.io/initial-events-end": "true" };
+const END = { metadata: { resourceVersion: "9", annotations: WHOLE } };
+const PLAIN = { code: 500, reason: "the watch ended with an error", retryAfterMs: null };
+const LONG = { code: 429, message: "x".repeat(9_000), details: { retryAfterSeconds: 1e9 } };
+
+/** What a line says; null: it is none, and so nothing after it is sure. */
+const ROWS: readonly [name: string, line: unknown, frame: object | null][] = [
+  ["an addition", { type: "ADDED", object: NAMED }, { type: "put", raw: NAMED, version: "7" }],
+  ["a change", { type: "MODIFIED", object: NAMED }, { type: "put", raw: NAMED, version: "7" }],
+  ["an end", { type: "DELETED", object: NAMED }, { type: "gone", raw: NAMED, version: "7" }],
+  ["a place", { type: "BOOKMARK", object: NAMED }, { type: "mark", version: "7", whole: false }],
+  ["a whole list", { type: "BOOKMARK", object: END }, { type: "mark", version: "9", whole: true }],
+  ["no version", { type: "ADDED", object: BARE }, { type: "put", raw: BARE, version: "" }],
+  [
+    "an error without a word",
+    { type: "ERROR", object: { code: 500 } },
+    { type: "error", ...PLAIN },
+  ],
+  ["an error that is none", { type: "ERROR" }, { type: "error", ...PLAIN, code: 0 }],
+  [
+    "an error that asks for years of patience, at length",
+    { type: "ERROR", object: LONG },
+    { type: "error", code: 429, reason: "x".repeat(400), retryAfterMs: 300_000 },
+  ],
+  ["a type that nobody knows", { type: "RENAMED", object: NAMED }, null],
+  ["a list", [], null],
+  ["nothing", null, null],
+];
+
+for (const [name, line, frame] of ROWS) {
+  test(`a line: ${name}`, () => assert.equal(readFrame(JSON.stringify(line), "Service"), frame));
+}
+
+test("a line that is no JSON", () => assert.is(readFrame('{"type":"ADDED"', "Service"), null));
+
 test.run();

@@ -74,6 +74,17 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "after a list in one piece the next one comes in pages again",
+    steps: [
+      ...[page("5", "t1", "a@1"), refuse(410), items("9"), open],
+      ...[pass(2_000), error(410), pass(1_050), items("12")],
+    ],
+    log: [
+      ...["list from 0", "put a@1", "list continue t1", "list all", "whole", "watch from 9"],
+      ...["0–1000 list from 9", "whole", "watch from 12"],
+    ],
+  },
+  {
     name: "an empty list is a list",
     steps: [answer({ ok: true, status: 200, body: emptyList("5") })],
     log: ["list from 0", "whole", "watch from 5"],
@@ -117,6 +128,15 @@ const ROWS: readonly Row[] = [
       "problem",
       "whole",
       "watch from 5",
+    ],
+  },
+  {
+    name: "credentials that were good meanwhile are renewed at once, each time",
+    steps: [...FOLLOWING, pass(2_000), refuse(401), open, pass(2_000), refuse(401), open],
+    log: [
+      ...FOLLOWED,
+      ...["problem answers 401", "0–0 watch from 5", "problem"],
+      ...["problem answers 401", "0–0 watch from 5", "problem"],
     ],
   },
   {
@@ -211,6 +231,15 @@ const ROWS: readonly Row[] = [
       "problem",
       "whole",
       "watch from 2",
+    ),
+  },
+  {
+    name: "a watch that the server does not understand: a list of whatever there is",
+    steps: [items("5"), refuse(400), pass(800), items("6"), open],
+    log: ["list from 0", "whole", "watch from 5", "problem answers 400", "400–800 list"].concat(
+      "problem",
+      "whole",
+      "watch from 6",
     ),
   },
   {
@@ -365,6 +394,14 @@ test("an optional feed counts as synced when denied or not there, others do not"
     await refuse(status)(world);
     await settled();
     assert.is(world.reflector.state().synced, synced, `${status} ${optional}`);
+    for (let i = 0; i < 10; i++) {
+      await world.pass(30_000);
+      await refuse(status)(world);
+      await settled();
+    }
+    const { ageMs } = world.reflector.state();
+    // Of what is optional and not to be had, a refusal is all there is to hear.
+    assert.is(ageMs <= 60_000, optional && synced, `${status} ${optional}: ${ageMs} ms`);
     world.reflector.stop();
   }
 });
@@ -400,9 +437,9 @@ test("a watch that is not answered is asked for anew by who is woken", async () 
     if (answered) await open(world);
     const watches = (): number => world.log.filter(({ what }) => what === "watch from 5").length;
     assert.is(watches(), 2);
-    world.reflector.poke();
-    await world.pass(300);
-    assert.is(watches(), answered ? 2 : 3);
+    for (let i = 0; i < 5; i++) world.reflector.poke();
+    await world.pass(600);
+    assert.is(watches(), answered ? 2 : 3, "once, however often it is woken");
     world.reflector.stop();
   }
 });

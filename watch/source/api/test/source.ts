@@ -89,6 +89,10 @@ test("without one of the kinds nothing is synced, and the finding says who to as
     assert.is(told.findings[0]?.name, "watch of EndpointSlice");
     assert.match(told.findings[0]?.reason ?? "", /^RBAC denies it: .*endpointslices/);
     assert.is(told.keys("Service"), "shop/a shop/b");
+    const asked = (): number => server.count({ resource: "endpointslices" });
+    const before = asked();
+    await until(() => asked() > before + 2, "three more refusals");
+    assert.is(told.heard, 1, "which is nothing new");
     allow();
     await until(() => told.synced === 1, "synced");
     await until(() => told.findings.length === 0, "no finding");
@@ -265,6 +269,25 @@ test("Secrets beyond the watches that there may be are read in turn", () =>
     assert.is(told.keys("Secret"), "");
     assert.is(told.absent.size, 0);
     await until(() => server.watches("secrets").length === 0, "no watch");
+  }));
+
+test("a Secret that is not wanted any more when it is answered is not told", () =>
+  within(async (cluster) => {
+    const { server, told, source } = cluster;
+    const names = Array.from({ length: 101 }, (_, i) => `tls-${i}`);
+    server.put(secretOf("shop", "tls-100"));
+    await cluster.start();
+    const undo = server.disturb({ kind: "delay", ms: 100 }, { resource: "secrets", verb: "get" });
+    source.want({ secrets: new Set(names.map((name) => `shop/${name}`)), names: new Set() });
+    const gets = (): number => server.count({ resource: "secrets", verb: "get" });
+    await until(() => gets() === 1, "the question");
+    source.want({ secrets: new Set(["shop/other"]), names: new Set() });
+    await until(() => told.absent.has("shop/other"), "something else");
+    undo();
+    const late = names.map((name) => `shop/${name}`);
+    source.want({ secrets: new Set(late.slice(0, 100).concat("shop/last")), names: new Set() });
+    await until(() => told.absent.has("shop/last"), "the next question");
+    assert.is(told.keys("Secret"), "");
   }));
 
 test("with all Secrets there is one feed of them", () =>
