@@ -15,7 +15,7 @@ const WAITING_MAX = 10_000;
 /** Lines at once, such as those of a start; and then, of findings that come and go. */
 const LINES_MAX = 100;
 const LINES_PER_S = 10;
-/** Lines about one object at once; one is enough where a command mends all of them. */
+/** Lines at once about what is wrong with one object only. */
 const OBJECT_LINES_MAX = 3;
 const COMMAND = "kubectl ";
 const SECOND_MS = 1_000;
@@ -23,13 +23,14 @@ const SECOND_MS = 1_000;
 const WARN_MS = 60_000;
 const ALL = { all: "/api/findings" };
 
-/** A line, and how many findings it stands for. */
-type Line = Readonly<{ finding: Finding; count: number }>;
+/** A line; how many findings it stands for, and what the others have in common with it. */
+type Line = Readonly<{ finding: Finding; count: number; others: "like it" | "of it" }>;
 
 /**
- * A voice that writes each finding that is still there after 3 s. Whoever may edit an object could
- * flood the log: of more than 3 about an object, or 100 lines at once and 10 a second, only the
- * number is written. The admin API has them all.
+ * A voice that writes what is still there after 3 s: a line for findings that say the same of many
+ * objects, or that one command mends, and else one each. Whoever may edit an object could flood the
+ * log: of more than 3 about one object, or 100 lines at once and 10 a second, only the number is
+ * written. The admin API has them all.
  */
 export function openVoice(clock: Clock, write: typeof log): Voice {
   const waiting = new Map<string, number>();
@@ -43,13 +44,13 @@ export function openVoice(clock: Clock, write: typeof log): Voice {
     const now = clock.now();
     room = Math.min(LINES_MAX, room + ((now - roomAt) / SECOND_MS) * LINES_PER_S);
     roomAt = now;
-    for (const { finding, count } of linesOf(lasting(waiting, standing(), now))) {
+    for (const { finding, count, others } of linesOf(lasting(waiting, standing(), now))) {
       if (room < 1) {
         unwritten += count;
         continue;
       }
       room -= 1;
-      const more = count === 1 ? "" : ` (and ${count - 1} more: ${ALL.all})`;
+      const more = count === 1 ? "" : ` (and ${count - 1} more ${others}: ${ALL.all})`;
       write(finding.level === "error" ? "error" : "warn", `${tellFinding(finding)}${more}`);
     }
     if (unwritten > 0 && now >= warnAt) {
@@ -91,22 +92,47 @@ function lasting(
   return standing.filter((finding) => due.has(findingKey(finding)));
 }
 
-/** Errors first; what an object has too many of, or one command mends, counts on its last line. */
+/** Errors first, and of those what many objects have. */
 function linesOf(findings: readonly Finding[]): readonly Line[] {
-  const errors = findings.filter(({ level }) => level === "error");
-  const warnings = findings.filter(({ level }) => level !== "error");
-  const groups = Map.groupBy([...errors, ...warnings], (finding) => {
-    return commandOf(finding) || `${finding.kind} ${finding.namespace}/${finding.name}`;
-  });
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    const max = first !== undefined && commandOf(first) !== "" ? 1 : OBJECT_LINES_MAX;
-    const shown = group.slice(0, max);
-    return shown.map((finding, i) => ({
-      finding,
-      count: i === shown.length - 1 ? group.length - i : 1,
-    }));
-  });
+  const alike = [...Map.groupBy(findings, likenessOf).values()];
+  const single = alike.flatMap((group) => (group.length === 1 ? group : []));
+  const objects = Map.groupBy(errorsFirst(single, levelOf), objectOf);
+  const lines = [
+    ...alike.flatMap((group) => (group.length === 1 ? [] : shorten(group, 1, "like it"))),
+    ...[...objects.values()].flatMap((group) => shorten(group, OBJECT_LINES_MAX, "of it")),
+  ];
+  return errorsFirst(lines, ({ finding }) => finding.level);
+}
+
+function errorsFirst<T>(list: readonly T[], level: (item: T) => Finding["level"]): readonly T[] {
+  const rank = (item: T): number => (level(item) === "error" ? 0 : 1);
+  return list.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** The first of a group, where the last one of them counts for the rest. */
+function shorten(group: readonly Finding[], max: number, others: Line["others"]): readonly Line[] {
+  const shown = group.slice(0, max);
+  const rest = group.length - shown.length;
+  return shown.map((finding, i) => ({
+    finding,
+    count: i === shown.length - 1 ? rest + 1 : 1,
+    others,
+  }));
+}
+
+/** The same for what says the same of other objects, and for what the same command mends. */
+function likenessOf(finding: Finding): string {
+  const { level, kind, field, reason, hint, effect } = finding;
+  const place = field.replace(/\d+/g, "");
+  return commandOf(finding) || JSON.stringify([level, kind, place, reason, hint, effect]);
+}
+
+function objectOf({ kind, namespace, name }: Finding): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+function levelOf({ level }: Finding): Finding["level"] {
+  return level;
 }
 
 /** The command in a hint, or "". */

@@ -19,7 +19,7 @@ const WEB: Finding = {
 };
 /** As many objects, each with something wrong. */
 const many = (count: number): readonly Finding[] =>
-  Array.from({ length: count }, (_, i) => ({ ...WEB, name: `web-${i}` }));
+  Array.from({ length: count }, (_, i) => ({ ...WEB, name: `web-${i}`, reason: `is wrong: ${i}` }));
 
 function open() {
   const clock = fakeClock();
@@ -59,10 +59,11 @@ test("what is over a moment later is not written, what changes meanwhile is as i
 
 test("a second finding has its own time", () => {
   const { clock, lines, world, found } = open();
-  world.standing = [WEB, { ...WEB, name: "api" }];
+  const other = { ...WEB, name: "api" };
+  world.standing = [WEB, other];
   found([WEB]);
   clock.advance(SETTLE_MS - 500);
-  found([{ ...WEB, name: "api" }]);
+  found([other]);
   clock.advance(500);
   assert.is(lines.length, 1);
   clock.advance(SETTLE_MS - 500);
@@ -80,7 +81,7 @@ test("errors come first, and an object has three lines at most", () => {
     "error Ingress shop/api  spec: is wrong; this path answers 503",
     "warn Ingress shop/web  a: is wrong",
     "warn Ingress shop/web  b: is wrong",
-    "warn Ingress shop/web  c: is wrong (and 2 more: /api/findings)",
+    "warn Ingress shop/web  c: is wrong (and 2 more of it: /api/findings)",
   ]);
 });
 
@@ -92,7 +93,18 @@ test("what one command mends is one line", () => {
   settle();
   assert.is(lines.length, 1);
   assert.match(lines[0]!, "kubectl create this");
-  assert.match(lines[0]!, "(and 39 more: /api/findings)");
+  assert.match(lines[0]!, "(and 39 more like it: /api/findings)");
+});
+
+test("what is wrong with many objects is one line, before what is wrong with one", () => {
+  const { lines, world, found, settle } = open();
+  const field = (i: number): string => `spec.rules[${i}]`;
+  const same = many(200).map((each, i) => ({ ...each, reason: "is not served", field: field(i) }));
+  world.standing = [WEB, ...same];
+  found(world.standing);
+  settle();
+  assert.is(lines.length, 2);
+  assert.match(lines[0]!, "is not served; this path answers 503 (and 199 more like it: /api");
 });
 
 test("findings that come and go all the time do not flood the log", () => {

@@ -64,7 +64,7 @@ function refuse(value: string | null, fault: string, hint: string): RulePath {
 
 function noticePattern(raw: string): string {
   if (!PATTERN.test(raw)) return "";
-  return `${quote(raw)} is matched letter by letter, which few requests are: no regular expressions yet`;
+  return `${quote(raw)} is matched letter by letter: regular expressions are not supported`;
 }
 
 /** A path with spaces or letters beyond ASCII is usually meant in its percent-encoded form. */
