@@ -9,7 +9,7 @@
  * A failure changes nothing in the replica: only a list that is whole, or an event, tells that
  * something is gone. One request is in flight at a time.
  */
-import type { Cancel, Clock } from "../../../core/clock.ts";
+import type { Clock } from "../../../core/clock.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiAnswer, ApiFailure } from "./api.ts";
 import { Backoff } from "./backoff.ts";
@@ -18,14 +18,13 @@ import type { Frame } from "./frames.ts";
 import { readPage, unreadable } from "./pages.ts";
 import { listQuery, streamQuery, watchQuery } from "./queries.ts";
 import type { FeedPlace, ReflectorTerms, Replica } from "./replica.ts";
+import { Patience } from "./patience.ts";
 import { type Ending, Watching } from "./watching.ts";
 
 /** A watch that the server ends sooner is no good news, however clean the end. */
 const SHORT_MS = 1_000;
 /** All watches of a server expire together; their lists shall not come together. */
 const JITTER_MS = 1_000;
-/** Who hears that the server is back asks within this, and not all in one moment. */
-const POKE_MS = 250;
 /** Rights are granted by people, kinds are installed by them. */
 const DENIED_MS = 30_000;
 const MISSING_MS = 60_000;
@@ -45,6 +44,7 @@ export class Reflector {
   readonly #replica: Replica;
   readonly #clock: Clock;
   readonly #backoff: Backoff;
+  readonly #patience: Patience;
   /** Where the next watch begins; "": a list comes first. */
   #version = "";
   /** What that list must not be older than: "0" takes anything, "" asks for the latest. */
@@ -60,10 +60,6 @@ export class Reflector {
   #heardAt: number;
   #failure: ApiFailure | null = null;
   #watching: Watching | null = null;
-  /** Ends what is being waited for: a rest, or an answer that may never come. */
-  #hurry: (() => void) | null = null;
-  #cancel: Cancel = () => {};
-  #cancelPoke: Cancel | null = null;
 
   constructor(terms: ReflectorTerms, feed: FeedPlace, replica: Replica) {
     this.#terms = terms;
@@ -71,6 +67,7 @@ export class Reflector {
     this.#replica = replica;
     this.#clock = terms.clock;
     this.#backoff = new Backoff(terms.clock, terms.random);
+    this.#patience = new Patience(terms.clock, terms.random);
     this.#streams = terms.stream;
     this.#heardAt = terms.clock.now();
   }
@@ -83,8 +80,7 @@ export class Reflector {
   stop(): void {
     this.#stopped = true;
     this.#watching?.stop();
-    this.#cancel();
-    this.#cancelPoke?.();
+    this.#patience.stop();
   }
 
   /**
@@ -92,11 +88,7 @@ export class Reflector {
    * does a request that it may never have seen.
    */
   poke(): void {
-    if (this.#failure?.status !== 0 || this.#cancelPoke !== null) return;
-    this.#cancelPoke = this.#clock.after(1 + this.#terms.random.below(POKE_MS), () => {
-      this.#cancelPoke = null;
-      this.#hurry?.();
-    });
+    if (this.#failure?.status === 0) this.#patience.poke();
   }
 
   /** What there is to say about the feed. */
@@ -118,19 +110,8 @@ export class Reflector {
     while (!this.#stopped) {
       const watches = this.#version !== "" || (this.#streams && !this.#pages);
       const restMs = watches ? await this.#watch() : await this.#list();
-      if (restMs > 0 && !this.#stopped) await this.#rest(restMs);
+      if (restMs > 0 && !this.#stopped) await this.#patience.rest(restMs);
     }
-  }
-
-  #rest(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#hurry = () => {
-        this.#hurry = null;
-        this.#cancel();
-        resolve();
-      };
-      this.#cancel = this.#clock.after(ms, this.#hurry);
-    });
   }
 
   // === list; both ways answer how long to rest ===
@@ -147,7 +128,7 @@ export class Reflector {
       if (!page.ok) return this.#listFailed(page, token);
       this.#heard();
       for (let i = 0; i < page.items.length; i++) {
-        if (i % SLICE === SLICE - 1) await this.#rest(1);
+        if (i % SLICE === SLICE - 1) await this.#patience.rest(1);
         if (this.#stopped) return 0;
         this.#replica.put(page.items[i]);
       }
@@ -193,17 +174,16 @@ export class Reflector {
     return new Promise((resolve) => {
       const end = (restMs: number): void => {
         this.#watching?.stop();
-        this.#hurry = null;
-        this.#cancel();
+        this.#patience.end();
         resolve(restMs);
       };
-      this.#hurry = () => end(0);
+      this.#patience.begin(() => end(0));
       this.#watching = new Watching({ ...this.#terms, kind: this.#feed.kind }, request, {
         opened: () => {
-          this.#hurry = null;
+          this.#patience.end();
           this.#heard();
           if (!this.#filling) return;
-          this.#cancel = this.#clock.after(STREAM_MAX_MS, () => {
+          this.#patience.limit(STREAM_MAX_MS, () => {
             this.#streams = false;
             end(0);
           });
@@ -228,7 +208,7 @@ export class Reflector {
     // The objects of a streamed list come in any order: their versions are no place to go on from.
     if (!this.#filling) this.#version = frame.version || this.#version;
     else if (frame.type === "mark" && frame.whole && frame.version !== "") {
-      this.#cancel();
+      this.#patience.end();
       this.#filling = false;
       this.#listed(frame.version);
     }

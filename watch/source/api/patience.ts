@@ -1,0 +1,67 @@
+/**
+ * What a feed waits for, one thing at a time: the end of a rest, or an answer that may never come.
+ * Whoever learns that the server is back ends that sooner.
+ */
+import type { Cancel, Clock } from "../../../core/clock.ts";
+import type { Random } from "../../../core/random.ts";
+
+/** Who hears that the server is back asks within this, and not all in one moment. */
+const POKE_MS = 250;
+
+/** The patience of one feed. */
+export class Patience {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  /** Ends what is being waited for. */
+  #hurry: (() => void) | null = null;
+  #cancel: Cancel = () => {};
+  #cancelPoke: Cancel | null = null;
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Resolves after so long, or a moment after a poke; never after `stop`. */
+  rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const over = (): void => {
+        this.end();
+        resolve();
+      };
+      this.begin(over);
+      this.limit(ms, over);
+    });
+  }
+
+  /** Something is waited for, and `hurry` gives it up; once at most. */
+  begin(hurry: () => void): void {
+    this.#hurry = hurry;
+  }
+
+  /** Calls after so long, unless the waiting has ended by then. */
+  limit(ms: number, call: () => void): void {
+    this.#cancel();
+    this.#cancel = this.#clock.after(ms, call);
+  }
+
+  /** What was waited for is here, or given up. */
+  end(): void {
+    this.#hurry = null;
+    this.#cancel();
+  }
+
+  /** Gives up in a moment what is being waited for then; once, however often it is called. */
+  poke(): void {
+    this.#cancelPoke ??= this.#clock.after(1 + this.#random.below(POKE_MS), () => {
+      this.#cancelPoke = null;
+      this.#hurry?.();
+    });
+  }
+
+  /** Ends everything without a word. */
+  stop(): void {
+    this.end();
+    this.#cancelPoke?.();
+  }
+}
