@@ -80,8 +80,6 @@ export class Saved {
   #last: Model | null = null;
   #cancel: Cancel | null = null;
   #saving = false;
-  /** Whether the file is of this process. */
-  #own = false;
   #nextAt = 0;
   #failure = "";
   #stopped = false;
@@ -140,8 +138,8 @@ export class Saved {
 
   /** The file is as true now as when it was written. */
   async #stamp(): Promise<string> {
-    // One from before this start, or whose cluster cannot be heard, is as old as it is.
-    if (!this.#own || !this.#config.current()) return "";
+    // That of a cluster which cannot be heard is as old as it is.
+    if (!this.#config.current()) return "";
     const now = this.#config.wall() / 1_000;
     return attempt(async () => {
       await utimes(this.#path, now, now);
@@ -152,7 +150,7 @@ export class Saved {
   async #write(model: Model): Promise<string> {
     const { folder } = this.#config;
     const fresh = `${this.#path}.new`;
-    const failure = await attempt(async () => {
+    return attempt(async () => {
       await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
       // What a crash left, whoever can read it: the new one is made anew, with its own mode.
       await rm(fresh, { force: true });
@@ -167,8 +165,6 @@ export class Saved {
       else await rm(fresh, { force: true });
       return reason;
     });
-    if (failure === "") this.#own = true;
-    return failure;
   }
 
   /** The answer is why it cannot be, or "". */

@@ -1,5 +1,13 @@
 /** The state that is kept for the next start, in a real folder with a fake clock. */
-import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+} from "node:fs";
 import { statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -187,11 +195,26 @@ test("whatever byte of the file is another one, it is not used", async () => {
 test("a link in its place is not followed", async () => {
   const on = await kept(modelOf("a.example"));
   const other = join(on.folder, "other");
-  writeFileSync(other, readFileSync(on.path));
+  writeFileSync(other, readFileSync(on.path), { mode: 0o600 });
+  const before = statSync(on.path).mtime;
+  utimesSync(other, before, before);
   rmSync(on.path);
   symlinkSync(other, on.path);
   assert.is(await on.open().load(), null);
   assert.is(on.reports.length, 1);
+});
+
+test("what a crash left beside it is in nobody's way, whoever could read it", async () => {
+  const on = rig();
+  mkdirSync(on.folder);
+  writeFileSync(`${on.path}.new`, "half a state", { mode: 0o644 });
+  const saved = on.open();
+  saved.save(modelOf("a.example"));
+  on.clock.advance(0);
+  await until(() => textOf(on).includes("a.example"));
+  assert.is(statSync(on.path).mode & 0o777, 0o600);
+  assert.equal(on.reports, []);
+  saved.stop();
 });
 
 test("of many models in five seconds, the first and the last are saved", async () => {

@@ -99,9 +99,7 @@ const PODS_CASES: readonly [name: string, pods: readonly unknown[], shown: strin
   [
     "garbage counts for nothing",
     [
-      7,
-      null,
-      { metadata: {} },
+      { metadata: { name: "x" } },
       { metadata: { name: "y" }, status: { conditions: 7, hostIPs: "x" } },
       pod("rind-b", { ip: "node-b", ips: ["", "x"] }),
       pod("rind-c", { ip: "10.0.0.3" }),

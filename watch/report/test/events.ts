@@ -130,7 +130,18 @@ test("what is over within three seconds is not told", async () => {
   assert.is(writer.pending(), 0);
 });
 
-test("a hint that gets better before it is told is told as it is then, and at the same time", async () => {
+test("what comes later is told too, unless it is over by then", async () => {
+  const { cluster, found, writes } = stage();
+  found(finding("a"));
+  await cluster.pass(10_000);
+  found(finding("a"), finding("b"), finding("c"));
+  await cluster.pass(1_000);
+  found(finding("a"), finding("c"));
+  await cluster.pass(60_000);
+  assert.equal(writes(), ["3 POST", "13 POST"]);
+});
+
+test("a hint that gets better before it is told is told as it is then", async () => {
   const { cluster, found, writes, body } = stage();
   found(finding("web"));
   await cluster.pass(2_000);

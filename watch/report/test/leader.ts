@@ -172,6 +172,43 @@ test("a lease that somebody else wrote is read again before it is kept", async (
   assert.equal(one.changes, ["0 true", "4000 true", "6000 false"]);
 });
 
+test("a renewal that is on its way when the lease is released does not take it back", async () => {
+  const shelf = empty();
+  const one = candidate(shelf, "a", fakeClock());
+  const { clock, rules } = one.cluster;
+  const serve = rules[0]!;
+  one.leader.start();
+  await one.cluster.pass(1_900);
+  rules.unshift((request) => {
+    rules.shift();
+    return new Promise((resolve) => clock.after(1_000, () => resolve(serve(request)!)));
+  });
+  await one.cluster.pass(200);
+  const released = one.leader.release();
+  await one.cluster.pass(3_000);
+  await released;
+  assert.is(shelf.spec?.["holderIdentity"], "");
+  assert.not(one.leader.leading());
+});
+
+test("after a while of health the next failure is a first one", async () => {
+  const shelf = { spec: { holderIdentity: "b", leaseDurationSeconds: 15 }, version: 1 };
+  const one = candidate(shelf, "a", fakeClock());
+  const { rules, sent } = one.cluster;
+  // The other one renews, of course.
+  rules.unshift(() => ((shelf.version += 1), null));
+  rules.unshift(() => (Object.assign(shelf.spec, { renewTime: `${shelf.version}` }), null));
+  one.leader.start();
+  await one.cluster.pass(120_000);
+  const before = sent.length;
+  rules.unshift(() => (rules.shift(), failure(0)));
+  await one.cluster.pass(4_500);
+  assert.is(sent.length, before + 1, "the failure");
+  await one.cluster.pass(4_500);
+  assert.ok(sent.length > before + 1, "and soon the next try");
+  one.leader.stop();
+});
+
 test("a lease that somebody deleted is made again", async () => {
   const shelf = empty();
   const one = candidate(shelf, "a", fakeClock());

@@ -104,6 +104,19 @@ test("a server that fails is asked less and less, and the rest goes as before", 
   assert.is(outgoing.problem(), "");
 });
 
+test("after a success the next failure is a first one", async () => {
+  const { outgoing, pass, sent, rules } = stage([writer("a", 9)]);
+  const answers = [503, 503, 503, 503, 200, 503, 200];
+  rules.push(() => {
+    const status = answers.shift() ?? 200;
+    return status === 200 ? { ok: true, status, body: {} } : failure(status);
+  });
+  outgoing.wake();
+  await pass(120_000);
+  const gapMs = (sent[6]?.at ?? 0) - (sent[5]?.at ?? 0);
+  assert.ok(gapMs >= 800 && gapMs <= 1_650, `${gapMs} ms`);
+});
+
 test("a stopped one sends nothing, whoever wakes it", async () => {
   const { outgoing, pass, sent } = stage([writer("a", 3)]);
   outgoing.wake();

@@ -220,6 +220,33 @@ test("a rival that stays costs one write in ten minutes", async () => {
   assert.is(writer.findings().length, 1);
 });
 
+test("addresses that change often are no rival; what is not ours is not complained of", async () => {
+  const { cluster, writer, statuses, edit } = stage(["a"]);
+  for (const ip of ["10.0.0.1", "10.0.0.2", "10.0.0.1"]) {
+    writer.publish(targetsOf([ip]));
+    await cluster.pass(20_000);
+  }
+  edit("shop/a");
+  await cluster.pass(20_000);
+  assert.equal(statuses.get("shop/a")?.ingress, [{ ip: "10.0.0.1" }], "wiped once, and restored");
+  for (let i = 0; i < 3; i++) {
+    edit("shop/a", "192.0.2.7");
+    await cluster.pass(20_000);
+  }
+  assert.is(writer.findings().length, 1);
+  statuses.set("shop/a", { ...status(90), uid: "u2" });
+  writer.moved("shop/a");
+  await cluster.pass(20_000);
+  assert.equal(writer.findings(), [], "it is another Ingress");
+  assert.equal(statuses.get("shop/a")?.ingress, [{ ip: "10.0.0.1" }]);
+  for (let i = 0; i < 4; i++) {
+    edit("shop/a", "192.0.2.7");
+    await cluster.pass(20_000);
+  }
+  writer.own(new Set());
+  assert.equal(writer.findings(), [], "it is not ours");
+});
+
 test("an Ingress that was made anew has no past", async () => {
   const { cluster, writer, statuses, writes } = stage(["a"]);
   writer.publish(targetsOf(HERE));
