@@ -14,7 +14,11 @@ test("metadata becomes regular; the rest stays as it came, but for status", () =
       name: "web",
       resourceVersion: "7",
       managedFields: [{}],
-      annotations: { a: "1", b: null },
+      annotations: {
+        a: "1",
+        b: null,
+        "kubectl.kubernetes.io/last-applied-configuration": "{}",
+      },
     },
     { spec: { rules: 5 }, status: { loadBalancer: {} } },
   );

@@ -196,6 +196,8 @@ function refuse(draft: Draft, id: string, reason: string): Action {
 }
 
 function remarkTwice(subject: Subject, plan: Plan, member: Member): void {
-  const reason = `${member.backend} is listed twice on path ${plan.match.value}`;
+  // A backend that stands for a broken one is marked so in its id.
+  const backend = member.backend.replace(/^\?/, "");
+  const reason = `${backend} is listed twice on path ${plan.match.value}`;
   subject.field.remark({ level: "warning", field: plan.field, reason, effect: "it counts once" });
 }

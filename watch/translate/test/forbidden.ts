@@ -10,6 +10,8 @@ const RULES: AddressRules = {
   admin: [
     { address: "192.0.2.1", port: 8080 },
     { address: "2001:db8::1", port: 8080 },
+    // As a machine may call an address of its own.
+    { address: "fe80::1%eth0", port: 8080 },
   ],
   apiServer: [
     { address: "10.96.0.1", port: 443 },

@@ -229,6 +229,31 @@ test("among many Services none is suggested, which would take minutes", () => {
   assert.is(hints(201), "");
 });
 
+test("a name that no Service can have makes no longer id of it", () => {
+  const snapshot = snapshotOfRaw([ingress("web", [path("/", "x".repeat(10_000))])]);
+  const { model } = translate(snapshot, OPTIONS);
+  assert.is(model.backends[0]?.id, "Ingress default/web rules[0].paths[0]");
+});
+
+test("of endpoints that are not ready only so many are looked at", () => {
+  const unready = range(21).map((n): Raw => {
+    const endpoints = range(1_000).map((i) => ({
+      addresses: [`10.${n}.${i >> 8}.${i & 255}`],
+      conditions: { ready: false },
+    }));
+    return { ...slice(n, 0, 80), endpoints };
+  });
+  const labels = { "kubernetes.io/service-name": "web" };
+  const last = { ...slice(99, 1, 80), metadata: { name: "web-z", labels } };
+  const web = [service("web", 80), ingress("web", [path("/", "web")])];
+  const served = (...more: readonly Raw[]): number | undefined => {
+    const { model } = translate(snapshotOfRaw([...web, ...more]), OPTIONS);
+    return model.backends[0]?.endpoints.length;
+  };
+  assert.is(served(...unready.slice(1), last), 1);
+  assert.is(served(...unready, last), 0);
+});
+
 function objectOf(raw: Raw): KubeObject {
   const { object } = readObject(raw, "test");
   if (object === null) throw new Error("no object");

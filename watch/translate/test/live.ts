@@ -97,6 +97,7 @@ const STORIES: readonly (readonly [string, Partial<TranslateOptions>, readonly S
     [
       [put(ALIAS), "DNS has not told of web.example yet"],
       [dns("no such name"), "no ready endpoint: no such name"],
+      [dns("it timed out"), "!the addresses of before are used"],
       [dns("", "192.0.2.1"), "192.0.2.1:80"],
       [dns("", "192.0.2.2"), "192.0.2.2:80"],
       [dns("SERVFAIL", "192.0.2.2"), "cannot be resolved now: SERVFAIL"],

@@ -72,6 +72,10 @@ const BROKEN: readonly (readonly [string, string])[] = [
   ["-a=b", 'at character 1: expected the name of a label, found "-a"'],
   ["a/b/c=d", 'at character 1: expected the name of a label, found "a/b/c"'],
   ["UPPER.example/a=d", 'at character 1: expected the name of a label, found "UPPER.example/a"'],
+  [
+    `${"a".repeat(254)}/a=d`,
+    `at character 1: expected the name of a label, found "${"a".repeat(64)}…"`,
+  ],
   ["a=b/c", 'at character 3: expected the value of a label, found "b/c"'],
   [
     `a=${"b".repeat(64)}`,
