@@ -87,8 +87,11 @@ function routes(request: Request, view: View): Response {
 }
 
 function page(view: View): Response {
-  const { ready, reason, version, http } = view.readiness();
-  const state = ready ? "ready" : `not ready: ${reason}`;
+  const { ready, reason, notes, version, http } = view.readiness();
+  const served = http.length === 0 ? "" : `version ${version} on ${http.join(", ")}`;
+  const state = [ready ? "ready" : `not ready: ${reason}`, served, ...notes]
+    .filter((line) => line !== "")
+    .map((line) => `<p>${Bun.escapeHTML(line)}</p>`);
   const links = [...ROWS]
     .filter(([path]) => path !== "/")
     .map(([path, row]) => `<li><a href="${path}">${path}</a> ${Bun.escapeHTML(row.doc)}</li>`);
@@ -98,7 +101,7 @@ function page(view: View): Response {
 <title>rind</title>
 <style>body { font: 16px/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 40rem }</style>
 <h1>rind</h1>
-<p>${Bun.escapeHTML(state)}. Version ${version} on ${Bun.escapeHTML(http.join(", "))}.</p>
+${state.join("\n")}
 <p>Hosts: ${view.model().hosts.length}. Findings: ${view.findings().length}.</p>
 <ul>
 ${links.join("\n")}

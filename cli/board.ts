@@ -73,13 +73,16 @@ export function isCurrent(feeds: readonly FeedState[]): boolean {
 function awaited(cluster: ClusterState | null): string {
   const missing = cluster?.feeds.filter(({ synced }) => !synced) ?? [];
   if (missing.length === 0) return "";
-  const named = missing.map(({ name, problem }) => (problem === "" ? name : `${name}: ${problem}`));
+  // A server that is away fails every feed alike, and is one thing to say.
+  const named = [...Map.groupBy(missing, ({ problem }) => problem)].map(([problem, group]) => {
+    const names = group.map(({ name }) => name).join(", ");
+    return problem === "" ? names : `${names}: ${problem}`;
+  });
   return `; waiting for ${named.join("; ")}`;
 }
 
 function notes({ feeds, saved, report }: ClusterState): readonly string[] {
   const found = saved ? ["serves the saved state: the API server has not answered yet"] : [];
-  // A server that is away fails every feed alike, and is one thing to say.
   const problems = Map.groupBy(
     feeds.filter(({ synced, problem, ageMs }) => synced && (problem !== "" || ageMs > LATE_MS)),
     ({ problem }) => problem,

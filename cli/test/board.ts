@@ -26,6 +26,7 @@ function clusterOf(feeds: readonly FeedState[], more: Partial<ClusterState> = {}
 }
 
 const AWAY = { ageMs: 61_400, problem: "cannot reach it" };
+const UNREAD = { synced: false, problem: "cannot reach it" };
 const REPORT = { leader: true, holder: "a", pending: 1, problem: "RBAC denies it" };
 
 /** The board, what is said against traffic, and what else is said. */
@@ -37,6 +38,11 @@ const ROWS: readonly [name: string, Board, reason: string, ...notes: string[]][]
     "a cluster that is read",
     { ...clusterOf([feed("A", { synced: false, problem: "denied" }), feed("B")]), synced: false },
     "no worker serves yet; waiting for A: denied",
+  ],
+  [
+    "a cluster that does not answer",
+    { ...clusterOf([feed("A", UNREAD), feed("B", UNREAD), feed("C")]), synced: false },
+    "no worker serves yet; waiting for A, B: cannot reach it",
   ],
   [
     "a server that is away, once for all that is read there",

@@ -56,7 +56,7 @@ export class Journal {
     if (away.length > 0 && !this.#awayTold) {
       const reason = away[0]?.failure?.reason ?? "";
       const feeds = namesOf(away);
-      this.#write("warn", "the API server is not heard: what is served stays as it is", {
+      this.#write("warn", "the API server is not heard: nothing changes until it is", {
         reason,
         feeds,
       });

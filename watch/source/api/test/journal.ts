@@ -6,7 +6,7 @@ import { type Health, Journal } from "../journal.ts";
 const test = suite("journal");
 
 const DENIED = "the API server does not let rind read";
-const AWAY = "the API server is not heard: what is served stays as it is";
+const AWAY = "the API server is not heard: nothing changes until it is";
 
 /** Plays states of feeds, each with the time that follows it; the answer is the log. */
 function play(...acts: readonly (readonly [ms: number, ...health: Health[]])[]): readonly string[] {
