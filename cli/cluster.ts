@@ -1,11 +1,9 @@
 /** The flags about a cluster behind an API server: parsed, nothing opened. */
 import { isIP } from "node:net";
 import { parseCidr } from "../core/cidr.ts";
+import { isName } from "../watch/objects.ts";
 import type { Parsed } from "./address.ts";
 import type { FlagName, Given } from "./flags.ts";
-
-/** A DNS label or subdomain, as Kubernetes names things. */
-const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 /** A namespaced object. */
 export type Reference = Readonly<{ namespace: string; name: string }>;
@@ -57,7 +55,7 @@ export function readCluster(given: Given, wanted: boolean): Parsed<ClusterConfig
     return about(stray, "is about a cluster, and --manifests serves a folder: give one of them");
   }
   const namespaces = given.all("namespaces");
-  const odd = namespaces.find((name) => !NAME.test(name));
+  const odd = namespaces.find((name) => !isName(name));
   if (odd !== undefined) return about("namespaces", `"${odd}" is not the name of a namespace`);
   const secrets = given.last("secrets") ?? "named";
   if (secrets !== "named" && secrets !== "all") {
@@ -85,7 +83,7 @@ function readReport(given: Given, inPod: boolean): Parsed<ReportConfig | null> {
   const service = readReference(given, "publish-service");
   if (!service.ok) return service;
   const addresses = given.all("publish-address");
-  const odd = addresses.find((text) => isIP(text) === 0 && !NAME.test(text));
+  const odd = addresses.find((text) => isIP(text) === 0 && !isName(text));
   if (odd !== undefined) {
     return about("publish-address", `"${odd}" is neither an IP address nor a host name`);
   }
@@ -119,7 +117,7 @@ function readReference(given: Given, flag: FlagName): Parsed<Reference | null> {
   const text = given.last(flag);
   if (text === undefined) return { ok: true, value: null };
   const [namespace, name, ...more] = text.split("/");
-  const valid = more.length === 0 && NAME.test(namespace ?? "") && NAME.test(name ?? "");
+  const valid = more.length === 0 && isName(namespace ?? "") && isName(name ?? "");
   if (!valid) return about(flag, `"${text}" is not NAMESPACE/NAME`);
   return { ok: true, value: { namespace: namespace!, name: name! } };
 }

@@ -3,11 +3,8 @@
  * in. It notes what changed, so that nobody has to compare whole kinds to find out.
  */
 import type { Finding } from "./finding.ts";
-import { type Kind, type KubeObject, keyOf } from "./objects.ts";
+import { type Kind, type KubeObject, SERVICE_LABEL, keyOf } from "./objects.ts";
 import type { Changes, Resolved, Snapshot, Topic } from "./snapshot.ts";
-
-/** The label by which an EndpointSlice belongs to a Service (discovery.k8s.io/v1). */
-const SERVICE_LABEL = "kubernetes.io/service-name";
 
 const NO_SLICES: readonly KubeObject[] = [];
 

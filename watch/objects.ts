@@ -11,13 +11,16 @@ export type { Kind } from "./resources.ts";
 /** Values in one object: an object of the API server's largest size stays well below. */
 const NODES_MAX = 500_000;
 const DEPTH_MAX = 64;
-/** Kubernetes object names: DNS-1123 subdomains of at most 253 characters. */
+/** DNS-1123 subdomains of at most 253 characters. */
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const TEXT_SHOWN_MAX = 60;
 /** Most objects have no annotations: they share this. */
 const NO_TEXTS: ReadonlyMap<string, string> = new Map();
 /** The object once more, as text, for kubectl alone. */
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+
+/** The label by which an EndpointSlice belongs to a Service (discovery.k8s.io/v1). */
+export const SERVICE_LABEL = "kubernetes.io/service-name";
 
 /** Keys of `annotations` and `labels` come from users (`__proto__` is legal), hence maps. */
 export type Metadata = Readonly<{
@@ -90,6 +93,11 @@ export function keyOf(object: KubeObject): string {
   return namespace === "" ? name : `${namespace}/${name}`;
 }
 
+/** True for what an object or a namespace can be called. */
+export function isName(text: string): boolean {
+  return NAME.test(text);
+}
+
 /** True for a JSON object: neither null nor a list. */
 export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -124,11 +132,11 @@ function readKnown(raw: Fields, resource: Resource, subject: Named): Read {
 
 function misnamed(raw: Fields, resource: Resource, subject: Subject): Read | null {
   const metadata = isFields(raw["metadata"]) ? raw["metadata"] : {};
-  if (!NAME.test(subject.name)) {
+  if (!isName(subject.name)) {
     const found = shown(metadata["name"]);
     return refused(subject, "metadata.name", `expected a lower-case DNS name, found ${found}`);
   }
-  if (resource.namespaced && !NAME.test(subject.namespace)) {
+  if (resource.namespaced && !isName(subject.namespace)) {
     const found = shown(metadata["namespace"]);
     return refused(subject, "metadata.namespace", `expected a lower-case DNS name, found ${found}`);
   }

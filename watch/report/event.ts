@@ -1,11 +1,11 @@
 /** A finding as a core/v1 Event: what it is called, and what it says. */
 import type { Finding } from "../finding.ts";
+import { isName } from "../objects.ts";
 import { RESOURCES } from "../resources.ts";
 
 /** What the API server takes (core/v1 validation). */
 const MESSAGE_BYTES_MAX = 1_024;
 const NAME_CHARS_MAX = 253;
-const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const HASH_CHARS = 16;
 /** Where Events on objects without a namespace are kept, and where `kubectl` looks for them. */
 const NOWHERE = "default";
@@ -18,7 +18,7 @@ export type Telling = Readonly<{ identity: Identity | null; instance: string; no
 
 /** Whether the API server can have the object: not so for files, or what rind says of itself. */
 export function isTellable(finding: Finding): boolean {
-  return NAME.test(finding.name) && RESOURCES.some(({ kind }) => kind === finding.kind);
+  return isName(finding.name) && RESOURCES.some(({ kind }) => kind === finding.kind);
 }
 
 /** Two findings of one key are the same finding. */

@@ -2,15 +2,13 @@
  * The Secrets that an Ingress names: noted, so that the source tells them and no others. Their
  * content never reaches a finding, and what might be a secret itself is not quoted either.
  */
-import { type KubeObject, isFields } from "../objects.ts";
+import { type KubeObject, isFields, isName } from "../objects.ts";
 import type { Draft } from "./draft.ts";
 import { type Field, absent, at, items, mapped, text } from "./read.ts";
 import type { View } from "./view.ts";
 
 /** An Ingress names at most this many; those beyond are not read, which a finding says. */
 const SECRETS_MAX = 100;
-/** Kubernetes object names: DNS-1123 subdomains of at most 253 characters. */
-const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 /** Base64 as Go reads it (RFC 4648 §4), line ends aside. */
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 /** What a Secret of a certificate holds (core/v1 SecretTypeTLS). */
@@ -62,7 +60,7 @@ function tlsAsks(ingress: Field): readonly Ask[] {
     const field = at(entry, "secretName");
     const name = absent(field) ? "" : (text(field) ?? "");
     if (name === "") continue;
-    if (NAME.test(name)) asks.push({ name, field: field.path, keys: TLS_KEYS });
+    if (isName(name)) asks.push({ name, field: field.path, keys: TLS_KEYS });
     else ingress.remark({ field: field.path, reason: "is not the name of a Secret" });
   }
   return asks;
@@ -77,7 +75,7 @@ function annotationAsks({ object, field }: Subject): readonly Ask[] {
     const slash = value.indexOf("/");
     const name = value.slice(slash + 1);
     const owner = slash < 0 ? namespace : value.slice(0, slash);
-    if (!NAME.test(name) || !NAME.test(owner)) {
+    if (!isName(name) || !isName(owner)) {
       field.remark({ field: place, reason: "is not the name of a Secret" });
       return [];
     }

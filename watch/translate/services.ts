@@ -1,5 +1,6 @@
 /** From the Service port that a path names to a backend of the model. */
 import type { Backend } from "../../core/model.ts";
+import { SERVICE_LABEL } from "../objects.ts";
 import { readBalance } from "./balance.ts";
 import type { Draft } from "./draft.ts";
 import { findEndpoints } from "./endpoints.ts";
@@ -8,8 +9,6 @@ import { nearest } from "./nearest.ts";
 import { type Port, portsOf } from "./ports.ts";
 import { type Field, at, clip, quote, text, whole } from "./read.ts";
 import type { View } from "./view.ts";
-
-const SERVICE_LABEL = "kubernetes.io/service-name";
 
 /** Most ports listed in a finding. */
 const LISTED_MAX = 8;

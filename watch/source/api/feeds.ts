@@ -1,5 +1,6 @@
 /** One kind in one place of the cluster: where the API server has it, and what it comes to. */
 import type { Finding } from "../../finding.ts";
+import { SERVICE_LABEL } from "../../objects.ts";
 import type { Resource } from "../../resources.ts";
 import type { StoreEvent } from "../../store.ts";
 import type { FeedState } from "../source.ts";
@@ -11,8 +12,6 @@ import { Reflector } from "./reflector.ts";
 import type { FeedPlace, ReflectorTerms } from "./replica.ts";
 import type { IngressStatus } from "./status.ts";
 
-/** The label that a slice of a Service has (discovery.k8s.io/v1); others serve nobody. */
-const SERVICE_LABEL = "kubernetes.io/service-name";
 const STAYS = "the last state known stays in use";
 /** The names are those of k8s/rind.yaml. */
 const GRANT = "--clusterrole=rind-secrets --serviceaccount=rind:rind";
@@ -137,7 +136,8 @@ function placeOf({ resource, namespace, name, optional }: Scope): FeedPlace {
     name !== ""
       ? { fieldSelector: `metadata.name=${name}` }
       : kind === "EndpointSlice"
-        ? { labelSelector: SERVICE_LABEL }
+        ? // Those of no Service serve nobody.
+          { labelSelector: SERVICE_LABEL }
         : {};
   const shown =
     name !== ""
