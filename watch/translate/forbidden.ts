@@ -23,6 +23,11 @@ const RANGES: readonly (readonly [cidr: string, what: string])[] = [
   ["::/96", "an IPv4-compatible address"],
   ["169.254.0.0/16", "a link-local address, where cloud metadata is"],
   ["fe80::/10", "a link-local address"],
+  // A translator of the network (RFC 6052 §2.1, RFC 3056) would make them the addresses above.
+  ["64:ff9b::7f00:0/104", "a loopback address behind NAT64"],
+  ["64:ff9b::a9fe:0/112", "a link-local address behind NAT64"],
+  ["2002:7f00::/24", "a loopback address behind 6to4"],
+  ["2002:a9fe::/32", "a link-local address behind 6to4"],
   ["fd00:ec2::254", "an address of cloud metadata"],
   ["fd20:ce::254", "an address of cloud metadata"],
   ["168.63.129.16", "an address of cloud metadata"],
