@@ -49,6 +49,8 @@ type Rig = {
   settled: boolean;
   readonly saves: Model[];
   loads: number;
+  /** What reading the saved state waits for. */
+  reads: Promise<void>;
   /** The names that the source was asked for, each time. */
   readonly wanted: string[];
 };
@@ -72,7 +74,7 @@ function rig(): Rig {
     saved: {
       load: () => {
         made.loads += 1;
-        return Promise.resolve(made.kept);
+        return made.reads.then(() => made.kept);
       },
       save: (model) => void made.saves.push(model),
       stop: () => {},
@@ -108,6 +110,7 @@ function nothingYet(): Omit<Rig, "clock" | "loop" | "tell"> {
     publishes: () => {},
     kept: null,
     loads: 0,
+    reads: Promise.resolve(),
     settled: true,
   };
 }
@@ -486,6 +489,27 @@ test("a saved state that cannot be published is tried again, and stays what it i
   assert.equal(on.published, ["1 one Rind", "1 one Rind"]);
   assert.is(on.told.length, 0, "nothing was translated");
 });
+
+for (const [what, act] of [
+  ["the sync", (on: Rig) => on.tell({ type: "synced" })],
+  ["the end", (on: Rig) => on.loop.stop()],
+] as const) {
+  test(`a saved state that is read when ${what} comes is not served`, async () => {
+    const on = waiting("old");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    on.reads = promise;
+    await pass(on, 3_000);
+    on.tell({ type: "put", object: ingress("one") });
+    act(on);
+    await pass(on, 10);
+    const before = on.published.slice();
+    resolve();
+    await pass(on, 10_000);
+    assert.is(on.loads, 1);
+    assert.equal(on.published, before);
+    assert.equal(before, what === "the sync" ? ["1 one "] : []);
+  });
+}
 
 test("the saved state is not asked for after stop", async () => {
   const on = waiting("old");
