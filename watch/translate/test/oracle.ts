@@ -235,7 +235,11 @@ class Maker {
       ],
       endpoints: Array.from({ length: this.below(4) }, () => ({
         addresses: [this.one("10.0.0.1", "10.0.0.2", "10.0.0.3", "127.0.0.1", "odd")],
-        conditions: { ready: this.one<unknown>(true, true, true, false, "yes") },
+        conditions: {
+          ready: this.one<unknown>(true, true, true, false, "yes"),
+          ...this.rarely(4, { terminating: true, serving: this.one(true, true, false) }),
+        },
+        ...this.rarely(2, { targetRef: { kind: "Pod", uid: this.one("pod-1", "pod-2") } }),
       })),
     };
   }
