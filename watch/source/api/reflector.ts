@@ -181,8 +181,8 @@ export class Reflector {
       this.#watching = new Watching({ ...this.#terms, kind: this.#feed.kind }, request, {
         opened: () => {
           this.#patience.end();
-          this.#heard();
-          if (!this.#filling) return;
+          // A proxy may answer for a server that is away: only what comes, or lasts, tells.
+          if (!this.#filling) return this.#patience.limit(SHORT_MS, () => this.#heard());
           this.#patience.limit(STREAM_MAX_MS, () => {
             this.#streams = false;
             end(0);
@@ -203,7 +203,7 @@ export class Reflector {
   }
 
   #took(frame: Exclude<Frame, { type: "error" }>): void {
-    this.#heardAt = this.#clock.now();
+    this.#heard();
     if (frame.type !== "mark") this.#replica[frame.type](frame.raw);
     // The objects of a streamed list come in any order: their versions are no place to go on from.
     if (!this.#filling) this.#version = frame.version || this.#version;
@@ -233,6 +233,8 @@ export class Reflector {
         return 0;
       case "closed":
         return short ? this.#backoff.next(null) : 0;
+      case "empty":
+        return short ? this.#failed(unreadable("the watch ends as soon as it begins")) : 0;
       case "expired":
         this.#relist(this.#version);
         return short ? this.#backoff.next(null) : 1 + this.#terms.random.below(JITTER_MS);

@@ -14,9 +14,12 @@ import { type Frame, readFrame } from "./frames.ts";
  */
 const SILENCE_MAX_MS = 90_000;
 
-/** Why a watch ended. `garbled`: what came is no watch, and a part of it may be lost. */
+/**
+ * Why a watch ended. `empty`: it was closed, and nothing had come. `garbled`: what came is no
+ * watch, and a part of it may be lost.
+ */
 export type Ending =
-  | Readonly<{ why: "closed" | "silent" | "expired" }>
+  | Readonly<{ why: "closed" | "empty" | "silent" | "expired" }>
   | Readonly<{ why: "garbled"; reason: string }>
   | Readonly<{ why: "failed"; failure: ApiFailure }>;
 
@@ -38,6 +41,8 @@ export class Watching {
   readonly #silenceMaxMs: number;
   #hangUp = (): void => {};
   #over = false;
+  /** Whether anything has come. */
+  #began = false;
   #openedAt: number | null = null;
   #heardAt: number;
   #cancelSilence: Cancel = () => {};
@@ -79,6 +84,7 @@ export class Watching {
   #heard(line: string): void {
     if (this.#over) return;
     this.#heardAt = this.#clock.now();
+    this.#began = true;
     const frame = readFrame(line, this.#kind);
     if (frame === null) return this.#end({ why: "garbled", reason: "a line is not an event" });
     switch (frame.type) {
@@ -99,7 +105,7 @@ export class Watching {
   }
 
   #closed(failure: ApiFailure | null): void {
-    if (failure === null) this.#end({ why: "closed" });
+    if (failure === null) this.#end({ why: this.#began ? "closed" : "empty" });
     else if (failure.status === GONE) this.#end({ why: "expired" });
     else this.#end({ why: "failed", failure });
   }

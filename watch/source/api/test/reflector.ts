@@ -132,7 +132,16 @@ const ROWS: readonly Row[] = [
   },
   {
     name: "credentials that were good meanwhile are renewed at once, each time",
-    steps: [...FOLLOWING, pass(2_000), refuse(401), open, pass(2_000), refuse(401), open],
+    steps: [
+      ...FOLLOWING,
+      pass(2_000),
+      refuse(401),
+      open,
+      pass(2_000),
+      refuse(401),
+      open,
+      mark("6"),
+    ],
     log: [
       ...FOLLOWED,
       ...["problem answers 401", "0–0 watch from 5", "problem"],
@@ -173,7 +182,25 @@ const ROWS: readonly Row[] = [
   {
     name: "a server that ends watches at once is not asked at once",
     steps: [...FOLLOWING, close, pass(800), open, close, pass(1_600)],
-    log: [...FOLLOWED, "400–800 watch from 5", "800–1600 watch from 5"],
+    log: [
+      ...FOLLOWED,
+      "problem the watch ends as soon as it begins",
+      "400–800 watch from 5",
+      "800–1600 watch from 5",
+    ],
+  },
+  {
+    name: "a watch that lasts, or tells something, ends a failure; that it is answered does not",
+    steps: [
+      ...[...FOLLOWING, refuse(0), pass(800), open, close, pass(1_600), open, pass(1_000)],
+      ...[refuse(0), pass(3_200), open, mark("7"), close, pass(6_400)],
+    ],
+    log: [
+      ...[...FOLLOWED, "problem answers 0", "400–800 watch from 5"],
+      ...["problem the watch ends as soon as it begins", "800–1600 watch from 5"],
+      ...["1000–1600 problem", "problem answers 0", "1600–3200 watch from 5", "problem"],
+      "3200–6400 watch from 7",
+    ],
   },
   {
     name: "a connection that breaks: the watch again, without a list",
@@ -244,8 +271,8 @@ const ROWS: readonly Row[] = [
   },
   {
     name: "an error event is a pause, and no reason to list",
-    steps: [...FOLLOWING, mark("8"), error(500), pass(800), open],
-    log: [...FOLLOWED, "problem error 500", "400–800 watch from 8", "problem"],
+    steps: [...FOLLOWING, mark("8"), error(500), pass(800), open, pass(1_000)],
+    log: [...FOLLOWED, "problem error 500", "400–800 watch from 8", "1000–1800 problem"],
   },
   {
     name: "a line that is no event: nothing is sure any more, so a list",
@@ -302,7 +329,7 @@ const ROWS: readonly Row[] = [
       "problem answers 0",
       "400–800 watch from 5",
       "800–1600 watch from 5",
-      "0–800 problem",
+      "1000–1800 problem",
       "problem answers 0",
       "400–800 watch from 6",
     ],

@@ -354,8 +354,11 @@ test("one feed that gets through wakes the others", async () => {
     ask: () => Promise.resolve(AWAY),
     stream: ({ path }, events) => {
       asked.push(path);
-      if (path === back) events.opened();
-      else void Promise.resolve().then(() => events.closed(AWAY));
+      void Promise.resolve().then(() => {
+        if (path !== back) return events.closed(AWAY);
+        events.opened();
+        events.line('{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"5"}}}');
+      });
       return () => {};
     },
   };
