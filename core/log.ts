@@ -4,8 +4,11 @@ import { writeSync } from "node:fs";
 /** Longest line, in UTF-16 units without its newline; a longer one is cut and ends in `…`. */
 const LINE_MAX = 2_000;
 const STDERR = 2;
-/** C0, DEL and C1 controls, and the two Unicode line ends: what could forge a line or a colour. */
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+/**
+ * C0, DEL and C1 controls, the two Unicode line ends, and what turns the direction of writing: what
+ * could forge a line, a colour, or how a line reads.
+ */
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 /** A value that can stand without quotes. */
 const PLAIN = /^[^\s"=\\]+$/;
 

@@ -12,9 +12,13 @@ import { Feed, type FeedEvents, pathOf, refusal } from "./feeds.ts";
 import type { Health } from "./journal.ts";
 import { Keeper } from "./keeper.ts";
 import type { ReflectorTerms } from "./replica.ts";
+import { Turns } from "./turns.ts";
 
-/** Between two rounds of reading. */
+/** From one reading of an object to the next, and from one of any to the next: 20 a second. */
 const ROUND_MS = 10_000;
+const GAP_MS = 50;
+/** When none of them is due. */
+const IDLE_MS = 1_000;
 
 /** Follows what is wanted of one kind, by `namespace/name`. */
 export class Named {
@@ -27,7 +31,8 @@ export class Named {
   readonly #polled = new Map<string, ApiFailure | null>();
   readonly #keeper: Keeper;
   #heardAt: number;
-  #round = false;
+  readonly #turns = new Turns();
+  #polling = false;
   #stopped = false;
   #cancel: Cancel = () => {};
 
@@ -57,9 +62,12 @@ export class Named {
     for (const key of keys) {
       if (this.#feeds.has(key) || this.#polled.has(key)) continue;
       if (this.#feeds.size < this.#watchesMax) this.#follow(key);
-      else this.#polled.set(key, null);
+      else {
+        this.#polled.set(key, null);
+        this.#turns.add(key);
+      }
     }
-    if (this.#polled.size > 0 && !this.#round) void this.#poll();
+    if (!this.#polling) void this.#poll();
   }
 
   stop(): void {
@@ -127,31 +135,43 @@ export class Named {
 
   #unpoll(key: string): void {
     this.#polled.delete(key);
+    this.#turns.delete(key);
     this.#keeper.gone(rawOf(key));
     this.#events.tell({ type: "absent", kind: "Secret", key, known: false });
   }
 
   async #poll(): Promise<void> {
-    this.#round = true;
-    for (const key of [...this.#polled.keys()]) {
-      const [namespace = "", name = ""] = key.split("/");
-      const path = pathOf(this.#resource, namespace, name);
-      const answer = await this.#terms.client.ask({ method: "GET", path });
-      if (this.#stopped) return;
-      if (!this.#polled.has(key)) continue;
-      const known = answer.ok || answer.status === MISSING;
-      if (known) this.#heardAt = this.#terms.clock.now();
-      if (answer.ok) this.#keeper.put(answer.body);
-      else if (answer.status === MISSING) {
-        this.#keeper.gone(rawOf(key));
-        this.#events.tell({ type: "absent", kind: "Secret", key, known: true });
-      }
-      this.#polled.set(key, known ? null : answer);
-      this.#events.found();
+    this.#polling = true;
+    while (this.#polled.size > 0 && !this.#stopped) {
+      const key = this.#turns.take(this.#terms.clock.now(), ROUND_MS);
+      if (key !== null) await this.#read(key);
+      await this.#rest(key === null ? IDLE_MS : GAP_MS);
     }
-    this.#cancel = this.#terms.clock.after(ROUND_MS, () => {
-      this.#round = false;
-      if (this.#polled.size > 0) void this.#poll();
+    this.#polling = false;
+  }
+
+  async #read(key: string): Promise<void> {
+    const [namespace = "", name = ""] = key.split("/");
+    const path = pathOf(this.#resource, namespace, name);
+    const answer = await this.#terms.client.ask({ method: "GET", path });
+    const before = this.#polled.get(key);
+    if (this.#stopped || before === undefined) return;
+    const known = answer.ok || answer.status === MISSING;
+    if (known) this.#heardAt = this.#terms.clock.now();
+    if (answer.ok) this.#keeper.put(answer.body);
+    else if (answer.status === MISSING) {
+      this.#keeper.gone(rawOf(key));
+      this.#events.tell({ type: "absent", kind: "Secret", key, known: true });
+    }
+    const failure = known ? null : answer;
+    this.#polled.set(key, failure);
+    if (failure?.reason !== before?.reason) this.#events.found();
+  }
+
+  /** Does not end any more after `stop`. */
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#cancel = this.#terms.clock.after(ms, resolve);
     });
   }
 }
