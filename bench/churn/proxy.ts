@@ -162,7 +162,8 @@ export class Proxy {
 
   #note(line: string): void {
     if (line.includes("rind serves http=")) this.#doors = line;
-    const findings = / (kind|file)=/.test(line);
+    // `Kind namespace/name  what is wrong`: half of what churn does is wrong on purpose.
+    const findings = /^\S+ (warn|error) +[A-Z]\w+ \S+ {2}/.test(line);
     const logged = /^\d{4}-\S+ (info|warn|error) /.exec(line);
     if (findings || (logged !== null && logged[1] !== "error")) return;
     if (line.trim() === "") return;
