@@ -135,6 +135,40 @@ for (const [what, answer, problem] of [
   });
 }
 
+test("each failure after an answer is the first one again", async () => {
+  const on = rig();
+  on.answer = only4(found(5, "192.0.2.1"));
+  await want(on, "a.example");
+  for (let i = 0; i < 10; i++) {
+    on.answer = i % 2 === 0 ? () => REFUSED : only4(found(5, "192.0.2.1"));
+    await pass(on, 10_000);
+  }
+  assert.equal(on.told, ["a.example 192.0.2.1 "]);
+});
+
+test("a family about which DNS says nothing keeps its addresses", async () => {
+  const on = rig();
+  on.answer = (_, family) => found(5, family === 4 ? "192.0.2.1" : "2001:db8::1");
+  await want(on, "a.example");
+  on.answer = (_, family) => (family === 4 ? REFUSED : found(5, "2001:db8::2"));
+  await pass(on, 5_000);
+  on.answer = (_, family) => (family === 4 ? NOTHING : found(5, "2001:db8::2"));
+  await pass(on, 5_000);
+  assert.equal(on.told, [
+    "a.example 192.0.2.1,2001:db8::1 ",
+    "a.example 192.0.2.1,2001:db8::2 ",
+    "a.example 2001:db8::2 ",
+  ]);
+});
+
+test("of a name with a hundred addresses the first 64 are used", async () => {
+  const on = rig();
+  const all = Array.from({ length: 100 }, (_, i) => `192.0.2.${100 + i}`);
+  on.answer = only4(found(5, ...all));
+  await want(on, "a.example");
+  assert.equal(on.told, [`a.example ${all.slice(0, 64).join(",")} `]);
+});
+
 test("a name that was never resolved says why at once", async () => {
   const on = rig();
   on.answer = () => NOTHING;

@@ -237,6 +237,40 @@ test("of many models in five seconds, the first and the last are saved", async (
   saved.stop();
 });
 
+test("the same model is not written again", async () => {
+  const on = rig();
+  const saved = on.open();
+  const model = modelOf("a.example");
+  saved.save(model);
+  on.clock.advance(0);
+  await until(() => textOf(on) !== "");
+  const { ino } = statSync(on.path);
+  saved.save(model);
+  await until(() => {
+    on.clock.advance(1_000);
+    return on.clock.now() > HOUR_MS;
+  });
+  assert.is(statSync(on.path).ino, ino, "marked as still true, and no other file");
+  saved.stop();
+});
+
+test("after stop nothing is saved or marked as true, also when a save was running", async () => {
+  const on = rig();
+  const saved = on.open();
+  saved.save(modelOf("a.example"));
+  on.clock.advance(0);
+  saved.stop();
+  saved.save(modelOf("b.example"));
+  await until(() => textOf(on) !== "");
+  const { mtimeMs } = statSync(on.path);
+  await until(() => {
+    on.clock.advance(60_000);
+    return on.clock.now() > HOUR_MS;
+  });
+  assert.match(textOf(on), "a.example");
+  assert.is(statSync(on.path).mtimeMs, mtimeMs);
+});
+
 test("an unchanged state stays young for as long as the cluster is heard of", async () => {
   const on = rig();
   const saved = on.open();

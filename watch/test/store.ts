@@ -111,6 +111,19 @@ for (const [name, event, expected] of CHANGES) {
   });
 }
 
+test("that a Secret is not there is a change once", () => {
+  const store = new Store();
+  const absent = (known: boolean): StoreEvent => {
+    return { type: "absent", kind: "Secret", key: "default/tls", known };
+  };
+  const told = [absent(false), absent(true), absent(true), absent(false), absent(false)];
+  assert.equal(
+    told.map((event) => store.apply(event)),
+    [false, true, false, true, false],
+  );
+  assert.equal([...store.changes()], [["Secret", new Set(["default/tls"])]]);
+});
+
 test("names from Object.prototype are names like any other", () => {
   const store = new Store();
   const event: StoreEvent = { type: "put", object: service("constructor") };
