@@ -157,7 +157,8 @@ export class Named {
     const before = this.#polled.get(key);
     if (this.#stopped || before === undefined) return;
     const known = answer.ok || answer.status === MISSING;
-    if (known) this.#heardAt = this.#terms.clock.now();
+    // Of one that is denied, the refusal is all there is to hear.
+    if (known || isRefused(answer.status)) this.#heardAt = this.#terms.clock.now();
     if (answer.ok) this.#keeper.put(answer.body);
     else if (answer.status === MISSING) {
       this.#keeper.gone(rawOf(key));

@@ -271,6 +271,20 @@ test("Secrets beyond the watches that there may be are read in turn", () =>
     await until(() => server.watches("secrets").length === 0, "no watch");
   }));
 
+test("Secrets that are denied do not make the API server look away", () =>
+  within(async (cluster) => {
+    const { server, source } = cluster;
+    server.deny({ resource: "secrets" });
+    await cluster.start();
+    const names = Array.from({ length: 101 }, (_, i) => `shop/tls-${i}`);
+    source.want({ secrets: new Set(names), names: new Set() });
+    const gets = (): number => server.count({ resource: "secrets", verb: "get" });
+    const ageMs = (): number =>
+      source.feeds().find(({ name }) => name === "Secret by name")?.ageMs ?? Infinity;
+    await until(() => gets() > 12, "two minutes of reading in turn");
+    await until(() => ageMs() < 100_000, "that it was heard meanwhile");
+  }));
+
 test("a Secret that is not wanted any more when it is answered is not told", () =>
   within(async (cluster) => {
     const { server, told, source } = cluster;
