@@ -44,7 +44,14 @@ export async function readAccess(
   const first = load();
   if (!first.ok) return first;
   const { from, server, namespace } = first;
-  const keys = new Keys(first, load, clock);
+  const reload = (): Loaded => {
+    const again = load();
+    if (!again.ok || again.server === server) return again;
+    // Credentials for one server are not for another one to see.
+    const reason = `${again.from} is about another server now, ${again.server}: restart rind`;
+    return { ok: false, reason };
+  };
+  const keys = new Keys(first, reload, clock);
   const credentials = (): Promise<Credentials> => keys.read();
   const renew = (refused: Credentials): void => keys.renew(refused);
   return { ok: true, access: { server, from, namespace, credentials, renew } };

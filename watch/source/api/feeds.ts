@@ -63,6 +63,15 @@ export class Feed {
     this.#keeper.clear();
   }
 
+  isIn(namespace: string): boolean {
+    return this.#scope.namespace === namespace;
+  }
+
+  /** Whether there is any object in it. */
+  holds(): boolean {
+    return this.#keeper.holds();
+  }
+
   poke(): void {
     this.#reflector.poke();
   }

@@ -38,6 +38,10 @@ export class ApiSource implements Source {
   readonly #named: Named | null;
   readonly #journal: Journal;
   readonly #surplus: readonly Finding[];
+  /** The namespaces to follow; none: all of them. */
+  readonly #chosen: readonly string[];
+  /** Those of the chosen namespaces in which nothing was seen yet: misspelled ones are. */
+  #empty: readonly string[] = [];
   #sink: ((event: SourceEvent) => void) | null = null;
   #statusMoved: (key: string) => void = () => {};
   #synced = false;
@@ -60,6 +64,7 @@ export class ApiSource implements Source {
     };
     const namespaces = [...new Set(scope.namespaces)];
     this.#surplus = surplusOf(namespaces.splice(NAMESPACES_MAX));
+    this.#chosen = namespaces;
     this.#feeds = RESOURCES.filter((row) => follows(row, scope)).flatMap((resource) =>
       placesOf(resource, namespaces).map((namespace) => {
         // Who may read some namespaces only cannot be let see what belongs to none. But without
@@ -111,6 +116,7 @@ export class ApiSource implements Source {
 
   #tell(event: StoreEvent): void {
     this.#sink?.(event);
+    if (this.#empty.length > 0) this.#found();
   }
 
   #saw(key: string, status: IngressStatus | null): void {
@@ -128,6 +134,7 @@ export class ApiSource implements Source {
       for (const other of [...this.#feeds, this.#named]) other?.poke();
     if (this.#synced || !this.#feeds.every((each) => each.state().synced)) return;
     this.#synced = true;
+    this.#empty = this.#chosen;
     this.#tellFindings();
     this.#sink?.({ type: "synced" });
   }
@@ -137,11 +144,17 @@ export class ApiSource implements Source {
     this.#cancelFindings = this.#terms.clock.after(FINDINGS_MS, () => this.#tellFindings());
   }
 
+  #isEmpty(namespace: string): boolean {
+    return !this.#feeds.some((feed) => feed.isIn(namespace) && feed.holds());
+  }
+
   #tellFindings(): void {
     this.#cancelFindings?.();
     this.#cancelFindings = null;
+    this.#empty = this.#empty.filter((namespace) => this.#isEmpty(namespace));
     const findings = [
       ...this.#surplus,
+      ...this.#empty.map(emptyOf),
       ...this.#feeds.flatMap((feed) => feed.findings()),
       ...(this.#named?.findings() ?? []),
     ];
@@ -158,6 +171,13 @@ function follows({ read }: Resource, scope: ApiScope): boolean {
 
 function placesOf(resource: Resource, namespaces: readonly string[]): readonly string[] {
   return resource.namespaced && namespaces.length > 0 ? namespaces : [""];
+}
+
+function emptyOf(namespace: string): Finding {
+  const reason = `namespace ${namespace} holds nothing that rind reads`;
+  const hint = "is it there, and spelled like this?";
+  const about = { kind: "Rind", namespace: "", name: "namespaces", field: "", effect: "" };
+  return { level: "warning", ...about, reason, hint };
 }
 
 function surplusOf(namespaces: readonly string[]): readonly Finding[] {

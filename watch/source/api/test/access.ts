@@ -155,6 +155,19 @@ test("a plugin is run for its credentials, and again after a 401", async () => {
   }
 });
 
+test("credentials are not read from a file that is about another server by now", async () => {
+  const kubeconfig = file("moved", config("one", { server: "https://a:1" }, { token: "a" }));
+  const access = await accessOf({ kubeconfig });
+  const before = await access.credentials();
+  file("moved", config("one", { server: "https://b:1" }, { token: "b" }));
+  access.renew(before);
+  const reason = await access.credentials().then(
+    () => "",
+    (error: unknown) => String(error),
+  );
+  assert.match(reason, /about another server now, https:\/\/b:1: restart rind/);
+});
+
 test("a plugin that hangs is run once more, after a while", async () => {
   const counter = join(folder, "hangs");
   const done = join(folder, "done");

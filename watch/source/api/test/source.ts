@@ -409,4 +409,16 @@ test("nothing is told after stop", () =>
     assert.is(told.keys("Service"), "shop/a shop/b");
   }));
 
+test("a chosen namespace that holds nothing may be misspelled, until it holds something", () =>
+  within(
+    async (cluster) => {
+      await cluster.start();
+      const reasons = () => cluster.told.findings.map(({ reason }) => reason);
+      assert.equal(reasons(), ["namespace shpo holds nothing that rind reads"]);
+      cluster.server.put(serviceOf("shpo", "a", 80));
+      await until(() => reasons().length === 0, "that is no finding any more");
+    },
+    { ...EVERYTHING, namespaces: ["shop", "shpo"], namespaceObjects: false },
+  ));
+
 test.run();
