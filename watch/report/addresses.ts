@@ -156,18 +156,28 @@ function fromNodes(
   const judge = (leaving: boolean): Judgement => {
     const known = pods.objects();
     if (known === null) return { addresses: null, finding: null };
+    const finding = leaving || known.has(own.name) ? null : strange(own);
     const ready = readyPods(known, own.name).filter((pod) => !leaving || pod.name !== own.name);
     // Whoever asks is a rind that runs: it is about to be ready, or nobody serves at all. Either
     // way, clients have nowhere better to go.
-    if (ready.length === 0) return { addresses: leaving ? [] : null, finding: null };
-    if (nodes === null) return { addresses: ready.flatMap((pod) => pod.addresses), finding: null };
-    return external(nodes, ready);
+    if (ready.length === 0) return { addresses: leaving ? [] : null, finding };
+    if (nodes === null) return { addresses: ready.flatMap((pod) => pod.addresses), finding };
+    const judged = external(nodes, ready);
+    return { ...judged, finding: finding ?? judged.finding };
   };
   const stop = () => {
     pods.stop();
     nodes?.stop();
   };
   return { judge, problem: () => pods.problem(), stop };
+}
+
+/** Without a word, the status would stay as it is and nobody would know why. */
+function strange({ namespace, name }: AddressesConfig["pod"]): Finding {
+  const of = { kind: "Pod", namespace, name, field: "metadata.labels" };
+  const reason = `rind runs in it, and no pod of this name has the label ${PODS}`;
+  const hint = "label the pods of rind so, or correct --pod";
+  return { level: "warning", ...of, reason, hint, effect: "no status shows its node" };
 }
 
 /** A node without an external address that we know is published by its internal one. */

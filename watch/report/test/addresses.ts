@@ -116,6 +116,17 @@ for (const [name, pods, expected] of PODS_CASES) {
   });
 }
 
+test("nodes: that our own pod is not among the labelled ones is told, until it is", async () => {
+  const { cluster, addresses, tell } = await stage(NODES, PODS, [
+    pod("rind-b", { ip: "10.0.0.2" }),
+  ]);
+  assert.match(addresses.finding()?.reason ?? "", "has the label app.kubernetes.io/name=rind");
+  tell("ADDED", pod("rind-a", { ready: false }));
+  await cluster.pass(1_000);
+  assert.is(addresses.finding(), null);
+  addresses.stop();
+});
+
 test("a node comes with its pod, and leaves when that ends", async () => {
   const { cluster, shown, tell } = await stage(NODES, PODS, [pod("rind-a", { ip: "10.0.0.1" })]);
   tell("ADDED", pod("rind-b", { ip: "10.0.0.2", ready: false }));
