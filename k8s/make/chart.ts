@@ -19,6 +19,10 @@ const NAMES: Names = {
 /** Of powers over what is in namespaces; they may be granted in some of them only. */
 const NAMESPACED = "-namespaced";
 
+/** Where the pods set RIND_NODE_ADDRESS (templates/_pod.tpl). */
+const NODES_ASKED =
+  'and (eq .Values.kind "DaemonSet") (eq .Values.publish.nodeAddress "ExternalIP")';
+
 /** `templates/roles.yaml`. */
 export function chartRoles(): string {
   const powers = powersOf("everywhere");
@@ -41,7 +45,7 @@ ${documents(
 )}${each(".Values.secrets.namespaces", bindingIn("-secrets"))}${asked(
     "-all-secrets",
     ".Values.secrets.clusterWide",
-  )}${asked("-nodes", 'eq .Values.publish.nodeAddress "ExternalIP"')}{{- end }}
+  )}${asked("-nodes", NODES_ASKED)}{{- end }}
 `;
 }
 

@@ -133,6 +133,17 @@ add("with namespaces there is no right in others", (helm) => {
   assert.is(variables(chart.get("DaemonSet rind/rind")).get("RIND_NAMESPACES"), "shop,blog");
 });
 
+add("nodes may be read where the pods do, and nowhere else", (helm) => {
+  for (const kind of ["DaemonSet", "Deployment"]) {
+    for (const address of ["InternalIP", "ExternalIP"]) {
+      const chart = helm.rendered("rind", `kind=${kind}`, `publish.nodeAddress=${address}`);
+      const asked = variables(chart.get(`${kind} rind/rind`)).has("RIND_NODE_ADDRESS");
+      assert.is(chart.has("ClusterRoleBinding rind-nodes"), asked, `${kind} ${address}`);
+      assert.is(asked, kind === "DaemonSet" && address === "ExternalIP");
+    }
+  }
+});
+
 /** A setting, and the variable it becomes. */
 const BECOMES: readonly (readonly [string, string, string])[] = [
   ["class.name=edge", "RIND_CLASS", "edge"],
