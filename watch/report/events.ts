@@ -7,6 +7,7 @@ import type { Finding } from "../finding.ts";
 import { isFields } from "../objects.ts";
 import type { ApiAnswer, ApiFailure } from "../source/api/api.ts";
 import { CONFLICT, isPassing, MISSING } from "../source/api/codes.ts";
+import { Allowance } from "./allowance.ts";
 import { Denials, isDenial } from "./denials.ts";
 import { eventName, eventNamespace, eventOf, findingKey } from "./event.ts";
 import { type Identity, isTellable } from "./event.ts";
@@ -18,6 +19,8 @@ const SETTLE_MS = 3_000;
 const AGAIN_MS = 600_000;
 /** Findings that wait to be told; beyond that the oldest are dropped, and counted. */
 const QUEUE_MAX = 1_000;
+/** Of one namespace; what comes beyond that is dropped: nobody pushes out everybody else's. */
+const CROWD_MAX = 250;
 /** Findings that are remembered as told. */
 const TOLD_MAX = 10_000;
 
@@ -43,7 +46,10 @@ type Told = Readonly<{ at: number; uid: string; count: number | null }>;
 export class EventWriter implements Writer {
   readonly #config: EventsConfig;
   readonly #denials: Denials;
+  readonly #allowance: Allowance;
   readonly #queue = new Map<string, Queued>();
+  /** How many of the queue are of which namespace. */
+  readonly #crowds = new Map<string, number>();
   readonly #told = new Map<string, Told>();
   /** Whether it is on us to tell. */
   #telling = false;
@@ -57,6 +63,7 @@ export class EventWriter implements Writer {
   constructor(config: EventsConfig) {
     this.#config = config;
     this.#denials = new Denials(config.clock);
+    this.#allowance = new Allowance(config.clock);
   }
 
   /** All findings there are now, and those of them that were not there before. */
@@ -94,6 +101,7 @@ export class EventWriter implements Writer {
     this.#cancel?.();
     this.#cancel = null;
     this.#queue.clear();
+    this.#crowds.clear();
   }
 
   next(): Errand | null {
@@ -105,8 +113,10 @@ export class EventWriter implements Writer {
         soonest = Math.min(soonest, waitMs);
         continue;
       }
-      this.#queue.delete(key);
-      if (this.#stands(key)) return this.#errand(key, finding);
+      this.#dequeue(key);
+      if (!this.#stands(key)) continue;
+      if (this.#allowance.take(objectOf(finding))) return this.#errand(key, finding);
+      this.#dropped += 1;
     }
     if (soonest < Infinity) this.#sleep(soonest);
     return null;
@@ -124,12 +134,36 @@ export class EventWriter implements Writer {
     const now = this.#config.clock.now();
     const told = this.#told.get(key);
     if (told !== undefined && now - told.at < AGAIN_MS && told.uid === this.#uid(finding)) return;
-    this.#queue.set(key, { finding, dueAt: now + SETTLE_MS });
+    if (this.#crowdOf(finding.namespace) >= CROWD_MAX) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#enqueue(key, { finding, dueAt: now + SETTLE_MS });
     if (this.#queue.size > QUEUE_MAX) {
       this.#dropped += 1;
-      this.#queue.delete(this.#queue.keys().next().value ?? "");
+      this.#dequeue(this.#queue.keys().next().value ?? "");
     }
     if (this.#cancel === null) this.#sleep(SETTLE_MS);
+  }
+
+  #enqueue(key: string, queued: Queued): void {
+    const { namespace } = queued.finding;
+    if (!this.#queue.has(key)) this.#crowds.set(namespace, this.#crowdOf(namespace) + 1);
+    this.#queue.set(key, queued);
+  }
+
+  #dequeue(key: string): void {
+    const queued = this.#queue.get(key);
+    if (queued === undefined) return;
+    const { namespace } = queued.finding;
+    this.#queue.delete(key);
+    const left = this.#crowdOf(namespace) - 1;
+    if (left > 0) this.#crowds.set(namespace, left);
+    else this.#crowds.delete(namespace);
+  }
+
+  #crowdOf(namespace: string): number {
+    return this.#crowds.get(namespace) ?? 0;
   }
 
   #errand(key: string, finding: Finding): Errand {
@@ -193,7 +227,7 @@ export class EventWriter implements Writer {
   }
 
   #again(key: string, finding: Finding): void {
-    this.#queue.set(key, { finding, dueAt: this.#config.clock.now() });
+    this.#enqueue(key, { finding, dueAt: this.#config.clock.now() });
   }
 
   #stands(key: string): boolean {
@@ -212,4 +246,8 @@ export class EventWriter implements Writer {
       this.#config.wake();
     });
   }
+}
+
+function objectOf({ kind, namespace, name }: Finding): string {
+  return `${kind} ${namespace}/${name}`;
 }

@@ -205,7 +205,8 @@ test("who does not lead keeps nothing to tell, and begins with what stands then"
   const { cluster, writer, found, writes, body } = stage();
   found(finding("a"));
   writer.end();
-  found(...Array.from({ length: 3_000 }, (_, i) => finding(`i${i}`)));
+  const many = Array.from({ length: 3_000 }, (_, i) => i);
+  found(...many.map((i) => finding(`i${i}`, { namespace: `ns-${i % 20}` })));
   assert.is(writer.pending(), 0);
   assert.is(writer.dropped(), 0);
   await cluster.pass(10_000);
@@ -288,12 +289,37 @@ for (const [name, answer, expected, problem] of ANSWERS) {
 
 test("a flood is bounded: the oldest are dropped, and counted", async () => {
   const { cluster, found, writer } = stage();
-  found(...Array.from({ length: 3_000 }, (_, i) => finding(`i${i}`)));
+  const many = Array.from({ length: 3_000 }, (_, i) => i);
+  found(...many.map((i) => finding(`i${i}`, { namespace: `ns-${i % 20}` })));
   assert.is(writer.pending(), 1_000);
   assert.is(writer.dropped(), 2_000);
   await cluster.pass(60_000);
   assert.is(cluster.sent.length, 1_000);
   assert.is(writer.pending(), 0);
+});
+
+test("the flood of one namespace does not push out what another one waits for", async () => {
+  const { cluster, found, writer } = stage();
+  const flood = Array.from({ length: 3_000 }, (_, i) => finding(`i${i}`, { namespace: "crowd" }));
+  found(finding("web"), ...flood);
+  assert.is(writer.pending(), 251);
+  await cluster.pass(60_000);
+  const told = cluster.sent.filter(({ request }) => request.path.includes("/shop/"));
+  assert.is(told.length, 1);
+  assert.is(cluster.sent.length, 251);
+});
+
+test("an object whose faults change all the time has 25 Events, then one in five minutes", async () => {
+  const { cluster, found } = stage();
+  for (let i = 0; i < 200; i++) {
+    found(finding("web", { reason: `is odd in way ${i}` }));
+    await cluster.pass(4_000);
+  }
+  // 800 s, of which 25 Events took the first 100.
+  assert.is(cluster.sent.length, 27);
+  found(finding("web"), finding("other"));
+  await cluster.pass(4_000);
+  assert.is(cluster.sent.length, 28);
 });
 
 test("a message is one line of at most a kilobyte, whatever users wrote", async () => {
