@@ -41,7 +41,11 @@ function clusterMetrics(cluster: ClusterState): readonly Metric[] {
   const of = (value: (feed: (typeof feeds)[number]) => number): readonly Sample[] =>
     feeds.map((feed) => ({ labels: { feed: feed.name }, value: value(feed) }));
   return [
-    single("rind_api_age_seconds", "Since the API server was last heard of.", ageMs / 1_000),
+    single(
+      "rind_api_age_seconds",
+      "Since the kind that was heard of least lately was heard of.",
+      ageMs / 1_000,
+    ),
     single("rind_api_saved_state", "1 while the saved state is served.", Number(saved)),
     {
       name: "rind_api_feed_synced",
