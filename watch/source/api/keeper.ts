@@ -22,6 +22,10 @@ type Entry = Readonly<{
 }>;
 
 type Fields = Readonly<Record<string, unknown>>;
+type Wrong = Pick<Finding, "field" | "reason">;
+type Shaped =
+  | Readonly<{ object: KubeObject; findings: readonly Finding[] }>
+  | Readonly<{ object: null; wrong: Wrong }>;
 
 /** Who hears of the objects of one feed. */
 export type Keeping = Readonly<{
@@ -122,18 +126,32 @@ export class Keeper implements Replica {
       return last;
     }
     const status = this.#resource.kind === "Ingress" ? readStatus(raw) : null;
-    const body = shapeOf(this.#resource.kind, raw);
-    const read = body.ok ? ownObject(raw, this.#resource, body.value) : null;
-    if (read !== null && read.object !== null) {
+    const read = this.#shape(raw);
+    if (read.object !== null) {
       return { version, uid, object: read.object, findings: read.findings, status };
     }
-    const wrong = body.ok ? { field: "metadata.name", reason: "is no name" } : body;
     const object = last?.object ?? null;
-    const findings = [this.#finding(key, wrong, object !== null)];
+    const findings = [this.#finding(key, read.wrong, object !== null)];
     return { version, uid, object, findings, status };
   }
 
-  #finding(key: string, wrong: Pick<Finding, "field" | "reason">, stays: boolean): Finding {
+  /** Whatever an object brings to light costs that object, and not the feed: a bug does as well. */
+  #shape(raw: Fields): Shaped {
+    try {
+      const body = shapeOf(this.#resource.kind, raw);
+      if (!body.ok) return { object: null, wrong: body };
+      const { object, findings } = ownObject(raw, this.#resource, body.value);
+      if (object !== null) return { object, findings };
+      return { object: null, wrong: { field: "metadata.name", reason: "is no name" } };
+    } catch (error) {
+      // Not its message, which may quote the object: it could be a Secret.
+      const name = error instanceof Error ? error.name : typeof error;
+      const reason = `this version of rind cannot read it (${name}), please report it`;
+      return { object: null, wrong: { field: "", reason } };
+    }
+  }
+
+  #finding(key: string, wrong: Wrong, stays: boolean): Finding {
     const { kind, namespaced } = this.#resource;
     const slash = namespaced ? key.indexOf("/") : -1;
     return {

@@ -105,6 +105,29 @@ test("an object that breaks stays as it was, with a finding until it is mended o
   assert.equal(told, ["put a", "put a", "gone a"]);
 });
 
+test("an object that brings a bug to light costs no other one", () => {
+  const { keeper, told, found } = keeperOf("Secret");
+  const of = (name: string, version: string) => ({
+    metadata: { name, namespace: "shop", resourceVersion: version },
+  });
+  const fatal = {
+    ...of("a", "2"),
+    get data(): never {
+      throw new TypeError("c2VjcmV0 is not iterable");
+    },
+  };
+  keeper.put(of("a", "1"));
+  keeper.begin();
+  keeper.put(fatal);
+  keeper.put(of("b", "3"));
+  keeper.end();
+  assert.equal(told, ["put a", "put b"]);
+  assert.equal(found(), [
+    "shop/a; ; this version of rind cannot read it (TypeError), please report it; " +
+      "the version before stays in use",
+  ]);
+});
+
 test("an object that was never good is not told, and neither is its end", () => {
   const { keeper, told, found } = keeperOf("Service");
   keeper.put(service("a", "1", BAD));
