@@ -214,14 +214,18 @@ export class Units {
  */
 function failed({ topic, key, sound }: Unit, { error, sights }: Failure): Outcome {
   const findings = new Map<string, Finding>(sound.output.findings);
-  note(findings, bugOf({ topic, key }, error));
+  note(findings, bugOf({ topic, key, sound }, error));
   const seen = [...sound.sights, ...sights].map((sight) => [sightKey(sight), sight] as const);
   return { output: { ...sound.output, findings }, sights: [...new Map(seen).values()] };
 }
 
 /** Such a failure is rind's own, whatever the object holds. */
-function bugOf({ topic, key }: Pick<Unit, "topic" | "key">, error: unknown): Finding {
+function bugOf(
+  { topic, key, sound }: Pick<Unit, "topic" | "key" | "sound">,
+  error: unknown,
+): Finding {
   const kind = topic === "Aim" || topic === "Backend" ? "Service" : topic;
+  const never = sound.output === NO_OUTPUT;
   const [, namespace = "", name = ""] = /^([^/]*)\/([^ :]*)/.exec(key) ?? [];
   return {
     level: "error",
@@ -231,6 +235,6 @@ function bugOf({ topic, key }: Pick<Unit, "topic" | "key">, error: unknown): Fin
     field: "",
     reason: `this version of rind cannot translate it: ${String(error)}`,
     hint: "please report it, with this object",
-    effect: "what was served before stays as it is",
+    effect: never ? "nothing of it is served" : "what was served before stays as it is",
   };
 }

@@ -163,6 +163,7 @@ for (const [what, raw] of [
     assert.is(model.hosts[0]?.routes.length, 3);
     assert.equal(model.backends, before.model.backends);
     assert.match(findings.map(({ reason }) => reason).join(), "cannot translate it: Error: poison");
+    assert.match(findings.map(({ effect }) => effect).join(), "what was served before stays");
     store.apply({ type: "put", object: objectOf(raw) });
     store.apply({ type: "gone", object: objectOf(ingress("late", [])) });
     const mended = translator.translate(store.snapshot([]), store.changes());
@@ -176,6 +177,7 @@ test("what never could be read is not there, and others are translated", () => {
   const { model, findings } = translate(snapshotOf(objects, []), OPTIONS);
   assert.is(model.backends[0]?.reason, "rind cannot translate its Service");
   assert.match(findings.map(({ reason }) => reason).join(), "cannot translate it: Error: poison");
+  assert.match(findings.map(({ effect }) => effect).join(), "nothing of it is served");
 });
 
 for (const [what, raw] of [
