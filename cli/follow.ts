@@ -154,6 +154,7 @@ type Subject = Readonly<{
 
 function loopOf(subject: Subject, board: Board, to: Followers): Loop {
   const { source, adoption, saved, told } = subject;
+  let stoodIn = false;
   return new Loop({
     clock: systemClock,
     source: withNames(source, { clock: systemClock, random: chance(), lookup: systemLookup() }),
@@ -166,9 +167,10 @@ function loopOf(subject: Subject, board: Board, to: Followers): Loop {
     },
     // Not waited for: the workers skip versions that they are too slow for, each on its own.
     publish: (published) => {
-      const { model, findings, fresh } = published;
+      const { model, findings, fresh, keptMs } = published;
       // Endpoints come and go all the time, which is nothing to write down.
-      const moved = model.hosts !== board.model.hosts;
+      const moved = model.hosts !== board.model.hosts || (keptMs === null) === stoodIn;
+      stoodIn = keptMs !== null;
       board.model = model;
       board.findings = findings;
       told(published);
@@ -185,9 +187,16 @@ function loopOf(subject: Subject, board: Board, to: Followers): Loop {
   });
 }
 
-function countsOf({ model: { version, hosts }, ours, others, findings }: Published): Fields {
-  const counts = { version, hosts: hosts.length, ingresses: ours.size };
+function countsOf({
+  model: { version, hosts },
+  ours,
+  others,
+  findings,
+  keptMs,
+}: Published): Fields {
+  const counts = { version, hosts: hosts.length };
+  if (keptMs !== null) return { ...counts, from: "saved state" };
   // Of other classes: many of them and none of ours is what a forgotten --class looks like.
   const rest = others > 0 ? { others } : {};
-  return { ...counts, ...rest, findings: findings.length };
+  return { ...counts, ingresses: ours.size, ...rest, findings: findings.length };
 }
