@@ -6,6 +6,12 @@ import type { Findings } from "./roster.ts";
 import type { Finding } from "../finding.ts";
 
 /**
+ * Routes of one host. With each change of one of them all are told to the workers, which serve
+ * nobody while they compile them: some 20 ms for so many.
+ */
+const ROUTES_MAX = 5_000;
+
+/**
  * The routes of one host, first come first: the winner of a path is routed, a loser gets a finding
  * that names the winner. The order of the claims does not matter.
  */
@@ -20,9 +26,14 @@ export function settle(
   for (const claim of claims.toSorted(precede)) {
     const { kind, value } = claim.route.match.path;
     const winner = taken[kind].get(value);
-    if (winner !== undefined) {
+    if (winner !== undefined || routes.length === ROUTES_MAX) {
       const lost = losses.get(claim.age.owner) ?? 0;
-      const finding = lost > FINDINGS_MAX ? null : refusalOf(claim, winner);
+      const finding =
+        lost > FINDINGS_MAX
+          ? null
+          : winner === undefined
+            ? fullFor(claim)
+            : refusalOf(claim, winner);
       if (finding === null) continue;
       losses.set(claim.age.owner, lost + 1);
       note(findings, lost < FINDINGS_MAX ? finding : surplusOf(finding));
@@ -34,6 +45,25 @@ export function settle(
   return { routes, findings };
 }
 
+/** There is no room left for it. */
+function fullFor({ host, route }: Claim): Finding {
+  const { kind, namespace, name, field } = route.origin;
+  return {
+    level: "error",
+    kind,
+    namespace,
+    name,
+    field,
+    reason: `${hostName(host)} has more than ${ROUTES_MAX} paths`,
+    hint: "use fewer paths that take more each, or several hosts",
+    effect: "this path is ignored",
+  };
+}
+
+function hostName(host: string): string {
+  return host === ANY_HOST ? "any host" : host;
+}
+
 /** What is to be said to the loser, if anything. */
 function refusalOf(loser: Claim, winner: Claim): Finding | null {
   const same = loser.age.owner === winner.age.owner;
@@ -41,7 +71,7 @@ function refusalOf(loser: Claim, winner: Claim): Finding | null {
   // that was repaired has its finding.
   if (loser.rank === REPAIRED || (same && loser.rank > winner.rank)) return null;
   const { path } = loser.route.match;
-  const host = loser.host === ANY_HOST ? "any host" : loser.host;
+  const host = hostName(loser.host);
   const place = `${path.kind === "exact" ? "Exact " : ""}${path.value} of ${host}`;
   const { kind, namespace, name, field } = loser.route.origin;
   return {

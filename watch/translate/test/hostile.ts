@@ -66,10 +66,10 @@ test("weights that are tied into a circle are no percentage, and nothing else su
   assert.match(reasonsOf(findings, "loop").join(), "the weight of web is a list, expected");
 });
 
-test("of ten thousand faults of one Ingress a hundred are told, and that there are more", () => {
-  const paths = range(10_000).map((i) => path(`/${i}`, `lost-${i}`));
+test("of five thousand faults of one Ingress a hundred are told, and that there are more", () => {
+  const paths = range(5_000).map((i) => path(`/${i}`, `lost-${i}`));
   const { model, findings } = run(ingress("lost", paths));
-  assert.is(model.hosts[0]?.routes.length, 10_000);
+  assert.is(model.hosts[0]?.routes.length, 5_000);
   const reasons = reasonsOf(findings, "lost");
   assert.is(reasons.length, 101);
   assert.is(reasons.filter((reason) => reason.startsWith("more than 100 things")).length, 1);
@@ -82,6 +82,25 @@ test("who loses many paths is told so a hundred times, and others are told as we
   assert.is(reasonsOf(findings, "a").length, 0);
   assert.is(reasonsOf(findings, "b").length, 101);
   assert.is(reasonsOf(findings, "c").length, 101);
+});
+
+test("a host has room for five thousand paths: who was first keeps them", () => {
+  const paths = range(3_000).map((i) => path(`/${i}`, "web"));
+  const more = range(3_000).map((i) => path(`/more-${i}`, "web"));
+  const { model, findings } = run(
+    ingress("a", paths),
+    ingress("b", more),
+    { ...ingress("c", []), spec: { rules: [{ host: "c.example", http: { paths } }] } },
+    service("web", 80),
+    slice(1, 1, 80),
+  );
+  const counts = model.hosts.map(({ name, routes }) => `${name} ${routes.length}`);
+  assert.equal(counts, ["c.example 3000", "shop.example 5000"]);
+  const owners = model.hosts[1]!.routes.filter(({ origin }) => origin.name === "a");
+  assert.is(owners.length, 3_000);
+  assert.equal(reasonsOf(findings, "a"), []);
+  assert.match(reasonsOf(findings, "b").join(), "shop.example has more than 5000 paths");
+  assert.is(reasonsOf(findings, "b").length, 101);
 });
 
 test("ports beyond a hundred are not there", () => {
