@@ -40,6 +40,8 @@ export type Readiness = Readonly<{
   http: readonly string[];
   /** What the last collection left on the supervisor's heap. */
   heapBytes: number;
+  /** Bugs of ours in the control plane, since the start. */
+  bugs: number;
   workers: readonly WorkerState[];
   /** null where a folder is served. */
   cluster: ClusterState | null;
@@ -140,6 +142,7 @@ export const readinessJson: (readiness: Readiness) => string = fastJson(
     version: WHOLE,
     http: listOf(TEXT),
     heapBytes: WHOLE,
+    bugs: WHOLE,
     workers: listOf(shape({ pid: WHOLE, serving: FLAG, version: WHOLE, heapBytes: WHOLE })),
     cluster: CLUSTER,
   }),

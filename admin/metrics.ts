@@ -7,7 +7,7 @@ type Metric = Readonly<{ name: string; help: string; samples: readonly Sample[] 
 
 /** All of it, as the body of an answer. Every label has few values: feeds, levels, worker slots. */
 export function metricsText(view: View): string {
-  const { ready, version, heapBytes, workers, cluster } = view.readiness();
+  const { ready, version, heapBytes, bugs, workers, cluster } = view.readiness();
   const findings = view.findings();
   const level = (name: string): Sample => ({
     labels: { level: name },
@@ -17,6 +17,7 @@ export function metricsText(view: View): string {
     single("rind_ready", "1 while more traffic is welcome.", Number(ready)),
     single("rind_model_version", "Version that every worker serves.", version),
     single("rind_hosts", "Hosts that are served.", view.model().hosts.length),
+    single("rind_bugs", "Bugs in the control plane since its start.", bugs),
     single("rind_heap_bytes", "Heap of the supervisor after its last collection.", heapBytes),
     {
       name: "rind_findings",

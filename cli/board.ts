@@ -18,6 +18,8 @@ export type Board = {
   own: readonly Finding[];
   synced: boolean;
   draining: boolean;
+  /** Bugs of ours in the control plane, since the start. */
+  bugs: () => number;
   /** null where a folder is served. */
   cluster: () => ClusterState | null;
 };
@@ -29,6 +31,7 @@ export const BLANK: Board = {
   own: [],
   synced: false,
   draining: false,
+  bugs: () => 0,
   cluster: () => null,
 };
 
@@ -42,6 +45,7 @@ export function readiness(board: Board, workers: Workers): Readiness {
   const states = workers.states();
   const serving = states.filter((state) => state.serving);
   const cluster = board.cluster();
+  const bugs = board.bugs();
   const reason = board.draining
     ? "draining"
     : !board.synced || serving.length === 0
@@ -52,7 +56,8 @@ export function readiness(board: Board, workers: Workers): Readiness {
   return {
     ready: reason === "",
     reason,
-    notes: cluster === null ? [] : notes(cluster),
+    bugs,
+    notes: [...bugNotes(bugs), ...(cluster === null ? [] : notes(cluster))],
     version: serving.length === 0 ? 0 : Math.min(...serving.map((state) => state.version)),
     http: workers.addresses().map(showAddress),
     heapBytes: heapSize(),
@@ -79,6 +84,11 @@ function awaited(cluster: ClusterState | null): string {
     return problem === "" ? names : `${names}: ${problem}`;
   });
   return `; waiting for ${named.join("; ")}`;
+}
+
+function bugNotes(bugs: number): readonly string[] {
+  if (bugs === 0) return [];
+  return [`${bugs} bugs of rind since its start, see the log: it may not see what changes`];
 }
 
 function notes({ feeds, saved, report }: ClusterState): readonly string[] {

@@ -13,6 +13,7 @@ import { Supervisor } from "../core/supervisor.ts";
 import { openAdmin } from "../admin/server.ts";
 import { diff } from "../watch/diff.ts";
 import { BLANK, readiness, standing } from "./board.ts";
+import { containBugs } from "./bugs.ts";
 import { openFollowing } from "./follow.ts";
 import { refusal } from "./refusal.ts";
 import { untilAsked } from "./signals.ts";
@@ -61,7 +62,7 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   if (!opened.ok) return refuse(refusal("http", opened.address, opened.code));
   const { workers } = opened;
   const { cluster, follow, leave, stop } = following.value;
-  const board: Board = { ...BLANK, cluster };
+  const board: Board = { ...BLANK, cluster, bugs: containBugs() };
   const view = {
     model: () => board.model,
     findings: () => standing(board),

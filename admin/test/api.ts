@@ -76,6 +76,7 @@ function view(change: Partial<Readiness> = {}): View {
       version: 7,
       http: ["[::1]:8000"],
       heapBytes: 2_000_000,
+      bugs: 0,
       notes: [],
       workers: [{ pid: 1, serving: true, version: 7, heapBytes: 3_000_000 }],
       cluster: null,

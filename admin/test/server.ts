@@ -21,6 +21,7 @@ server.before(() => {
         version: 0,
         http: [],
         heapBytes: 0,
+        bugs: 0,
         notes: [],
         workers: [],
         cluster: null,
