@@ -27,7 +27,7 @@ export class Journal {
   #awayTold = false;
   /** Since when something is not heard, and until when it was not. */
   #awayAt: number | null = null;
-  #backAt = 0;
+  #backAt: number | null = null;
   #cancel: Cancel | null = null;
 
   constructor(clock: Clock, health: () => readonly Health[], write: WriteLine) {
@@ -38,10 +38,14 @@ export class Journal {
 
   /** A feed changed. */
   moved(): void {
-    const away = this.#health().some(isAway);
-    if (away) this.#awayAt ??= this.#clock.now();
-    else if (!this.#awayTold) this.#awayAt = null;
-    if (!away) this.#backAt = this.#clock.now();
+    const now = this.#clock.now();
+    if (this.#health().some(isAway)) {
+      this.#awayAt ??= now;
+      this.#backAt = null;
+    } else {
+      if (!this.#awayTold) this.#awayAt = null;
+      this.#backAt ??= now;
+    }
     this.#cancel ??= this.#clock.after(MOMENT_MS, () => this.#look());
   }
 
@@ -62,7 +66,7 @@ export class Journal {
       });
     }
     if (away.length === 0 && this.#awayTold) {
-      const awayMs = Math.round(this.#backAt - (this.#awayAt ?? this.#backAt));
+      const awayMs = Math.round((this.#backAt ?? 0) - (this.#awayAt ?? 0));
       this.#write("info", "the API server is heard again", { awayMs });
       this.#awayAt = null;
     }

@@ -50,6 +50,20 @@ test("a server that is away is one line, and so is its return", () => {
   ]);
 });
 
+test("how long it was away counts from the first failure to the last", () => {
+  const lines = play(
+    [500, feed("a", 0)],
+    [60_000, feed("a", null)],
+    [10_000, feed("a", 0)],
+    [1_000, feed("a", null)],
+    [5_000, feed("a", null)],
+  );
+  assert.equal(lines, [
+    `warn | ${AWAY} | no a | a`,
+    "info | the API server is heard again | 10000",
+  ]);
+});
+
 test("what lasts a moment is no line", () => {
   assert.equal(play([500, feed("a", 0)], [500, feed("a", 403)], [60_000, feed("a", null)]), []);
 });

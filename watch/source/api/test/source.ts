@@ -98,6 +98,18 @@ test("without one of the kinds nothing is synced, and the finding says who to as
     await until(() => told.findings.length === 0, "no finding");
   }));
 
+test("in a whole cluster, classes that may not be read are no empty list", () =>
+  within(async (cluster) => {
+    const { server, told } = cluster;
+    server.deny({ resource: "ingressclasses" });
+    await cluster.start(false);
+    await until(() => told.findings.length === 1, "a finding");
+    await until(() => told.keys("Service") === "shop/a shop/b", "the other kinds");
+    await until(() => server.count({ resource: "ingressclasses" }) > 2, "the next refusal");
+    assert.is(told.synced, 0);
+    assert.is(told.findings[0]?.effect, "rind does not serve before it has read them");
+  }));
+
 test("a kind that is denied later keeps what it has, and the others go on", () =>
   within(async (cluster) => {
     const { server, told, source } = cluster;
@@ -302,6 +314,7 @@ test("a Secret that is not wanted any more when it is answered is not told", () 
     source.want({ secrets: new Set(late.slice(0, 100).concat("shop/last")), names: new Set() });
     await until(() => told.absent.has("shop/last"), "the next question");
     assert.is(told.keys("Secret"), "");
+    assert.is(server.count({ resource: "secrets", verb: "get", name: "tls-100" }), 1);
   }));
 
 test("with all Secrets there is one feed of them", () =>
@@ -343,6 +356,20 @@ test("of some namespaces nothing else is read, and classes may be denied", () =>
     },
     { namespaces: ["shop", "late", "shop"], namespaceObjects: false, secrets: "named" },
   ));
+
+test("more namespaces than there may be watches for are said not to be followed", () => {
+  const namespaces = Array.from({ length: 52 }, (_, i) => `n${i}`);
+  return within(
+    async (cluster) => {
+      const { told, source } = cluster;
+      await cluster.start();
+      await until(() => told.findings.length > 0, "a finding");
+      assert.is(told.findings[0]?.effect, "not followed: n50, n51");
+      assert.is(source.feeds().length, 1 + 3 * 50);
+    },
+    { namespaces, namespaceObjects: false, secrets: "named" },
+  );
+});
 
 test("the statuses of Ingresses are kept beside them", () =>
   within(async (cluster) => {
