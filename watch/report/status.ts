@@ -12,6 +12,7 @@ import type { ApiAnswer } from "../source/api/api.ts";
 import { CONFLICT, isPassing, MISSING } from "../source/api/codes.ts";
 import type { IngressStatus } from "../source/api/status.ts";
 import { Denials, DENIED_MS, isDenial } from "./denials.ts";
+import { Lanes, namespaceOf } from "./lanes.ts";
 import { Ledger, OBJECT_MS } from "./ledger.ts";
 import { type Errand, type Writer } from "./outgoing.ts";
 import { type Target, targetsKey } from "./targets.ts";
@@ -41,8 +42,8 @@ export class StatusWriter implements Writer {
   #wanted = "";
   #ours: ReadonlySet<string> = new Set();
   /** To be looked at: those that somebody may be waiting for, then those of a change for all. */
-  readonly #soon = new Set<string>();
-  readonly #dirty = new Set<string>();
+  readonly #soon = new Lanes();
+  readonly #dirty = new Lanes();
   /** To be looked at later. */
   readonly #waiting = new Map<string, Cancel>();
   readonly #denials: Denials;
@@ -120,15 +121,13 @@ export class StatusWriter implements Writer {
     return this.#first(this.#soon, targets) ?? this.#first(this.#dirty, targets);
   }
 
-  #first(queue: Set<string>, targets: readonly Target[]): Errand | null {
-    let looks = 0;
-    for (const key of queue) {
-      looks += 1;
-      if (looks > LOOKS_MAX) {
+  #first(queue: Lanes, targets: readonly Target[]): Errand | null {
+    for (let looks = 0; queue.size > 0; looks++) {
+      if (looks === LOOKS_MAX) {
         this.#config.wake();
         return null;
       }
-      queue.delete(key);
+      const key = queue.take() ?? "";
       const status = this.#config.statuses.get(key);
       if (status === undefined || !this.#ours.has(key)) continue;
       const differs = this.#differs(key);
@@ -194,7 +193,7 @@ export class StatusWriter implements Writer {
   }
 
   /** Each one stands in one place at most. */
-  #look(key: string, queue: Set<string>): void {
+  #look(key: string, queue: Lanes): void {
     this.#drop(key);
     queue.add(key);
   }
@@ -219,8 +218,4 @@ export class StatusWriter implements Writer {
     this.#soon.delete(key);
     this.#dirty.delete(key);
   }
-}
-
-function namespaceOf(key: string): string {
-  return key.slice(0, key.indexOf("/"));
 }
