@@ -25,7 +25,7 @@ const LONG = [
 ];
 /** Files that need more than this machine: they run when a word names their folder. */
 const APART = "test/cluster/";
-const FILE_MS_MAX = 120_000;
+const FILE_MS_MAX = 240_000;
 /** Of the output of a failing file, the end is what explains it. */
 const OUTPUT_CHARS_MAX = 64 * 1024;
 

@@ -11,7 +11,7 @@ export const SOURCE: readonly string[] = [
   join(ROOT, "rind.ts"),
 ];
 /** Longest wait for anything that should happen. */
-const WAIT_MS_MAX = 20_000;
+const WAIT_MS_MAX = 40_000;
 const POLL_MS = 10;
 
 /** What `/readyz` says; see admin/json.ts. */
