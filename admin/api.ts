@@ -57,11 +57,35 @@ const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
     "/api/findings",
     {
       doc: "what is wrong in the objects that rind reads",
-      answer: (_request, view) =>
-        reply(`${findingsJson({ findings: view.findings() })}\n`, JSON_TYPE),
+      answer: (_request, view) => reply(`${findingsText(view.findings())}\n`, JSON_TYPE),
     },
   ],
 ]);
+
+const routesText = remembered(describe);
+const routesJson = remembered(modelJson);
+const findingsText = remembered((findings: readonly Finding[]) => findingsJson({ findings }));
+
+/**
+ * Makes the same text of the same things once: the address may be open to all pods, and what is
+ * made of a large cluster takes the time of fifty changes. Made of another list of equal things is
+ * the same.
+ */
+function remembered<Things extends readonly unknown[]>(make: (...things: Things) => string) {
+  let last: Readonly<{ things: Things; text: string }> | null = null;
+  return (...things: Things): string => {
+    if (last !== null && things.every((thing, i) => alike(thing, last?.things[i])))
+      return last.text;
+    last = { things, text: make(...things) };
+    return last.text;
+  };
+}
+
+function alike(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false;
+  return one.every((item, i) => item === other[i]);
+}
 
 /** Answers one request: GET and HEAD only; an unknown path is 404 with the paths there are. */
 export function answer(request: Request, view: View): Response {
@@ -82,8 +106,8 @@ function pathOf(url: string): string {
 
 function routes(request: Request, view: View): Response {
   const accept = request.headers.get("accept") ?? "";
-  if (accept.includes(JSON_TYPE)) return reply(`${modelJson(view.model())}\n`, JSON_TYPE);
-  return reply(describe(view.model(), view.findings()), TEXT_TYPE);
+  if (accept.includes(JSON_TYPE)) return reply(`${routesJson(view.model())}\n`, JSON_TYPE);
+  return reply(routesText(view.model(), view.findings()), TEXT_TYPE);
 }
 
 function page(view: View): Response {

@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DEFAULT_POLICY, NONE } from "../../core/model.ts";
+import { describe } from "../../watch/translate/describe.ts";
 import { answer } from "../api.ts";
 import type { Model, Route } from "../../core/model.ts";
 import type { Finding } from "../../watch/finding.ts";
@@ -181,6 +182,27 @@ test("the page lists every path and escapes what it shows", async () => {
     assert.match(html, `href="${path}"`);
   }
   assert.not.match(html, "<script>");
+});
+
+test("what changed is told, whatever was told before", async () => {
+  const other: Finding = { ...FINDING, reason: "something else" };
+  const stages: readonly (readonly [Model, readonly Finding[]])[] = [
+    [MODEL, [FINDING]],
+    [MODEL, [FINDING]],
+    [MODEL, [other]],
+    [MODEL, [other, FINDING]],
+    [{ ...MODEL, hosts: [] }, [other, FINDING]],
+    [MODEL, []],
+  ];
+  for (const [model, findings] of stages) {
+    const seen = { ...view(), model: () => model, findings: () => findings };
+    const text = await get("/api/routes", {}, seen).text();
+    assert.is(text, describe(model, findings));
+    const json = await get("/api/routes", { headers: { accept: "application/json" } }, seen).json();
+    assert.is((json as Model).hosts.length, model.hosts.length);
+    const told = (await get("/api/findings", {}, seen).json()) as Readonly<{ findings: unknown }>;
+    assert.equal(told.findings, findings);
+  }
 });
 
 test.run();
