@@ -200,6 +200,19 @@ test("without a lease nothing is written", async () => {
   server.stop();
 });
 
+test("an address that was written a moment ago is taken back at once", async () => {
+  const server = cluster();
+  putPod(server, "rind-a", "10.0.0.1");
+  const a = rind(server, "rind-a");
+  a.report.published(OURS);
+  await until("the status", () => shownOf(server) === "10.0.0.1");
+  await until("the echo", () => a.report.state().pending === 0);
+  await a.report.drain(4_000);
+  assert.is(shownOf(server), "");
+  a.stop();
+  server.stop();
+});
+
 test("a drain ends in time when the API server does not answer", async () => {
   const server = cluster();
   putPod(server, "rind-a", "10.0.0.1");
