@@ -1,7 +1,7 @@
 /**
  * All faults in any order, one over the other, while the cluster changes: a seeded walk. When it is
- * over, rind serves exactly what the cluster has. The walk is the same each time, unless it is given
- * a seed: `node scripts/bun.mjs test/faults/chaos.ts 42`. See rows.ts.
+ * over, rind serves exactly what the cluster has. The walk is the same each time, unless it is
+ * given a seed: `node scripts/bun.mjs test/faults/chaos.ts 42`. See rows.ts.
  */
 import { suite } from "uvu";
 import { Random } from "../../core/random.ts";
