@@ -71,7 +71,7 @@ export class Plane {
     const limits = fittedLimits(config.limits, surroundingsOf(), config.workers);
     const upstream = { timers, limits, random, connect, knock };
     this.#endpoints = new Endpoints(upstream);
-    const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf);
+    const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf, seed);
     this.#dispatch = new Dispatch(table, this.#endpoints, upstream);
     const parts = { router: this.#dispatch, timers, limits, random, unacked: unackedBy() };
     this.#site = openSite(parts, cidrsOf(config.trusted));

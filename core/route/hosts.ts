@@ -33,6 +33,8 @@ export type Hosts = Readonly<{
   wildcards: number;
   /** Id of `*`, NONE without. */
   any: number;
+  /** Where hashing begins: whoever does not know it cannot choose names that collide. */
+  seed: number;
 }>;
 
 /** A change: names with the ids they get, and names that are gone. */
@@ -48,6 +50,7 @@ const NO_HOSTS: Hosts = {
   taken: 0,
   wildcards: 0,
   any: NONE,
+  seed: 0,
 };
 
 /** The folded words of the host being looked up, and their hash. */
@@ -72,7 +75,7 @@ export function lookupHost(hosts: Hosts, bytes: Uint8Array, start: number, end: 
 
 /** The slot that holds the name in bytes [start, end), or NONE. */
 function find(hosts: Hosts, bytes: Uint8Array, start: number, end: number): number {
-  const hash = gather(bytes, start, end);
+  const hash = gather(bytes, start, end, hosts.seed);
   const slots = hosts.slots;
   const last = slots.length - 2;
   for (let slot = (hash << 1) & last; ; slot = (slot + 2) & last) {
@@ -85,8 +88,8 @@ function find(hosts: Hosts, bytes: Uint8Array, start: number, end: number): numb
 }
 
 /** Folds bytes [start, end) into `wanted` and returns their hash. */
-function gather(bytes: Uint8Array, start: number, end: number): number {
-  let hash = end - start;
+function gather(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  let hash = (end - start) ^ seed;
   let word = 0;
   let at = start;
   for (; at + 4 <= end; at += 4) {
@@ -133,9 +136,13 @@ export function isHostName(name: string): boolean {
   return bare !== name || !bare.startsWith(".");
 }
 
-/** Names to ids, each its position in `names`. Names are `isHostName` and appear once. */
-export function compileHosts(names: readonly string[]): Hosts {
-  return patchHosts(NO_HOSTS, { added: names.map((name, id) => [name, id]), gone: [] });
+/**
+ * Names to ids, each its position in `names`. Names are `isHostName` and appear once. What is
+ * found does not depend on the seed, only how the names lie; patched hosts keep it.
+ */
+export function compileHosts(names: readonly string[], seed = 0): Hosts {
+  const none = { ...NO_HOSTS, seed: seed | 0 };
+  return patchHosts(none, { added: names.map((name, id) => [name, id]), gone: [] });
 }
 
 /**
@@ -218,7 +225,7 @@ function add(hosts: Draft, name: string, id: number): void {
   hosts.words[record + 1] = text.length;
   packText(hosts.words, record + RECORD_HEAD, text);
   hosts.used = record + RECORD_HEAD + wordsOf(text.length);
-  insert(hosts, gather(typed, 0, typed.write(text, "latin1")), record);
+  insert(hosts, gather(typed, 0, typed.write(text, "latin1"), hosts.seed), record);
 }
 
 function drop(hosts: Draft, name: string): void {

@@ -88,12 +88,18 @@ export function match(table: Table, head: Head): CompiledRoute | null {
 
 // === cold: compile ===
 
-/** Compiles a whole model. Hosts that no request can name are left out. */
-export function compileTable(model: Model, indexOf: IndexOf): Table {
+/**
+ * Compiles a whole model. Hosts that no request can name are left out. A secret seed, any integer,
+ * keeps people who declare hosts from choosing names that are slow to find; patches keep it.
+ */
+export function compileTable(model: Model, indexOf: IndexOf, seed = 0): Table {
   const hosts = model.hosts.filter(({ name }) => isHostName(name));
   return {
     version: model.version,
-    hosts: compileHosts(hosts.map(({ name }) => name)),
+    hosts: compileHosts(
+      hosts.map(({ name }) => name),
+      seed,
+    ),
     tables: hosts.map((host) => compileHost(host, indexOf, NO_SPLITS)),
   };
 }

@@ -137,6 +137,45 @@ test("random tables, changed at random, against the naive version", () => {
   }
 });
 
+/** Names that all hash alike from seed 0 on: the last word brings each to the same state. */
+function colliding(count: number): string[] {
+  const LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
+  const names = new Set<string>();
+  const text = Buffer.alloc(16);
+  while (names.size < count) {
+    let hash = text.length;
+    for (let at = 0; at < 12; at++) text[at] = LETTERS.charCodeAt(random.below(LETTERS.length));
+    for (let at = 0; at < 12; at += 4) {
+      const mixed = Math.imul(hash ^ text.readInt32LE(at), 0x9e3779b1);
+      hash = mixed ^ (mixed >>> 15);
+    }
+    text.writeInt32LE(hash ^ 0x5a5a1234, 12);
+    const name = text.toString("latin1");
+    if (/^[a-z0-9]{16}$/.test(name)) names.add(name);
+  }
+  return [...names];
+}
+
+/** How many different hashes the names have. */
+function hashesOf({ slots }: Hosts): number {
+  const hashes = new Set<number>();
+  for (let at = 0; at < slots.length; at += 2) if (slots[at + 1]! >= 0) hashes.add(slots[at]!);
+  return hashes.size;
+}
+
+test("who does not know the seed cannot choose names that collide", () => {
+  const names = colliding(200);
+  assert.is(hashesOf(compileHosts(names)), 1, "the names are chosen well");
+  const hosts = compileHosts(names, 20_251_125);
+  const more = patchHosts(hosts, { added: [["more.example", 200]], gone: [names[0]!] });
+  assert.is(hashesOf(hosts), 200);
+  assert.is(hashesOf(more), 200, "a patch keeps the seed");
+  for (const [id, name] of names.entries()) {
+    assert.is(lookup(hosts, name), id);
+    assert.is(lookup(more, name), id === 0 ? NONE : id);
+  }
+});
+
 test("names that come and go leave no room behind", () => {
   let hosts = compileHosts(Array.from({ length: 100 }, (_, i) => `h${i}.example`));
   for (let i = 0; i < 5_000; i++) {
