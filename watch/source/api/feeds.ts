@@ -72,8 +72,9 @@ export class Feed {
     return this.#keeper.holds();
   }
 
-  poke(): void {
-    this.#reflector.poke();
+  /** See `Reflector.poke`. */
+  poke(withinMs?: number): void {
+    this.#reflector.poke(withinMs);
   }
 
   /** What is wrong with it is told with its fix, where people can mend it. */

@@ -19,6 +19,8 @@ const ROUND_MS = 10_000;
 const GAP_MS = 50;
 /** When none of them is due. */
 const IDLE_MS = 1_000;
+/** Every rind of the cluster comes back to a server that just did: not with all watches at once. */
+const RETURN_MS = 5_000;
 
 /** Follows what is wanted of one kind, by `namespace/name`. */
 export class Named {
@@ -76,8 +78,9 @@ export class Named {
     for (const feed of this.#feeds.values()) feed.stop();
   }
 
+  /** The server is back: each asks at some moment of the next seconds. */
   poke(): void {
-    for (const feed of this.#feeds.values()) feed.poke();
+    for (const feed of this.#feeds.values()) feed.poke(RETURN_MS);
   }
 
   /** Of those that have a watch. */
@@ -143,7 +146,8 @@ export class Named {
   async #poll(): Promise<void> {
     this.#polling = true;
     while (this.#polled.size > 0 && !this.#stopped) {
-      const key = this.#turns.take(this.#terms.clock.now(), ROUND_MS);
+      const away = this.#terms.away?.() ?? false;
+      const key = away ? null : this.#turns.take(this.#terms.clock.now(), ROUND_MS);
       if (key !== null) await this.#read(key);
       await this.#rest(key === null ? IDLE_MS : GAP_MS);
     }

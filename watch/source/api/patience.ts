@@ -7,6 +7,8 @@ import type { Random } from "../../../core/random.ts";
 
 /** Who hears that the server is back asks within this, and not all in one moment. */
 const POKE_MS = 250;
+/** Others look whether the server is back, and say so; should they not, it is asked then. */
+const QUIET_MS = 600_000;
 
 /** The patience of one feed. */
 export class Patience {
@@ -16,21 +18,32 @@ export class Patience {
   #hurry: (() => void) | null = null;
   #cancel: Cancel = () => {};
   #cancelPoke: Cancel | null = null;
+  #quiet = false;
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
     this.#random = random;
   }
 
-  /** Resolves after so long, or a moment after a poke; never after `stop`. */
-  rest(ms: number): Promise<void> {
+  /** Whether it rests until it is poked. */
+  get quiet(): boolean {
+    return this.#quiet;
+  }
+
+  /**
+   * Resolves after so long, or a moment after a poke; never after `stop`. With `quiet` it is poked
+   * for sure, and rests until then, ten minutes and `ms` at most.
+   */
+  rest(ms: number, quiet = false): Promise<void> {
+    this.#quiet = quiet;
     return new Promise((resolve) => {
       const over = (): void => {
+        this.#quiet = false;
         this.end();
         resolve();
       };
       this.begin(over);
-      this.limit(ms, over);
+      this.limit(quiet ? QUIET_MS + ms : ms, over);
     });
   }
 
@@ -51,9 +64,12 @@ export class Patience {
     this.#cancel();
   }
 
-  /** Gives up in a moment what is being waited for then; once, however often it is called. */
-  poke(): void {
-    this.#cancelPoke ??= this.#clock.after(1 + this.#random.below(POKE_MS), () => {
+  /**
+   * At some moment within so long, gives up what is being waited for then; once, however often it
+   * is called.
+   */
+  poke(withinMs = POKE_MS): void {
+    this.#cancelPoke ??= this.#clock.after(1 + this.#random.below(withinMs), () => {
       this.#cancelPoke = null;
       this.#hurry?.();
     });

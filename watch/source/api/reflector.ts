@@ -87,8 +87,8 @@ export class Reflector {
    * Somebody else reached the server: a rest that was taken because it was away ends soon, and so
    * does a request that it may never have seen.
    */
-  poke(): void {
-    if (this.#failure?.status === 0) this.#patience.poke();
+  poke(withinMs?: number): void {
+    if (this.#patience.quiet || this.#failure?.status === 0) this.#patience.poke(withinMs);
   }
 
   /** What there is to say about the feed. */
@@ -110,8 +110,15 @@ export class Reflector {
     while (!this.#stopped) {
       const watches = this.#version !== "" || (this.#streams && !this.#pages);
       const restMs = watches ? await this.#watch() : await this.#list();
-      if (restMs > 0 && !this.#stopped) await this.#patience.rest(restMs);
+      if (restMs > 0 && !this.#stopped) await this.#patience.rest(restMs, this.#mayBeQuiet());
     }
+  }
+
+  /** Not where the server said how long to wait, nor where a right is missing. */
+  #mayBeQuiet(): boolean {
+    const failure = this.#failure;
+    if (failure === null || failure.retryAfterMs !== null) return false;
+    return isPassing(failure.status) && (this.#terms.away?.() ?? false);
   }
 
   // === list; both ways answer how long to rest ===

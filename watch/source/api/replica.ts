@@ -30,4 +30,13 @@ export type Replica = Readonly<{
 }>;
 
 /** `stream` tries streamed lists first (KEP-3157); servers without them are asked for pages. */
-export type ReflectorTerms = WatchTerms & Readonly<{ random: Random; stream: boolean }>;
+export type ReflectorTerms = WatchTerms &
+  Readonly<{
+    random: Random;
+    stream: boolean;
+    /**
+     * True while others find that the server is away, and ask on. A feed that fails meanwhile asks
+     * no more until it is poked. Without it, never.
+     */
+    away?: () => boolean;
+  }>;

@@ -6,6 +6,7 @@ import { type Resource, RESOURCES } from "../../resources.ts";
 import type { StoreEvent } from "../../store.ts";
 import type { FeedState, Source, SourceEvent, Wants } from "../source.ts";
 import { Feed, type FeedEvents } from "./feeds.ts";
+import { isPassing } from "./codes.ts";
 import { type Health, Journal, type WriteLine } from "./journal.ts";
 import { Named } from "./named.ts";
 import type { ReflectorTerms } from "./replica.ts";
@@ -78,7 +79,8 @@ export class ApiSource implements Source {
     const watchesMax = Math.min(NAMED_MAX, WATCHES_MAX - this.#feeds.length);
     const resource = RESOURCES.find(({ read }) => read === "named");
     const named = scope.secrets === "named" && resource !== undefined;
-    this.#named = named ? new Named(terms, { resource, watchesMax }, events) : null;
+    const patient = { ...terms, away: () => this.#isAway() };
+    this.#named = named ? new Named(patient, { resource, watchesMax }, events) : null;
   }
 
   watch(sink: (event: SourceEvent) => void): void {
@@ -137,6 +139,14 @@ export class ApiSource implements Source {
     this.#empty = this.#chosen;
     this.#tellFindings();
     this.#sink?.({ type: "synced" });
+  }
+
+  /** Whether no kind can be read. */
+  #isAway(): boolean {
+    return this.#feeds.every((feed) => {
+      const { failure } = feed.health();
+      return failure !== null && isPassing(failure.status);
+    });
   }
 
   #found(): void {
