@@ -14,6 +14,8 @@ export type ReportState = Readonly<{
   holder: string;
   /** Writes that wait. */
   pending: number;
+  /** Findings that got no Event, since the start: too many waited, or too many of one object. */
+  dropped: number;
   /** Why something is not written, or "". */
   problem: string;
 }>;
@@ -121,7 +123,7 @@ const CLUSTER: ObjectSchema = {
     saved: FLAG,
     feeds: listOf(shape({ name: TEXT, synced: FLAG, ageMs: WHOLE, problem: TEXT })),
     report: {
-      ...shape({ leader: FLAG, holder: TEXT, pending: WHOLE, problem: TEXT }),
+      ...shape({ leader: FLAG, holder: TEXT, pending: WHOLE, dropped: WHOLE, problem: TEXT }),
       nullable: true,
     },
   }),

@@ -67,6 +67,11 @@ function clusterMetrics(cluster: ClusterState): readonly Metric[] {
             Number(report.leader),
           ),
           single("rind_report_pending", "Writes that wait.", report.pending),
+          single(
+            "rind_events_dropped",
+            "Findings without an Event, since the start.",
+            report.dropped,
+          ),
         ]),
   ];
 }

@@ -124,8 +124,8 @@ function followCluster(config: Config, cluster: ClusterConfig, attached: Attache
   };
 }
 
-function showReport({ leader, leaderName, pending, problem }: ReportState): ClusterReport {
-  return { leader, holder: leaderName, pending, problem };
+function showReport({ leaderName, ...state }: ReportState): ClusterReport {
+  return { ...state, holder: leaderName };
 }
 
 function openSaved(config: Config, { access, source }: Attached): Saved | null {

@@ -143,7 +143,7 @@ const CLUSTER: ClusterState = {
     { name: "Ingress", synced: true, ageMs: 20, problem: "" },
     { name: 'Service in "x"', synced: false, ageMs: 1_500, problem: "refused" },
   ],
-  report: { leader: true, holder: "rind-a", pending: 3, problem: "" },
+  report: { leader: true, holder: "rind-a", pending: 3, dropped: 4, problem: "" },
 };
 
 test("the cluster is shown with the readiness and on its own", async () => {
@@ -167,6 +167,7 @@ test("metrics are a help line, a type line and samples, with labels escaped", as
     'rind_api_feed_failing{feed="Ingress"} 0',
     "rind_leader 1",
     "rind_report_pending 3",
+    "rind_events_dropped 4",
   ]) {
     assert.ok(text.split("\n").includes(line), line);
   }

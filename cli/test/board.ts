@@ -27,7 +27,7 @@ function clusterOf(feeds: readonly FeedState[], more: Partial<ClusterState> = {}
 
 const AWAY = { ageMs: 61_400, problem: "cannot reach it" };
 const UNREAD = { synced: false, problem: "cannot reach it" };
-const REPORT = { leader: true, holder: "a", pending: 1, problem: "RBAC denies it" };
+const REPORT = { leader: true, holder: "a", pending: 1, dropped: 0, problem: "RBAC denies it" };
 
 /** The board, what is said against traffic, and what else is said. */
 const ROWS: readonly [name: string, Board, reason: string, ...notes: string[]][] = [

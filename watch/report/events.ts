@@ -85,7 +85,7 @@ export class EventWriter implements Writer {
     return this.#queue.size;
   }
 
-  /** How many findings were never told because too many waited. */
+  /** How many findings were never told: too many waited, or there were too many of one object. */
   dropped(): number {
     return this.#dropped;
   }

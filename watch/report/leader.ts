@@ -53,9 +53,9 @@ type Fields = Readonly<Record<string, unknown>>;
 type Lease = Readonly<{ metadata: Fields; spec: Fields; holder: string }>;
 
 /**
- * Takes part in the election from `start` to `stop` or `release`. One other rind alone takes a lease
- * that was released after 14 s at most: the longest wait between two looks. That of a leader who
- * died is taken after 33.4 s at most: its last renewal is seen after 14 s, is respected for
+ * Takes part in the election from `start` to `stop` or `release`. One other rind alone takes a
+ * lease that was released after 14 s at most: the longest wait between two looks. That of a leader
+ * who died is taken after 33.4 s at most: its last renewal is seen after 14 s, is respected for
  * LEASE_MS, and the look that finds it run out is up to 4.4 s late. To both comes the time that
  * requests take; of many rinds, the first that looks is sooner.
  */

@@ -50,7 +50,7 @@ export type ReportState = Readonly<{
   /** Why something is not written now, or "". */
   problem: string;
   pending: number;
-  /** Findings that got no Event because too many waited. */
+  /** Findings that got no Event: too many waited, or there were too many of one object. */
   dropped: number;
 }>;
 
