@@ -1,6 +1,7 @@
 /**
  * The Secrets that objects name, each followed alone: rind needs no right to see another one. What
- * goes beyond the watches that there may be is read again and again, one at a time.
+ * goes beyond the watches that there may be is read again and again, one at a time, until a watch
+ * is free.
  */
 import type { Cancel } from "../../../core/clock.ts";
 import type { Finding } from "../../finding.ts";
@@ -61,6 +62,12 @@ export class Named {
     for (const key of this.#polled.keys()) if (!keys.has(key)) this.#unpoll(key);
     // What was wrong with one that is wanted no more is over.
     this.#events.found();
+    for (const key of this.#polled.keys()) {
+      if (this.#feeds.size >= this.#watchesMax) break;
+      this.#polled.delete(key);
+      this.#turns.delete(key);
+      this.#follow(key);
+    }
     for (const key of keys) {
       if (this.#feeds.has(key) || this.#polled.has(key)) continue;
       if (this.#feeds.size < this.#watchesMax) this.#follow(key);
@@ -131,7 +138,14 @@ export class Named {
   #follow(key: string): void {
     const [namespace = "", name = ""] = key.split("/");
     const scope = { resource: this.#resource, namespace, name, optional: true };
-    const feed = new Feed(this.#terms, scope, this.#events);
+    const feed = new Feed(this.#terms, scope, {
+      ...this.#events,
+      tell: (event) => {
+        // What was read in turn stays until its watch tells what there is now.
+        this.#keeper.gone(rawOf(key));
+        this.#events.tell(event);
+      },
+    });
     this.#feeds.set(key, feed);
     feed.start();
   }

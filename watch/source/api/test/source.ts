@@ -283,6 +283,32 @@ test("Secrets beyond the watches that there may be are read in turn", () =>
     await until(() => server.watches("secrets").length === 0, "no watch");
   }));
 
+test("a Secret that was read in turn gets the first watch that is free", () =>
+  within(async (cluster) => {
+    const { server, told, source } = cluster;
+    const names = Array.from({ length: 102 }, (_, i) => `tls-${i}`);
+    for (const name of names) server.put(secretOf("shop", name));
+    const keysOf = (some: readonly string[]) => new Set(some.map((name) => `shop/${name}`));
+    await cluster.start();
+    source.want({ secrets: keysOf(names), names: new Set() });
+    await until(() => told.keys("Secret").split(" ").length === 102, "all of them");
+    const undo = server.disturb({ kind: "delay", ms: 100 }, { resource: "secrets" });
+    server.remove("Secret", "shop", "tls-101");
+    source.want({ secrets: keysOf(names.slice(2)), names: new Set() });
+    assert.is(told.keys("Secret").split(" ").length, 100, "nobody knows better yet");
+    await until(() => told.absent.has("shop/tls-101"), "that one of them is gone");
+    undo();
+    assert.not(told.keys("Secret").includes("shop/tls-101"));
+    assert.ok(told.keys("Secret").includes("shop/tls-100"));
+    assert.is(server.watches("secrets").length, 100);
+    const gets = (): number => server.count({ resource: "secrets", verb: "get" });
+    const before = gets();
+    for (const name of ["tls-100", "tls-101"]) server.put(secretOf("shop", name));
+    await until(() => told.absent.size === 0, "what its watch tells");
+    assert.is(told.keys("Secret").split(" ").length, 100);
+    assert.is(gets(), before);
+  }));
+
 test("Secrets that are denied do not make the API server look away", () =>
   within(async (cluster) => {
     const { server, source } = cluster;
