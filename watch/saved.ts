@@ -150,7 +150,7 @@ export class Saved {
   async #write(model: Model): Promise<string> {
     const { folder } = this.#config;
     const fresh = `${this.#path}.new`;
-    return attempt(async () => {
+    const failure = await attempt(async () => {
       await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
       // What a crash left, whoever can read it: the new one is made anew, with its own mode.
       await rm(fresh, { force: true });
@@ -162,9 +162,16 @@ export class Saved {
         await file.close();
       }
       if (reason === "") await rename(fresh, this.#path);
-      else await rm(fresh, { force: true });
       return reason;
     });
+    if (failure !== "") await attempt(() => this.#discard(fresh));
+    return failure;
+  }
+
+  /** Half a state is of no use, and on a full disk it takes the room of others. */
+  async #discard(fresh: string): Promise<string> {
+    await rm(fresh, { force: true });
+    return "";
   }
 
   /** The answer is why it cannot be, or "". */

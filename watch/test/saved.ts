@@ -217,6 +217,19 @@ test("what a crash left beside it is in nobody's way, whoever could read it", as
   saved.stop();
 });
 
+test("what cannot be finished is not left beside it", async () => {
+  const on = rig();
+  // A folder in its place that is not empty: all can be written, and nothing renamed.
+  mkdirSync(join(on.path, "taken"), { recursive: true });
+  const saved = on.open();
+  saved.save(modelOf("a.example"));
+  on.clock.advance(0);
+  await until(() => on.reports.length > 0);
+  assert.match(on.reports[0]!, "the state is not saved: ");
+  assert.equal(readdirSync(on.folder), ["state"]);
+  saved.stop();
+});
+
 test("of many models in five seconds, the first and the last are saved", async () => {
   const on = rig();
   const saved = on.open();
