@@ -9,7 +9,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Finding } from "../finding.ts";
 
 /** From one write of a status to the next one of the same. */
-export const OBJECT_MS = 5_000;
+const OBJECT_MS = 5_000;
 /** Who overwrites what we wrote so often within this time is let have it for a while. */
 const FIGHT_WRITES_MAX = 3;
 const FIGHT_MS = 300_000;
@@ -42,6 +42,11 @@ export class Ledger {
   /** From now on, nothing waits only because it was written a moment ago. */
   hurry(): void {
     this.#objectMs = 0;
+  }
+
+  /** From one write of an object to the next one. */
+  objectMs(): number {
+    return this.#objectMs;
   }
 
   /** The Ingresses that are left alone, and why. */

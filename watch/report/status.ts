@@ -12,8 +12,9 @@ import type { ApiAnswer } from "../source/api/api.ts";
 import { CONFLICT, isPassing, MISSING } from "../source/api/codes.ts";
 import type { IngressStatus } from "../source/api/status.ts";
 import { Denials, DENIED_MS, isDenial } from "./denials.ts";
+import { Echoes } from "./echoes.ts";
 import { Lanes, namespaceOf } from "./lanes.ts";
-import { Ledger, OBJECT_MS } from "./ledger.ts";
+import { Ledger } from "./ledger.ts";
 import { type Errand, type Writer } from "./outgoing.ts";
 import { type Target, targetsKey } from "./targets.ts";
 
@@ -35,9 +36,13 @@ export type StatusConfig = Readonly<{
   told: () => void;
 }>;
 
+/** A write that is on its way: what it says, into which version of which object. */
+type Sent = Readonly<{ uid: string; wanted: string; replaced: string }>;
+
 export class StatusWriter implements Writer {
   readonly #config: StatusConfig;
   readonly #ledger: Ledger;
+  readonly #echoes: Echoes;
   #targets: readonly Target[] | null = null;
   #wanted = "";
   #ours: ReadonlySet<string> = new Set();
@@ -52,6 +57,7 @@ export class StatusWriter implements Writer {
     this.#config = config;
     this.#denials = new Denials(config.clock);
     this.#ledger = new Ledger(config.clock, config.told);
+    this.#echoes = new Echoes(config.statuses);
   }
 
   /** What every Ingress of ours should say. null: not known, so nothing is written. */
@@ -128,7 +134,7 @@ export class StatusWriter implements Writer {
         return null;
       }
       const key = queue.take() ?? "";
-      const status = this.#config.statuses.get(key);
+      const status = this.#echoes.get(key);
       if (status === undefined || !this.#ours.has(key)) continue;
       const differs = this.#differs(key);
       const waitMs = differs ? this.#patience(key, status.uid) : this.#ledger.agreed(key);
@@ -146,7 +152,7 @@ export class StatusWriter implements Writer {
   #errand(key: string, status: IngressStatus, targets: readonly Target[]): Errand {
     const [namespace = "", name = ""] = key.split("/");
     const { uid, resourceVersion } = status;
-    const sent = { uid, wanted: this.#wanted };
+    const sent = { uid, wanted: this.#wanted, replaced: resourceVersion };
     this.#ledger.tried(key, uid);
     return {
       request: {
@@ -162,17 +168,22 @@ export class StatusWriter implements Writer {
     };
   }
 
-  #done(key: string, sent: Readonly<{ uid: string; wanted: string }>, answer: ApiAnswer): void {
+  #done(key: string, sent: Sent, answer: ApiAnswer): void {
     if (!this.#ours.has(key)) return;
     if (!answer.ok && isPassing(answer.status)) return this.#look(key, this.#soon);
     if (!answer.ok && isDenial(answer)) return this.#deny(key, answer.reason);
     if (this.#denials.allow(namespaceOf(key))) this.#config.told();
     if (!answer.ok && answer.status === MISSING) return this.#forget(key);
-    if (answer.ok) this.#ledger.wrote(key, sent.uid, sent.wanted);
+    if (answer.ok) this.#wrote(key, sent, answer.body);
     // In a conflict, the next version of the object is on its way to us.
     else if (answer.status !== CONFLICT) this.#ledger.refused(key, sent.uid, answer.reason);
     // What was watched meanwhile may be older or newer than this write.
-    this.#later(key, OBJECT_MS);
+    this.#later(key, Math.max(MOVED_MS, this.#ledger.objectMs()));
+  }
+
+  #wrote(key: string, { uid, wanted, replaced }: Sent, body: unknown): void {
+    this.#ledger.wrote(key, uid, wanted);
+    this.#echoes.wrote(key, replaced, body);
   }
 
   #deny(key: string, reason: string): void {
@@ -182,7 +193,7 @@ export class StatusWriter implements Writer {
   }
 
   #differs(key: string): boolean {
-    const status = this.#config.statuses.get(key);
+    const status = this.#echoes.get(key);
     if (status === undefined || !this.#ours.has(key) || this.#targets === null) return false;
     return targetsKey(status.ingress) !== this.#wanted;
   }
@@ -210,6 +221,7 @@ export class StatusWriter implements Writer {
   #forget(key: string): void {
     this.#drop(key);
     this.#ledger.forget(key);
+    this.#echoes.forget(key);
   }
 
   #drop(key: string): void {

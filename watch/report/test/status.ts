@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Random } from "../../../core/random.ts";
 import type { ApiAnswer, ApiRequest } from "../../source/api/api.ts";
-import type { IngressStatus } from "../../source/api/status.ts";
+import { type IngressStatus, readStatus } from "../../source/api/status.ts";
 import { Outgoing } from "../outgoing.ts";
 import { StatusWriter } from "../status.ts";
 import { targetsOf } from "../targets.ts";
@@ -414,6 +414,56 @@ test("news that is older than our own write does not make another one", async ()
   writer.moved("shop/a");
   await cluster.pass(60_000);
   assert.is(cluster.sent.length, 1);
+});
+
+/** A server that takes each write after `answerMs`, and whose watch tells of none. */
+function silent(own: Cluster, answerMs: number): { said: () => unknown } {
+  let there = status(1);
+  own.rules.unshift(async ({ body }) => {
+    const patch = body as { metadata: { resourceVersion: string } };
+    if (patch.metadata.resourceVersion !== there.resourceVersion) return failure(409);
+    const version = Number(there.resourceVersion) + 1;
+    there = { ...status(version), ingress: readStatus(patch).ingress };
+    const written = { ...patch, metadata: { uid: "u1", resourceVersion: `${version}` } };
+    await new Promise<void>((resolve) => void own.clock.after(answerMs, resolve));
+    return { ok: true, status: 200, body: written };
+  });
+  return { said: () => there.ingress };
+}
+
+for (const [name, answerMs] of [
+  ["answered, and not told by the watch", 10],
+  ["still on its way", 300],
+] as const) {
+  test(`the end comes when a write is ${name}: it is taken back`, async () => {
+    const { cluster, writer } = stage(["a"]);
+    const { said } = silent(cluster, answerMs);
+    writer.publish(targetsOf(HERE));
+    await cluster.pass(100);
+    assert.equal(said(), [{ ip: "10.0.0.1" }]);
+    writer.hurry();
+    writer.publish(targetsOf([]));
+    assert.is(writer.pending(), 1);
+    await cluster.pass(1_500);
+    assert.equal(said(), []);
+    assert.is(writer.pending(), 0);
+    assert.is(cluster.sent.length, 2, "and nothing was asked for in vain");
+    writer.stop();
+  });
+}
+
+test("what the watch tells after our write counts, and not what we wrote", async () => {
+  const { cluster, writer, statuses } = stage(["a"]);
+  silent(cluster, 10);
+  writer.publish(targetsOf(HERE));
+  await cluster.pass(10_000);
+  assert.is(cluster.sent.length, 1, "the watch is late: no reason to write it again");
+  // Somebody wiped it, and the watch tells of both in one go.
+  statuses.set("shop/a", status(3));
+  writer.moved("shop/a");
+  await cluster.pass(10_000);
+  const { body } = cluster.sent[1]!.request as { body: { metadata: object } };
+  assert.equal(body.metadata, { resourceVersion: "3" });
 });
 
 test.run();
