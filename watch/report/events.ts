@@ -11,12 +11,14 @@ import { Allowance } from "./allowance.ts";
 import { Denials, isDenial } from "./denials.ts";
 import { eventName, eventNamespace, eventOf, findingKey } from "./event.ts";
 import { type Identity, isTellable } from "./event.ts";
-import { type Errand, type Writer } from "./outgoing.ts";
+import { type Errand, isOfOne, type Writer } from "./outgoing.ts";
 
 /** What is over within this time is not told, such as an Ingress that comes before its Service. */
 const SETTLE_MS = 3_000;
 /** A finding that comes back later than this is told again. */
 const AGAIN_MS = 600_000;
+/** An Event that the server fails at is tried again after this; see isOfOne. */
+const FAILED_MS = 30_000;
 /** Findings that wait to be told; beyond that the oldest are dropped, and counted. */
 const QUEUE_MAX = 1_000;
 /** Of one namespace; what comes beyond that is dropped: nobody pushes out everybody else's. */
@@ -210,6 +212,7 @@ export class EventWriter implements Writer {
   }
 
   #failed(key: string, of: Readonly<{ finding: Finding; uid: string }>, failure: ApiFailure): void {
+    if (isOfOne(failure)) return this.#again(key, of.finding, FAILED_MS);
     if (isPassing(failure.status)) return this.#again(key, of.finding);
     // The namespace is gone or going, or this Event is not to be had: once is enough.
     if (!isDenial(failure)) return this.#note(key, of, null);
@@ -226,8 +229,8 @@ export class EventWriter implements Writer {
     if (this.#told.size > TOLD_MAX) this.#told.delete(this.#told.keys().next().value ?? "");
   }
 
-  #again(key: string, finding: Finding): void {
-    this.#enqueue(key, { finding, dueAt: this.#config.clock.now() });
+  #again(key: string, finding: Finding, waitMs = 0): void {
+    this.#enqueue(key, { finding, dueAt: this.#config.clock.now() + waitMs });
   }
 
   #stands(key: string): boolean {

@@ -1,6 +1,6 @@
 /**
- * What we wrote into which status, and how that went: one write of an object in five seconds, and
- * no fight with whoever writes the same field.
+ * What we wrote into which status, and how that went: one write of an object in five seconds, less
+ * and less of one that the server fails at, and no fight with whoever writes the same field.
  *
  *     write  overwritten  write  overwritten  write  overwritten      10 min      write …
  *       ├──── 5 s ─────────┼──── 5 s ──────────┤          └── left alone ───────────┤
@@ -14,6 +14,10 @@ const OBJECT_MS = 5_000;
 const FIGHT_WRITES_MAX = 3;
 const FIGHT_MS = 300_000;
 const REST_MS = 600_000;
+/** The longest wait for an object that the server fails at, after 5, 10, 20 and 40 s. */
+const FAILED_MS_MAX = 60_000;
+/** One failure is over with the next try, as a rule. */
+const QUIET_FAILURES_MAX = 1;
 
 type Page = {
   readonly uid: string;
@@ -23,6 +27,8 @@ type Page = {
   writes: number[];
   /** Not to be written before. */
   restUntil: number;
+  /** Writes in a row that were not taken. */
+  failures: number;
   finding: Finding | null;
 };
 
@@ -63,8 +69,11 @@ export class Ledger {
     if (early > 0) return early;
     if (page.restUntil <= now && this.#fought(page, wanted)) {
       page.restUntil = now + REST_MS;
-      const reason = "somebody else keeps writing other addresses here";
-      this.#note(key, page, reason, "let one controller alone serve the class of this Ingress");
+      this.#note(key, page, {
+        reason: "somebody else keeps writing other addresses here",
+        hint: "let one controller alone serve the class of this Ingress",
+        effect: "its status is left alone for ten minutes",
+      });
     }
     return page.restUntil - now;
   }
@@ -82,6 +91,7 @@ export class Ledger {
   /** The write was done. */
   wrote(key: string, uid: string, written: string): void {
     const page = this.#page(key, uid);
+    if (page.failures > 0) this.#mended(page);
     if (page.written !== written) page.writes = [];
     page.written = written;
     page.writes.push(this.#clock.now());
@@ -90,9 +100,27 @@ export class Ledger {
   /** The write was refused for good, for a reason that is not a lack of permission. */
   refused(key: string, uid: string, reason: string): void {
     const page = this.#page(key, uid);
+    page.failures += 1;
     page.restUntil = this.#clock.now() + REST_MS;
-    const what = `the API server refuses our status: ${reason}`;
-    this.#note(key, page, what, "see the addresses that rind publishes, and admission policies");
+    this.#note(key, page, {
+      reason: `the API server refuses our status: ${reason}`,
+      hint: "see the addresses that rind publishes, and admission policies",
+      effect: "its status is left alone for ten minutes",
+    });
+  }
+
+  /** The server failed at the write of this object, and may not do so at another one. */
+  failed(key: string, uid: string, reason: string): void {
+    const page = this.#page(key, uid);
+    const waitMs = Math.min(FAILED_MS_MAX, OBJECT_MS * 2 ** page.failures);
+    page.failures += 1;
+    page.restUntil = this.#clock.now() + waitMs;
+    if (page.failures <= QUIET_FAILURES_MAX) return;
+    this.#note(key, page, {
+      reason: `the API server fails to write our status: ${reason}`,
+      hint: "see its log, and the admission webhooks of Ingresses",
+      effect: "its status is tried again each minute",
+    });
   }
 
   /** The object says what it should. The answer is when to look again, or 0: no need. */
@@ -101,9 +129,8 @@ export class Ledger {
     if (page === undefined || page.finding === null) return 0;
     const quietMs = this.#clock.now() - (page.writes.at(-1) ?? -Infinity);
     if (quietMs < FIGHT_MS) return FIGHT_MS - quietMs;
-    page.finding = null;
     page.restUntil = -Infinity;
-    this.#told();
+    this.#mended(page);
     return 0;
   }
 
@@ -130,16 +157,23 @@ export class Ledger {
     if (known?.uid === uid) return known;
     this.forget(key);
     const never = { triedAt: -Infinity, restUntil: -Infinity };
-    const page: Page = { uid, ...never, written: "", writes: [], finding: null };
+    const page: Page = { uid, ...never, written: "", writes: [], failures: 0, finding: null };
     this.#pages.set(key, page);
     return page;
   }
 
-  #note(key: string, page: Page, reason: string, hint: string): void {
+  #mended(page: Page): void {
+    const { finding } = page;
+    page.failures = 0;
+    page.finding = null;
+    if (finding !== null) this.#told();
+  }
+
+  #note(key: string, page: Page, what: Pick<Finding, "reason" | "hint" | "effect">): void {
     const [namespace = "", name = ""] = key.split("/");
-    const effect = "its status is left alone for ten minutes; traffic is not concerned";
+    const effect = `${what.effect}; traffic is not concerned`;
     const of = { kind: "Ingress", namespace, name, field: "status.loadBalancer.ingress" };
-    page.finding = { level: "warning", ...of, reason, hint, effect };
+    page.finding = { level: "warning", ...of, ...what, effect };
     this.#told();
   }
 }

@@ -5,11 +5,17 @@
  */
 import type { Cancel, Clock } from "../../core/clock.ts";
 import type { Random } from "../../core/random.ts";
+import { isFields } from "../objects.ts";
 import type { ApiAnswer, ApiClient, ApiFailure, ApiRequest } from "../source/api/api.ts";
-import { isPassing } from "../source/api/codes.ts";
+import { isPassing, isServerError, UNAVAILABLE } from "../source/api/codes.ts";
 
 /** From one request to the next: 20 a second. */
 const GAP_MS = 50;
+/**
+ * Twice the gap after each object in a row that the server fails at, up to this: a broken webhook
+ * of one object holds nobody up for longer, and one of all objects is not asked more often.
+ */
+const GAP_MS_MAX = 1_600;
 /**
  * One request. Whoever loses the lease has one on its way at most, and that one is over before
  * another can have the lease (leader.ts).
@@ -44,6 +50,8 @@ export class Outgoing {
   #stopped = false;
   #nextAt = -Infinity;
   #backoffMs = BACKOFF_MS;
+  /** Writes in a row that the server failed at, each for its object alone. */
+  #failures = 0;
   #problem = "";
   #cancel: Cancel | null = null;
 
@@ -82,14 +90,21 @@ export class Outgoing {
     this.#nextAt = clock.now() + GAP_MS;
     const answer = await api.ask(errand.request, WRITE_MS_MAX);
     this.#busy = false;
-    if (!answer.ok && isPassing(answer.status)) this.#pause(answer);
-    else {
-      this.#problem = "";
-      this.#backoffMs = BACKOFF_MS;
-    }
+    this.#heed(answer);
     errand.done(answer);
     turned();
     this.wake();
+  }
+
+  #heed(answer: ApiAnswer): void {
+    const failed = !answer.ok && isOfOne(answer);
+    if (!answer.ok && !failed && isPassing(answer.status)) return this.#pause(answer);
+    this.#problem = "";
+    this.#backoffMs = BACKOFF_MS;
+    this.#failures = failed ? this.#failures + 1 : 0;
+    if (!failed) return;
+    const gapMs = Math.min(GAP_MS_MAX, GAP_MS * 2 ** this.#failures);
+    this.#nextAt = this.#config.clock.now() + gapMs;
   }
 
   /** Nobody's fault but the server's: everything waits, and nothing is lost. */
@@ -100,6 +115,16 @@ export class Outgoing {
     this.#nextAt = clock.now() + waitMs;
     this.#backoffMs = Math.min(BACKOFF_MS_MAX, this.#backoffMs * 2);
   }
+}
+
+/**
+ * Whether the server is there, and failed at this one write: so it answers for objects of which a
+ * broken webhook is asked. What says when to come again, or has no Status of an API server because
+ * a proxy answered in its place, is about all writes.
+ */
+export function isOfOne({ status, body, retryAfterMs }: ApiFailure): boolean {
+  const own = isServerError(status) && status !== UNAVAILABLE && retryAfterMs === null;
+  return own && isFields(body) && body["kind"] === "Status";
 }
 
 function firstOf(writers: readonly Writer[]): Errand | null {

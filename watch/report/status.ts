@@ -15,7 +15,7 @@ import { Denials, DENIED_MS, isDenial } from "./denials.ts";
 import { Echoes } from "./echoes.ts";
 import { Lanes, namespaceOf } from "./lanes.ts";
 import { Ledger } from "./ledger.ts";
-import { type Errand, type Writer } from "./outgoing.ts";
+import { type Errand, isOfOne, type Writer } from "./outgoing.ts";
 import { type Target, targetsKey } from "./targets.ts";
 
 /**
@@ -170,11 +170,13 @@ export class StatusWriter implements Writer {
 
   #done(key: string, sent: Sent, answer: ApiAnswer): void {
     if (!this.#ours.has(key)) return;
-    if (!answer.ok && isPassing(answer.status)) return this.#look(key, this.#soon);
+    const failed = !answer.ok && isOfOne(answer);
+    if (!answer.ok && !failed && isPassing(answer.status)) return this.#look(key, this.#soon);
     if (!answer.ok && isDenial(answer)) return this.#deny(key, answer.reason);
     if (this.#denials.allow(namespaceOf(key))) this.#config.told();
     if (!answer.ok && answer.status === MISSING) return this.#forget(key);
     if (answer.ok) this.#wrote(key, sent, answer.body);
+    else if (failed) this.#ledger.failed(key, sent.uid, answer.reason);
     // In a conflict, the next version of the object is on its way to us.
     else if (answer.status !== CONFLICT) this.#ledger.refused(key, sent.uid, answer.reason);
     // What was watched meanwhile may be older or newer than this write.

@@ -58,6 +58,11 @@ export function failure(status: number, reason = `refused with ${status}`): ApiA
   return { ok: false, status, reason, retryAfterMs: null, body: null };
 }
 
+/** What an API server says when a webhook that it asks about this object is broken. */
+export function breakdown(reason = "failed calling webhook"): ApiAnswer {
+  return { ok: false, status: 500, reason, retryAfterMs: null, body: { kind: "Status" } };
+}
+
 export function status(version: number, ...ips: readonly string[]): IngressStatus {
   return {
     uid: "u1",

@@ -6,7 +6,7 @@ import type { ApiAnswer } from "../../source/api/api.ts";
 import type { Identity } from "../event.ts";
 import { EventWriter } from "../events.ts";
 import { Outgoing } from "../outgoing.ts";
-import { type Cluster, cluster, failure, finding } from "./cluster.ts";
+import { breakdown, type Cluster, cluster, failure, finding } from "./cluster.ts";
 
 type Body = Readonly<Record<string, unknown>> &
   Readonly<{ metadata: Readonly<{ name: string; namespace: string }>; message: string }>;
@@ -343,6 +343,26 @@ test("a long name leaves room for what tells Events apart", async () => {
   assert.ok(body(0).metadata.name.length <= 253);
   assert.match(body(0).metadata.name, /^a+\.[0-9a-f]{16}$/);
   assert.is.not(body(0).metadata.name, body(1).metadata.name);
+});
+
+test("an Event that the server fails at is tried each 30 s; the others go on", async () => {
+  const { cluster, writer, found } = stage();
+  const { sent, rules, pass } = cluster;
+  let broken = true;
+  rules.push(({ body }) => {
+    const { metadata } = body as Body;
+    return broken && metadata.name.startsWith("bad.") ? breakdown() : null;
+  });
+  found(finding("bad"), ...Array.from({ length: 20 }, (_, i) => finding(`i${i}`)));
+  await pass(5_000);
+  assert.is(sent.length, 21);
+  assert.is(writer.pending(), 1);
+  await pass(60_000);
+  assert.is(sent.length, 23);
+  broken = false;
+  await pass(30_000);
+  assert.is(sent.length, 24);
+  assert.is(writer.pending(), 0);
 });
 
 test.run();

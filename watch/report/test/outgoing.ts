@@ -1,8 +1,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Random } from "../../../core/random.ts";
+import type { ApiAnswer } from "../../source/api/api.ts";
 import { type Errand, Outgoing } from "../outgoing.ts";
-import { cluster, failure } from "./cluster.ts";
+import { breakdown, cluster, failure } from "./cluster.ts";
 
 /** A writer with so many requests, all of one name. */
 function writer(name: string, count: number): { left: number; next: () => Errand | null } {
@@ -103,6 +104,39 @@ test("a server that fails is asked less and less, and the rest goes as before", 
   assert.is(a.left, 0);
   assert.is(outgoing.problem(), "");
 });
+
+test("a write that the server fails at for its own sake holds the others up for 1.6 s", async () => {
+  const [healthy, broken] = [writer("b", 0), writer("a", 1)];
+  const { outgoing, pass, sent, rules } = stage([healthy, broken]);
+  rules.push(({ path }) => (path === "a" ? breakdown() : null));
+  outgoing.wake();
+  await pass(120_000);
+  const gaps = sent.slice(1).map(({ at }, i) => at - (sent[i]?.at ?? 0));
+  const rounded = gaps.slice(0, 7).map((ms) => Math.floor(ms / 100) * 100);
+  assert.equal(rounded, [100, 200, 400, 800, 1_600, 1_600, 1_600]);
+  assert.is(outgoing.problem(), "", "the server takes writes");
+  healthy.left = 20;
+  await pass(1_600 + 20 * 50);
+  assert.is(healthy.left, 0);
+});
+
+/** Answers after which all writes wait, not only those of the object. */
+const ABOUT_ALL: readonly [name: string, answer: ApiAnswer][] = [
+  ["a proxy that has no server", { ...failure(502), body: null }],
+  ["a proxy that waited in vain", { ...failure(504), body: null }],
+  ["a server that is away", { ...breakdown(), status: 503 } as ApiAnswer],
+  ["a server that says when to come again", { ...breakdown(), retryAfterMs: 1_000 } as ApiAnswer],
+];
+
+for (const [name, answer] of ABOUT_ALL) {
+  test(`${name} makes everything wait`, async () => {
+    const { outgoing, pass, sent, rules } = stage([writer("a", 3)]);
+    rules.push(() => answer);
+    outgoing.wake();
+    await pass(700);
+    assert.is(sent.length, 1);
+  });
+}
 
 test("after a success the next failure is a first one", async () => {
   const { outgoing, pass, sent, rules } = stage([writer("a", 9)]);

@@ -6,7 +6,7 @@ import { type IngressStatus, readStatus } from "../../source/api/status.ts";
 import { Outgoing } from "../outgoing.ts";
 import { StatusWriter } from "../status.ts";
 import { targetsOf } from "../targets.ts";
-import { type Cluster, cluster, failure, status } from "./cluster.ts";
+import { breakdown, type Cluster, cluster, failure, status } from "./cluster.ts";
 
 type Stage = Readonly<{
   cluster: Cluster;
@@ -387,6 +387,34 @@ test("nothing is lost while the server is away", async () => {
   away = false;
   await cluster.pass(65_000);
   assert.is(writer.pending(), 0);
+});
+
+test("an Ingress whose writes always fail is tried less and less; the others go on", async () => {
+  const names = Array.from({ length: 20 }, (_, i) => `i${i}`);
+  const { cluster, writer, writes, edit } = stage(names);
+  let broken = true;
+  cluster.rules.unshift((request) => (broken && nameOf(request) === "i0" ? breakdown() : null));
+  writer.publish(targetsOf(HERE));
+  await cluster.pass(1_500);
+  assert.is(writer.pending(), 1);
+  assert.equal(writer.findings(), [], "once is no news");
+  await cluster.pass(298_500);
+  const tries = writes().filter((write) => write.endsWith(" i0"));
+  assert.equal(
+    tries.map((write) => Math.floor(Number(write.split(" ")[0]))),
+    [0, 5, 15, 35, 75, 135, 195, 255],
+  );
+  assert.match(writer.findings()[0]?.reason ?? "", "fails to write our status: failed calling");
+  // Addresses that change, or news of it, are no reason to ask sooner.
+  writer.publish(targetsOf(["10.0.0.2"]));
+  edit("shop/i0");
+  await cluster.pass(10_000);
+  assert.is(writes().filter((write) => write.endsWith(" i0")).length, tries.length);
+  assert.is(writer.pending(), 1);
+  broken = false;
+  await cluster.pass(60_000);
+  assert.is(writer.pending(), 0);
+  assert.equal(writer.findings(), []);
 });
 
 test("nothing is written while another one leads", async () => {

@@ -10,6 +10,8 @@ export const MISSING = 404;
 export const CONFLICT = 409;
 /** The version, or the continue token, is too old. */
 export const GONE = 410;
+/** Nothing can be answered now. */
+export const UNAVAILABLE = 503;
 /** A version that the server has not got to yet. */
 export const TIMEOUT = 504;
 
@@ -22,7 +24,12 @@ const SERVER_ERROR = 500;
 /** True when the same request may be answered later; 0 is a server that cannot be reached. */
 export function isPassing(status: number): boolean {
   if (status === UNAUTHORIZED || status === REQUEST_TIMEOUT || status === BUSY) return true;
-  return status === 0 || status >= SERVER_ERROR;
+  return status === 0 || isServerError(status);
+}
+
+/** True when the request is not to blame. */
+export function isServerError(status: number): boolean {
+  return status >= SERVER_ERROR;
 }
 
 /** True when the answer stays the same until people grant a right, or install a kind. */
