@@ -66,6 +66,7 @@ row(`faults in any order, seed ${SEED}`, async (world) => {
   }
   for (const heal of lasting) heal();
   world.token("last");
+  retell(world);
   // Who waits for an answer that never comes, minutes if need be, learns that it never will.
   world.api.down();
   world.api.up();
@@ -104,6 +105,21 @@ function begin(world: World, random: Random): () => void {
       return () => {};
     default:
       return world.api.disturb(FAULTS[random.below(FAULTS.length)]!, where);
+  }
+}
+
+/** Objects that were told wrong are told again: nobody else corrects what a server said of one. */
+function retell({ api, origins }: World): void {
+  for (const name of origins.keys()) {
+    for (const [kind, object] of [
+      ["Ingress", name],
+      ["Service", name],
+      ["EndpointSlice", name],
+      ["EndpointSlice", `${name}-1`],
+    ] as const) {
+      const given = api.get(kind, "shop", object);
+      if (given !== undefined) api.put(given);
+    }
   }
 }
 
