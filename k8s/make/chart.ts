@@ -10,8 +10,9 @@ import type { Names } from "./roles.ts";
 const FULL_NAME = '{{ include "rind.fullname" $ }}';
 const NAMES: Names = {
   name: FULL_NAME,
-  namespace: "{{ $.Release.Namespace }}",
-  account: '{{ include "rind.account" $ }}',
+  // Quoted where it is the whole text: a namespace may be called 123, a number to YAML.
+  namespace: "{{ $.Release.Namespace | quote }}",
+  account: '{{ include "rind.account" $ | quote }}',
   labels: `labels:
   {{- include "rind.labels" $ | nindent 4 }}
 `,
@@ -57,7 +58,7 @@ ${text}{{- end }}
 }
 
 function bindingIn(suffix: string): string {
-  return binding(NAMES, { kind: "ClusterRole", suffix, namespace: "{{ . }}" });
+  return binding(NAMES, { kind: "ClusterRole", suffix, namespace: "{{ . | quote }}" });
 }
 
 function asked(suffix: Role["suffix"], condition: string): string {

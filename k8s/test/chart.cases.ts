@@ -195,6 +195,40 @@ add("two releases share no name, and each has its lease", (helm) => {
   assert.equal(leases, ["one-rind"]);
 });
 
+for (const name of ["my.release", "123", "1e3", "0x1f", "null", `${"a".repeat(46)}.rind-1`]) {
+  add(`a release may be called ${name}`, (helm) => {
+    helm.rendered(name);
+    // The name of a Service has no dots and begins with a letter.
+    const full = /^[a-z]/.test(name) ? [] : ["fullnameOverride=edge"];
+    const chart = helm.rendered(name, "kind=Deployment", ...full);
+    const [service] = [...chart.values()].filter(({ kind }) => kind === "Service");
+    assert.match(service!.metadata.name, /^[a-z][-a-z0-9]{0,61}[a-z0-9]$/);
+    assert.is(service!.metadata.labels?.["app.kubernetes.io/instance"], name);
+  });
+}
+
+add("a namespace that looks like a number stays a name", (helm) => {
+  const chart = helm.rendered("rind", "namespaces={1e3}", "secrets.namespaces={1e3}");
+  assert.ok(chart.has("RoleBinding 1e3/rind-namespaced"));
+  assert.ok(chart.has("RoleBinding 1e3/rind-secrets"));
+});
+
+/** What is no mistake of one value alone, and what is said of it. */
+const CLASHES: readonly (readonly [string, readonly string[], string])[] = [
+  ["1a", ["kind=Deployment"], "no Service can be called 1a-rind"],
+  ["rind", ["ports.http=443"], "ports: two of [8080 443 443] are the same"],
+  ["rind", ["ports.admin=80"], "ports: two of [80 80 443] are the same"],
+  ["rind", ["kind=Deployment", "ports.admin=8000"], "ports: two of [8000 8000] are the same"],
+];
+
+for (const [name, settings, reason] of CLASHES) {
+  add(`${name} with ${settings.join(" ")} is refused`, (helm) => {
+    const { code, output } = helm.template(name, ...settings);
+    assert.is.not(code, 0);
+    assert.match(output, reason);
+  });
+}
+
 /** Values that are mistakes, and what the schema says of them. */
 const REFUSED: readonly (readonly [string, RegExp])[] = [
   ["kind=StatefulSet", /kind/],
@@ -204,6 +238,13 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ["ports.http=http", /http/],
   ["ports.http=70000", /http/],
   ["namespaces={Shop}", /namespaces/],
+  ["class.name=a..b", /class\/name/],
+  ["class.controller=a/#b", /controller/],
+  ["serviceAccount.name=Rind", /serviceAccount\/name/],
+  ["podLabels.app\\.kubernetes\\.io/name=x", /podLabels/],
+  ["fullnameOverride=a.b", /fullnameOverride/],
+  ["nameOverride=null-", /nameOverride/],
+  ["fullnameOverride=off", /fullnameOverride/],
   ["trustedProxies={proxy.example}", /trustedProxies/],
   ["publish.nodeAddress=Hostname", /nodeAddress/],
   ["lameDuckSeconds=5s", /lameDuckSeconds/],

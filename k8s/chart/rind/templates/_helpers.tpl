@@ -1,12 +1,15 @@
-{{/* The name of everything in a release: its own, with the name of the chart unless it says so. */}}
+{{/*
+The name of everything in a release: its own, with the name of the chart unless it says so. A release
+may have dots in its name and a Service may not.
+*/}}
 {{- define "rind.fullname" -}}
 {{- $chart := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
 {{- else if contains $chart .Release.Name -}}
-{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- .Release.Name | replace "." "-" | trunc 63 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $chart | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $chart | replace "." "-" | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -22,7 +25,7 @@
 {{/* Labels that select the pods; they cannot be changed once they are applied. */}}
 {{- define "rind.selector" -}}
 app.kubernetes.io/name: rind
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* Labels of every object. */}}

@@ -33,11 +33,11 @@
 {{- end }}
 {{- if ne .Values.class.name "rind" }}
 - name: RIND_CLASS
-  value: {{ .Values.class.name }}
+  value: {{ .Values.class.name | quote }}
 {{- end }}
 {{- if ne .Values.class.controller "rind.dev/ingress-controller" }}
 - name: RIND_CONTROLLER
-  value: {{ .Values.class.controller }}
+  value: {{ .Values.class.controller | quote }}
 {{- end }}
 {{- if .Values.withoutClass }}
 - name: RIND_WITHOUT_CLASS
@@ -79,6 +79,15 @@ httpGet:
 {{/* `template` of a DaemonSet or Deployment. */}}
 {{- define "rind.pod" -}}
 {{- $host := eq .Values.kind "DaemonSet" -}}
+{{- $own := list (int .Values.ports.admin) -}}
+{{- if $host -}}
+{{- $own = append (append $own (int .Values.ports.http)) (int .Values.ports.https) -}}
+{{- else -}}
+{{- $own = append $own 8000 -}}
+{{- end -}}
+{{- if ne (len $own) (len (uniq $own)) -}}
+{{- fail (printf "ports: two of %v are the same" $own) -}}
+{{- end -}}
 metadata:
   labels:
     {{- include "rind.selector" . | nindent 4 }}
@@ -92,13 +101,13 @@ metadata:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  serviceAccountName: {{ include "rind.account" . }}
+  serviceAccountName: {{ include "rind.account" . | quote }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   {{- with .Values.image.pullSecrets }}
   imagePullSecrets:
     {{- range . }}
-    - name: {{ . }}
+    - name: {{ . | quote }}
     {{- end }}
   {{- end }}
   {{- if $host }}
@@ -134,7 +143,7 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with .Values.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   terminationGracePeriodSeconds: {{ add (include "rind.lameDuck" . | int) .Values.drainSeconds 25 }}
   securityContext:
