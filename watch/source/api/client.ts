@@ -6,6 +6,7 @@ import type { Clock } from "../../../core/clock.ts";
 import { isFields } from "../../objects.ts";
 import type { Access, ApiAnswer, ApiClient, ApiEvents, ApiFailure, ApiRequest } from "./api.ts";
 import { FORBIDDEN, readPatience, UNAUTHORIZED } from "./codes.ts";
+import { bugFailure } from "./faults.ts";
 import { LINE_MAX, Lines } from "./lines.ts";
 
 const ASK_MS = 30_000;
@@ -46,11 +47,15 @@ export function openClient(access: Access, clock: Clock): ApiClient {
         opened: () => ended || events.opened(),
         line: (line) => ended || events.line(line),
         closed: (failure) => {
-          if (!ended) events.closed(failure);
+          if (ended) return;
           ended = true;
+          events.closed(failure);
         },
       };
-      void stream({ access, clock }, request, told, abort);
+      stream({ access, clock }, request, told, abort).catch((error: unknown) => {
+        abort.abort();
+        told.closed(bugFailure(error));
+      });
       return () => {
         ended = true;
         abort.abort();
@@ -78,36 +83,58 @@ async function ask(way: Way, request: ApiRequest, timeoutMs: number): Promise<Ap
   }
 }
 
+/** Rejects only with what `events` throw. */
 async function stream(
   way: Way,
   request: ApiRequest,
   events: ApiEvents,
   abort: AbortController,
 ): Promise<void> {
+  const response = await open(way, request, abort);
+  if (!(response instanceof Response)) return events.closed(response);
+  events.opened();
+  const lines = new Lines(events.line);
+  const reader = response.body?.getReader();
+  for (;;) {
+    const chunk = reader === undefined ? null : await readChunk(way.access, reader);
+    if (!(chunk instanceof Uint8Array)) return events.closed(chunk);
+    if (await takeInSlices(lines, chunk)) continue;
+    abort.abort();
+    return events.closed(unreachable(way.access, `a line exceeds ${LINE_MAX} bytes`));
+  }
+}
+
+/** The answer to a request for a stream, when it is one. */
+async function open(
+  { access, clock }: Way,
+  request: ApiRequest,
+  abort: AbortController,
+): Promise<Response | ApiFailure> {
   let late = "";
-  const cancel = way.clock.after(OPEN_MS, () => {
+  const cancel = clock.after(OPEN_MS, () => {
     late = `no answer within ${OPEN_MS / SECOND_MS} s`;
     abort.abort();
   });
   try {
-    const response = await send(way.access, request, abort.signal);
-    if (!response.ok) {
-      const answer = answerOf(way.access, response, (await readText(response)) ?? "");
-      return events.closed(answer.ok ? null : answer);
-    }
-    cancel();
-    events.opened();
-    const lines = new Lines(events.line);
-    for await (const chunk of response.body ?? []) {
-      if (await takeInSlices(lines, chunk)) continue;
-      abort.abort();
-      return events.closed(unreachable(way.access, `a line exceeds ${LINE_MAX} bytes`));
-    }
-    events.closed(null);
+    const response = await send(access, request, abort.signal);
+    if (response.ok) return response;
+    return failureOf(access, response, (await readText(response)) ?? "");
   } catch (error) {
-    events.closed(unreachable(way.access, late === "" ? causeOf(error) : late));
+    return unreachable(access, late === "" ? causeOf(error) : late);
   } finally {
     cancel();
+  }
+}
+
+/** The next bytes, or null at the end. */
+async function readChunk(
+  access: Access,
+  reader: Readonly<{ read: () => Promise<Readonly<{ value?: Uint8Array | undefined }>> }>,
+): Promise<Uint8Array | ApiFailure | null> {
+  try {
+    return (await reader.read()).value ?? null;
+  } catch (error) {
+    return unreachable(access, causeOf(error));
   }
 }
 
@@ -175,13 +202,17 @@ async function readText(response: Response): Promise<string | null> {
 
 function answerOf(access: Access, response: Response, text: string): ApiAnswer {
   const { status } = response;
+  if (!response.ok) return failureOf(access, response, text);
   const body = parse(text);
-  if (response.ok) {
-    if (body !== undefined) return { ok: true, status, body };
-    // What was cut off may be a Secret: it is described, and not shown.
-    const type = cut(response.headers.get("content-type") ?? "no type");
-    return unreachable(access, `its answer is not JSON, but ${text.length} characters of ${type}`);
-  }
+  if (body !== undefined) return { ok: true, status, body };
+  // What was cut off may be a Secret: it is described, and not shown.
+  const type = cut(response.headers.get("content-type") ?? "no type");
+  return unreachable(access, `its answer is not JSON, but ${text.length} characters of ${type}`);
+}
+
+function failureOf(access: Access, response: Response, text: string): ApiFailure {
+  const { status } = response;
+  const body = parse(text);
   return {
     ok: false,
     status,

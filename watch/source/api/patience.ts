@@ -4,11 +4,18 @@
  */
 import type { Cancel, Clock } from "../../../core/clock.ts";
 import type { Random } from "../../../core/random.ts";
+import type { ApiFailure } from "./api.ts";
+import { isPassing } from "./codes.ts";
 
 /** Who hears that the server is back asks within this, and not all in one moment. */
 const POKE_MS = 250;
 /** Others look whether the server is back, and say so; should they not, it is asked then. */
 const QUIET_MS = 600_000;
+
+/** True for a failure that may be over at any time, and of which nobody says when. */
+export function isUntimed(failure: ApiFailure | null): boolean {
+  return failure !== null && failure.retryAfterMs === null && isPassing(failure.status);
+}
 
 /** The patience of one feed. */
 export class Patience {

@@ -14,11 +14,12 @@ import type { FeedState } from "../source.ts";
 import type { ApiAnswer, ApiFailure } from "./api.ts";
 import { Backoff } from "./backoff.ts";
 import { FORBIDDEN, GONE, isPassing, isRefused, TIMEOUT, UNAUTHORIZED } from "./codes.ts";
+import { bugFailure } from "./faults.ts";
 import type { Frame } from "./frames.ts";
 import { readPage, unreadable } from "./pages.ts";
 import { listQuery, streamQuery, watchQuery } from "./queries.ts";
 import type { FeedPlace, ReflectorTerms, Replica } from "./replica.ts";
-import { Patience } from "./patience.ts";
+import { isUntimed, Patience } from "./patience.ts";
 import { type Ending, Watching } from "./watching.ts";
 
 /** A watch that the server ends sooner is no good news, however clean the end. */
@@ -109,16 +110,12 @@ export class Reflector {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       const watches = this.#version !== "" || (this.#streams && !this.#pages);
-      const restMs = watches ? await this.#watch() : await this.#list();
-      if (restMs > 0 && !this.#stopped) await this.#patience.rest(restMs, this.#mayBeQuiet());
+      const turn = watches ? this.#watch() : this.#list();
+      const restMs = await turn.catch((error: unknown) => this.#failed(bugFailure(error)));
+      if (restMs === 0 || this.#stopped) continue;
+      const quiet = isUntimed(this.#failure) && (this.#terms.away?.() ?? false);
+      await this.#patience.rest(restMs, quiet);
     }
-  }
-
-  /** Not where the server said how long to wait, nor where a right is missing. */
-  #mayBeQuiet(): boolean {
-    const failure = this.#failure;
-    if (failure === null || failure.retryAfterMs !== null) return false;
-    return isPassing(failure.status) && (this.#terms.away?.() ?? false);
   }
 
   // === list; both ways answer how long to rest ===
@@ -174,39 +171,44 @@ export class Reflector {
 
   // === watch ===
 
-  #watch(): Promise<number> {
+  async #watch(): Promise<number> {
     this.#filling = this.#version === "";
     if (this.#filling) this.#replica.begin();
+    const [ending, livedMs] = await this.#follow();
+    if (ending === null) return 0;
+    return this.#filling ? this.#unfilled(ending) : this.#ended(ending, livedMs);
+  }
+
+  /** One watch, until it ends or is given up (null). */
+  #follow(): Promise<readonly [ending: Ending | null, livedMs: number]> {
     const request = { method: "GET", path: this.#feed.path, query: this.#query() } as const;
     return new Promise((resolve) => {
-      const end = (restMs: number): void => {
+      const end = (ending: Ending | null, livedMs = 0): void => {
         this.#watching?.stop();
         this.#patience.end();
-        resolve(restMs);
+        resolve([ending, livedMs]);
       };
-      this.#patience.begin(() => end(0));
+      this.#patience.begin(() => end(null));
       this.#watching = new Watching({ ...this.#terms, kind: this.#feed.kind }, request, {
         opened: () => {
           this.#patience.end();
-          // A proxy may answer for a server that is away: only what comes, or lasts, tells.
+          // A proxy may answer for a server that is away: what comes, or lasts, tells.
           if (!this.#filling) return this.#patience.limit(SHORT_MS, () => this.#heard());
           this.#patience.limit(STREAM_MAX_MS, () => {
             this.#streams = false;
-            end(0);
+            end(null);
           });
         },
         took: (frame) => this.#took(frame),
-        ended: (ending, livedMs) =>
-          end(this.#filling ? this.#unfilled(ending) : this.#ended(ending, livedMs)),
+        ended: end,
       });
     });
   }
 
   #query(): Readonly<Record<string, string>> {
-    const { query } = this.#feed;
     const { random } = this.#terms;
-    if (this.#filling) return streamQuery(query, this.#from, random);
-    return watchQuery(query, this.#version, random);
+    if (this.#filling) return streamQuery(this.#feed.query, this.#from, random);
+    return watchQuery(this.#feed.query, this.#version, random);
   }
 
   #took(frame: Exclude<Frame, { type: "error" }>): void {

@@ -6,7 +6,7 @@ import { makeAuthority } from "../../../../test/apiserver/authority.ts";
 import type { Access, ApiFailure, Credentials } from "../api.ts";
 import { openClient } from "../client.ts";
 import { LINE_MAX } from "../lines.ts";
-import { until } from "./fixture/cluster.ts";
+import { serviceOf, until } from "./fixture/cluster.ts";
 
 const test = suite("client");
 
@@ -224,6 +224,34 @@ test("who ends a stream hears nothing more of it, and the server sees the end", 
   const before = heard;
   await until(() => server.watches().length === 0, "the end of the watch");
   assert.is(heard, before);
+  server.stop();
+});
+
+test("a bug of who hears a stream ends it, and is not blamed on the server", async () => {
+  const server = startApiServer();
+  server.put(serviceOf("shop", "a", 80));
+  const bug = new TypeError("thrown by this test");
+  const bugs: unknown[] = [];
+  const note = (error: unknown): void => void bugs.push(error);
+  process.on("unhandledRejection", note);
+  const watch = { ...LIST, query: { watch: "true" } };
+  for (const at of ["opened", "line"] as const) {
+    const ends: (ApiFailure | null)[] = [];
+    const hear = (what: string) => (): void => {
+      if (what === at) throw bug;
+    };
+    openClient(accessTo(server.url), systemClock).stream(watch, {
+      opened: hear("opened"),
+      line: hear("line"),
+      closed: (failure) => ends.push(failure),
+    });
+    await until(() => ends.length > 0 && server.watches().length === 0, "the end");
+    const reason = "a bug of rind (TypeError): please report it, with its stack from the log";
+    assert.is(ends.map((failure) => failure?.reason).join(), reason);
+  }
+  await until(() => bugs.length === 2, "what the log says");
+  assert.equal(bugs, [bug, bug]);
+  process.off("unhandledRejection", note);
   server.stop();
 });
 

@@ -22,6 +22,10 @@ import {
 
 const test = suite("reflector");
 
+/** What the process hears of. */
+const bugs: unknown[] = [];
+process.on("unhandledRejection", (bug) => bugs.push(bug));
+
 /** Begins every row about watches: a list as of version 5, and the watch that follows. */
 const FOLLOWING: readonly Step[] = [items("5", "a@1", "b@2"), open];
 const FOLLOWED = ["list from 0", "put a@1", "put b@2", "whole", "watch from 5"];
@@ -99,6 +103,19 @@ const ROWS: readonly Row[] = [
       "problem",
       "whole",
       "watch from 5",
+    ],
+  },
+  {
+    name: "a bug of ours costs an attempt, and is not called a failure of the server",
+    options: { poison: "b@2" },
+    steps: [items("5", "a@1", "b@2"), pass(800), ...FOLLOWING],
+    log: [
+      "list from 0",
+      "put a@1",
+      "problem a bug of rind (TypeError): please report it, with its stack from the log",
+      "400–800 list from 0",
+      "problem",
+      ...FOLLOWED.slice(1),
     ],
   },
   {
@@ -405,6 +422,7 @@ for (const row of ROWS) {
     }
     world.reflector.stop();
     compare(world, row.log);
+    assert.is(bugs.splice(0).length, row.options?.poison === undefined ? 0 : 1);
   });
 }
 
