@@ -103,6 +103,22 @@ test("a host has room for five thousand paths: who was first keeps them", () => 
   assert.is(reasonsOf(findings, "b").length, 101);
 });
 
+test("a host has room for a million characters of paths: who was first keeps them", () => {
+  const text = "x".repeat(1_000);
+  const many = ingress(
+    "a",
+    range(1_100).map((i) => path(`/${text}${i}`, "web")),
+  );
+  const few = ingress("b", [path(`/${text}`, "web"), path("/short", "web")]);
+  const { model, findings } = run(many, few, service("web", 80), slice(1, 1, 80));
+  const paths = model.hosts[0]!.routes.map(({ match }) => match.path.value);
+  assert.is(paths.length, 1_045, "of 1 005 characters at most, and a short one");
+  assert.ok(paths.includes("/short"));
+  const reason = "the paths of shop.example have more than 1048576 characters together";
+  assert.is(reasonsOf(findings, "a")[0], reason);
+  assert.equal(reasonsOf(findings, "b"), [reason]);
+});
+
 test("ports beyond a hundred are not there", () => {
   const numbers = range(101).map((i) => i + 1);
   const paths = [path("/first", "web", 1), path("/last", "web", 101)];
