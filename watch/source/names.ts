@@ -1,9 +1,11 @@
 /**
  * What DNS says of the names that ExternalName Services have: asked off the request path, again
- * when the answer is as old as it may be, and kept for as long as DNS fails.
+ * when the answer is as old as it may be, and kept for as long as DNS fails. That there is no such
+ * name is an answer too, though one that is often a mistake: it is believed after a while.
  *
  *     want ──► A and AAAA at once ──► told, sorted ──► after its TTL, 5 s to 5 min ──► asked again
  *                    │ failed: the addresses of before stay, and it is asked again, ever later
+ *                    │ no address: so too, and after 10 min none is left
  */
 import { promises } from "node:dns";
 import { isIP } from "node:net";
@@ -24,6 +26,8 @@ const TTL_MIN_MS = 5_000;
 const TTL_MAX_MS = 300_000;
 /** An answer that is not here by then is none. */
 const ANSWER_MS = 5_000;
+/** A name that DNS does not know has no address after so long: it is another one's by then. */
+const ABSENT_MAX_MS = 600_000;
 /** A lost datagram is not worth a word where addresses are known: so many failures are. */
 const FAILURES_TOLD = 2;
 const QUERY = { timeout: 2_000, tries: 2 };
@@ -102,6 +106,8 @@ type Followed = {
   v4: readonly string[];
   v6: readonly string[];
   failures: number;
+  /** Since when DNS answers that it has no address, or null. */
+  absentAt: number | null;
   /** What was told last, so that nothing is told twice. */
   told: Resolved | null;
   cancel: Cancel | null;
@@ -153,7 +159,8 @@ class Names {
   }
 
   #follow(name: string): void {
-    const followed = { name, v4: [], v6: [], failures: 0, told: null, cancel: null };
+    const nothing = { v4: [], v6: [], failures: 0, absentAt: null, told: null, cancel: null };
+    const followed = { name, ...nothing };
     this.#followed.set(name, followed);
     this.#ask(followed);
   }
@@ -208,10 +215,23 @@ class Names {
       if (v4.ok) followed.v4 = usable(v4.addresses);
       if (v6.ok) followed.v6 = usable(v6.addresses);
       followed.failures = 0;
-    } else followed.failures += 1;
+      followed.absentAt = null;
+    } else {
+      followed.failures += 1;
+      if (v4.ok && v6.ok) this.#miss(followed);
+    }
     this.#update(followed, problem);
     const waitMs = problem === "" ? ttlOf(answers) : this.#patience(followed.failures);
     followed.cancel = this.#config.clock.after(waitMs, () => this.#ask(followed));
+  }
+
+  /** Servers that fail meanwhile say nothing about it, and so they do not begin it anew. */
+  #miss(followed: Followed): void {
+    const now = this.#config.clock.now();
+    followed.absentAt ??= now;
+    if (now - followed.absentAt < ABSENT_MAX_MS) return;
+    followed.v4 = [];
+    followed.v6 = [];
   }
 
   #update(followed: Followed, problem: string): void {

@@ -116,7 +116,6 @@ test("an address that moves is told", async () => {
 
 for (const [what, answer, problem] of [
   ["fails", REFUSED, "DNS fails (SERVFAIL)"],
-  ["knows the name no more", NOTHING, "DNS knows no address of it"],
   ["is silent", null, "DNS does not answer"],
 ] as const) {
   test(`while DNS ${what} the addresses stay, which is said the second time`, async () => {
@@ -134,6 +133,41 @@ for (const [what, answer, problem] of [
     assert.equal(on.told.slice(2), ["a.example 192.0.2.1 "]);
   });
 }
+
+/** An answer about each family, and what is left in the end of an address of each. */
+for (const [what, v4, v6, left] of [
+  ["no address", NOTHING, NOTHING, ""],
+  ["no address of one, and about the other it fails", NOTHING, REFUSED, "192.0.2.1,2001:db8::1"],
+] as const) {
+  test(`a name of which DNS knows ${what}: its addresses stay for ten minutes`, async () => {
+    const on = rig();
+    on.answer = (_, family) => found(5, family === 4 ? "192.0.2.1" : "2001:db8::1");
+    await want(on, "a.example");
+    on.answer = (_, family) => (family === 4 ? v4 : v6);
+    for (let i = 0; i < 604; i++) await pass(on, 1_000);
+    assert.is(on.told.length, 2, `seed ${SEED}`);
+    assert.match(on.told[1] ?? "", /^a\.example 192\.0\.2\.1,2001:db8::1 DNS /);
+    for (let i = 0; i < 400; i++) await pass(on, 1_000);
+    assert.is(on.told.at(-1)?.split(" ")[1], left);
+    on.answer = only4(found(5, "192.0.2.1"));
+    for (let i = 0; i < 400; i++) await pass(on, 1_000);
+    assert.is(on.told.at(-1), "a.example 192.0.2.1 ");
+  });
+}
+
+test("a name that is unknown now and then keeps its addresses", async () => {
+  const on = rig();
+  on.answer = only4(found(5, "192.0.2.1"));
+  await want(on, "a.example");
+  for (let i = 0; i < 40; i++) {
+    on.answer = i % 8 < 6 ? () => NOTHING : only4(found(5, "192.0.2.1"));
+    for (let s = 0; s < 60; s++) await pass(on, 1_000);
+  }
+  assert.ok(
+    on.told.every((line) => line.startsWith("a.example 192.0.2.1")),
+    on.told.join("; "),
+  );
+});
 
 test("each failure after an answer is the first one again", async () => {
   const on = rig();
