@@ -21,8 +21,10 @@ class World {
   readonly clock = fakeClock();
   readonly source: ApiSource;
   away: ApiFailure | null = null;
+  /** What it answers about Secrets instead, while it is away. */
+  busy: ApiFailure | null = null;
   #asked: { atMs: number; path: string }[] = [];
-  #watches = new Set<ApiEvents>();
+  #watches = new Map<ApiEvents, string>();
 
   constructor() {
     const client: ApiClient = {
@@ -37,7 +39,7 @@ class World {
   /** Nothing can be read any more. */
   leave(failure: ApiFailure): void {
     this.away = failure;
-    for (const watch of this.#watches) watch.closed(failure);
+    for (const [watch, path] of this.#watches) watch.closed(this.#failureOf(path));
     this.#watches.clear();
   }
 
@@ -68,16 +70,22 @@ class World {
     return this.source.feeds().some(({ problem }) => problem === "");
   }
 
+  #failureOf(path: string): ApiFailure | null {
+    const busy = path.includes("secrets") ? this.busy : null;
+    return this.away && (busy ?? this.away);
+  }
+
   #ask(path: string): Promise<ApiAnswer> {
     this.#asked.push({ atMs: this.clock.now(), path });
-    return Promise.resolve(this.away ?? { ...AWAY, status: 404 });
+    return Promise.resolve(this.#failureOf(path) ?? { ...AWAY, status: 404 });
   }
 
   #stream(path: string, events: ApiEvents): () => void {
     this.#asked.push({ atMs: this.clock.now(), path });
-    this.#watches.add(events);
+    this.#watches.set(events, path);
     void Promise.resolve().then(() => {
-      if (this.away !== null) return events.closed(this.away);
+      const failure = this.#failureOf(path);
+      if (failure !== null) return events.closed(failure);
       const annotations = { "k8s.io/initial-events-end": "true" };
       const object = { metadata: { resourceVersion: "5", annotations } };
       events.opened();
@@ -117,6 +125,25 @@ for (const status of [0, 503]) {
     world.source.stop();
   });
 }
+
+test("a Secret of which the server said how long to wait is not asked for sooner", async () => {
+  const world = new World();
+  await world.pass(1_000);
+  world.want(0, 1);
+  await world.pass(10_000);
+  world.busy = { ...AWAY, status: 429, retryAfterMs: 60_000 };
+  world.leave(AWAY);
+  await world.pass(5_000);
+  world.away = null;
+  world.asked();
+  await world.pass(50_000);
+  const { secrets, others } = world.asked();
+  assert.equal(secrets, []);
+  assert.ok(others > 0 && world.heard());
+  await world.pass(10_000);
+  assert.is(world.asked().secrets.length, 1);
+  world.source.stop();
+});
 
 test("without a kind that fails, a Secret that fails asks on by itself", async () => {
   const world = new World();
