@@ -105,7 +105,7 @@ test("a server that fails is asked less and less, and the rest goes as before", 
   assert.is(outgoing.problem(), "");
 });
 
-test("a write that the server fails at for its own sake holds the others up for 1.6 s", async () => {
+test("a write that the server fails at alone holds the others up for 1.6 s", async () => {
   const [healthy, broken] = [writer("b", 0), writer("a", 1)];
   const { outgoing, pass, sent, rules } = stage([healthy, broken]);
   rules.push(({ path }) => (path === "a" ? breakdown() : null));
