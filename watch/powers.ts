@@ -41,7 +41,8 @@ function reading(named: boolean): readonly Power[] {
     ({ kind, apiVersions, plural, namespaced }) => ({
       group: groupOf(apiVersions[0]),
       resource: plural,
-      verbs: ["get", "list", "watch"],
+      // Of Secrets beyond those that are watched, each is read by itself; of kinds nothing is.
+      verbs: named ? ["get", "list", "watch"] : ["list", "watch"],
       namespaced,
       because: REASONS.get(kind) ?? "",
     }),
@@ -87,14 +88,14 @@ const PODS: Power = {
 const OWN_SERVICE: Power = {
   group: "",
   resource: "services",
-  verbs: ["get", "list", "watch"],
+  verbs: ["list", "watch"],
   namespaced: true,
   because: "The one of --publish-service, for a rind that serves other namespaces only.",
 };
 const ALL_SECRETS: Power = {
   group: "",
   resource: "secrets",
-  verbs: ["get", "list", "watch"],
+  verbs: ["list", "watch"],
   namespaced: true,
   because: "Every Secret of the cluster, for --secrets all: passwords of databases too.",
 };

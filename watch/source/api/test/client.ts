@@ -116,13 +116,17 @@ test("what cannot be reached is a failure that says why", async () => {
 });
 
 test("no answer in time is a failure, and so are credentials that never come", async () => {
-  const server = answering(() => new Promise<Response>(() => {}));
+  let asked = 0;
+  const server = answering(() => {
+    asked += 1;
+    return new Promise<Response>(() => {});
+  });
   const url = `http://127.0.0.1:${server.port}`;
   const hanging = { ...accessTo(url), credentials: () => new Promise<Credentials>(() => {}) };
   for (const access of [accessTo(url), hanging]) {
     const clock = fakeClock();
     const result = openClient(access, clock).ask(LIST, 5_000);
-    await Bun.sleep(10);
+    if (access !== hanging) await until(() => asked === 1, "the request");
     clock.advance(5_000);
     const answer = await result;
     assert.is(answer.ok ? "" : answer.reason, `cannot reach ${url}: no answer within 5 s`);
@@ -132,7 +136,7 @@ test("no answer in time is a failure, and so are credentials that never come", a
       line: () => {},
       closed: (failure) => ends.push(failure),
     });
-    await Bun.sleep(10);
+    if (access !== hanging) await until(() => asked === 2, "the request for a stream");
     clock.advance(60_000);
     await until(() => ends.length === 1, "the end of the stream");
     assert.is(ends[0]?.reason, `cannot reach ${url}: no answer within 60 s`);
