@@ -40,6 +40,7 @@ export type Readiness = Readonly<{
   notes: readonly string[];
   version: number;
   http: readonly string[];
+  https: readonly string[];
   /** What the last collection left on the supervisor's heap. */
   heapBytes: number;
   /** Bugs of ours in the control plane, since the start. */
@@ -82,6 +83,8 @@ const ROUTE = shape({
     timeouts: shape({ connectMs: WHOLE, headMs: WHOLE, idleMs: WHOLE }),
     bodyBytesMax: { type: "integer", nullable: true },
     retry: shape({ max: WHOLE, nonIdempotent: FLAG, fresh: FLAG }),
+    redirect: FLAG,
+    hsts: TEXT,
   }),
 });
 
@@ -90,6 +93,23 @@ const BACKEND = shape({
   endpoints: listOf(shape({ address: TEXT, port: WHOLE, uid: TEXT })),
   reason: TEXT,
   balance: TEXT,
+  tls: { ...shape({ name: TEXT, sni: FLAG, verify: FLAG }), nullable: true },
+});
+
+/** Keys are in no schema, and so in no answer. */
+const SECURE = shape({
+  name: TEXT,
+  certificates: listOf(TEXT),
+  policy: {
+    ...shape({
+      id: TEXT,
+      minVersion: { type: "string", nullable: true },
+      ciphers: TEXT,
+      client: { ...shape({ verify: TEXT, depth: WHOLE, forward: FLAG }), nullable: true },
+    }),
+    nullable: true,
+  },
+  passthrough: TEXT,
 });
 
 const FINDING = shape({
@@ -103,12 +123,14 @@ const FINDING = shape({
   effect: TEXT,
 });
 
-/** `/api/routes` as JSON: the whole model. */
+/** `/api/routes` as JSON: the whole model, without anything secret. */
 export const modelJson: (model: Model) => string = fastJson(
   shape({
     version: WHOLE,
-    hosts: listOf(shape({ name: TEXT, routes: listOf(ROUTE) })),
+    hosts: listOf(shape({ name: TEXT, policy: TEXT, routes: listOf(ROUTE) })),
     backends: listOf(BACKEND),
+    certificates: listOf(shape({ id: TEXT })),
+    secure: listOf(SECURE),
   }),
 );
 
@@ -143,6 +165,7 @@ export const readinessJson: (readiness: Readiness) => string = fastJson(
     notes: listOf(TEXT),
     version: WHOLE,
     http: listOf(TEXT),
+    https: listOf(TEXT),
     heapBytes: WHOLE,
     bugs: WHOLE,
     workers: listOf(shape({ pid: WHOLE, serving: FLAG, version: WHOLE, heapBytes: WHOLE })),

@@ -60,9 +60,15 @@ function modelOf(shape: Shape, size: number): Model {
       policy: DEFAULT_POLICY,
     });
   }
-  const model = { hosts: Array.from(hosts, ([name, routes]) => ({ name, routes })) };
+  const model = { hosts: Array.from(hosts, ([name, routes]) => ({ name, policy: "", routes })) };
   // As plain data that came through a pipe: strings of their own, no shared parts.
-  return { version: 1, hosts: JSON.parse(JSON.stringify(model)).hosts, backends: [] };
+  return {
+    version: 1,
+    hosts: JSON.parse(JSON.stringify(model)).hosts,
+    backends: [],
+    certificates: [],
+    secure: [],
+  };
 }
 
 // === match ===
@@ -154,6 +160,10 @@ function patchMs(shape: Shape, table: Table, indexOf: () => number): number {
       hostsGone: i % 4 === 3 ? [fresh.name] : [],
       backends: [],
       backendsGone: [],
+      certificates: [],
+      certificatesGone: [],
+      secure: [],
+      secureGone: [],
     };
     const start = Bun.nanoseconds();
     patched = patchTable(patched, delta, indexOf);

@@ -8,6 +8,7 @@ import { systemClock } from "../core/clock.ts";
 import { DEFAULT_LIMITS } from "../core/limits.ts";
 import { type Delta, EMPTY_MODEL, type Model } from "../core/model.ts";
 import { Plane } from "../core/plane.ts";
+import { PLAIN_EDGE } from "../core/protocol.ts";
 import { Cursors } from "../watch/cursors.ts";
 import { diff, equal } from "../watch/diff.ts";
 import { Loop } from "../watch/loop.ts";
@@ -143,7 +144,7 @@ function heapMb(): number {
 
 function plane(): Plane {
   const own = { http: [], sockets: [], reusePort: true, worker: 0, workers: 1, cursors: null };
-  return new Plane({ ...own, limits: DEFAULT_LIMITS, trusted: [] });
+  return new Plane({ ...PLAIN_EDGE, ...own, limits: DEFAULT_LIMITS, trusted: [] });
 }
 
 function run(shape: Shape, count: number): void {

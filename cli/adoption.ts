@@ -30,6 +30,9 @@ export function readAdoption(given: Given, cluster = false): Parsed<Adoption> {
     namespaceSelector: selector.value,
     externalNames,
     allSecrets: !cluster || given.last("secrets") === "all",
+    defaultCertificate: given.last("default-certificate") ?? "",
+    sslRedirect: given.last("ssl-redirect") !== "off",
+    hsts: given.last("hsts") ?? "",
   };
   return { ok: true, value };
 }

@@ -53,13 +53,15 @@ export function readiness(board: Board, workers: Workers): Readiness {
       : workers.stormy()
         ? "workers keep crashing"
         : "";
+  const { http, https } = workers.addresses();
   return {
     ready: reason === "",
     reason,
     bugs,
     notes: [...bugNotes(bugs), ...(cluster === null ? [] : notes(cluster))],
     version: serving.length === 0 ? 0 : Math.min(...serving.map((state) => state.version)),
-    http: workers.addresses().map(showAddress),
+    http: http.map(showAddress),
+    https: https.map(showAddress),
     heapBytes: heapSize(),
     workers: states,
     cluster,

@@ -12,32 +12,34 @@ import { readUnit } from "./units.ts";
 import type { Adoption } from "./adoption.ts";
 import type { ClusterConfig } from "./cluster.ts";
 import type { Given } from "./flags.ts";
-import type { Limits } from "../core/limits.ts";
-import type { Address } from "../core/protocol.ts";
+import { readTls } from "./tls.ts";
+import type { Address, EdgeSettings, TlsSettings } from "../core/protocol.ts";
 
 const WORKERS_MAX = 256;
+/** In place of an address: there is no such door. */
+const NOWHERE = "none";
 /** Of a drain, and of the lame duck before it. */
 const END_MS_MAX = 3_600_000;
 
 /** `workers: 0` serves from the supervisor's own process. */
-export type Config = Readonly<{
-  manifests: readonly string[];
-  /** null where manifests are served. */
-  cluster: ClusterConfig | null;
-  /** Ranges that endpoints may be in although they are not trusted otherwise. */
-  ranges: readonly string[];
-  /** Where what is served is kept for the next start, or null. */
-  state: string | null;
-  http: readonly Address[];
-  admin: Address;
-  workers: number;
-  adoption: Adoption;
-  /** How long to serve on after SIGTERM, before `drainMs` begins. */
-  lameDuckMs: number;
-  drainMs: number;
-  limits: Limits;
-  trusted: readonly string[];
-}>;
+export type Config = Omit<EdgeSettings, "tls"> &
+  Readonly<{
+    /** But for the certificate of last resort, which is made at the start. */
+    tls: Omit<TlsSettings, "fallback">;
+    manifests: readonly string[];
+    /** null where manifests are served. */
+    cluster: ClusterConfig | null;
+    /** Ranges that endpoints may be in although they are not trusted otherwise. */
+    ranges: readonly string[];
+    /** Where what is served is kept for the next start, or null. */
+    state: string | null;
+    admin: Address;
+    workers: number;
+    adoption: Adoption;
+    /** How long to serve on after SIGTERM, before `drainMs` begins. */
+    lameDuckMs: number;
+    drainMs: number;
+  }>;
 
 /**
  * Where a command listens, and how it ends, when it is not told. `cluster`: what it serves without
@@ -45,6 +47,7 @@ export type Config = Readonly<{
  */
 export type Defaults = Readonly<{
   http: string;
+  https: string;
   admin: string;
   lameDuck: string;
   cluster: boolean;
@@ -62,10 +65,14 @@ export function readConfig(given: Given, defaults: Defaults): Parsed<Config> {
   if (!lameDuck.ok) return about("lame-duck", lameDuck.reason);
   const limits = readLimits(given.all("limit"));
   if (!limits.ok) return about("limit", limits.reason);
-  for (const text of given.all("trusted-proxy")) {
-    const cidr = parseCidr(text);
-    if (!cidr.ok) return about("trusted-proxy", cidr.reason);
+  for (const flag of ["trusted-proxy", "proxy-protocol"] as const) {
+    for (const text of given.all(flag)) {
+      const cidr = parseCidr(text);
+      if (!cidr.ok) return about(flag, cidr.reason);
+    }
   }
+  const tls = readTls(given, doors.value.https);
+  if (!tls.ok) return tls;
   const cluster = readCluster(given, defaults.cluster);
   if (!cluster.ok) return cluster;
   const ranges = readRanges(given);
@@ -83,30 +90,42 @@ export function readConfig(given: Given, defaults: Defaults): Parsed<Config> {
     lameDuckMs: lameDuck.value,
     drainMs: drain.value,
     limits: limits.value,
+    tls: tls.value,
+    proxies: given.all("proxy-protocol"),
     trusted: given.all("trusted-proxy"),
   };
   return { ok: true, value };
 }
 
+type Doors = Pick<Config, "http" | "https" | "admin">;
+
 /** Two doors at one address would share its traffic without a word. */
-function readDoors(given: Given, defaults: Defaults): Parsed<Pick<Config, "http" | "admin">> {
-  const http: Address[] = [];
-  const known = new Set<string>();
-  for (const text of given.last("http") === undefined ? [defaults.http] : given.all("http")) {
-    const address = parseAddress(text);
-    if (!address.ok) return about("http", address.reason);
-    const shown = showAddress(address.value);
-    if (known.has(shown)) return about("http", `${shown} is given twice`);
-    if (address.value.port !== 0) known.add(shown);
-    http.push(address.value);
+function readDoors(given: Given, defaults: Defaults): Parsed<Doors> {
+  const doors: { http: Address[]; https: Address[] } = { http: [], https: [] };
+  for (const flag of ["http", "https"] as const) {
+    const texts = given.last(flag) === undefined ? [defaults[flag]] : given.all(flag);
+    for (const text of texts.filter((each) => each !== NOWHERE)) {
+      const address = parseAddress(text);
+      if (!address.ok) return about(flag, address.reason);
+      const shown = showAddress(address.value);
+      if (doors[flag].some((other) => other.port !== 0 && showAddress(other) === shown)) {
+        return about(flag, `${shown} is given twice`);
+      }
+      if (flag === "https" && doors.http.some((other) => meet(other, address.value))) {
+        return about(flag, `${shown} is an address for HTTP already (--http)`);
+      }
+      doors[flag].push(address.value);
+    }
   }
+  if (doors.http.length + doors.https.length === 0) return about("http", "nothing is served");
   const admin = parseAddress(given.last("admin") ?? defaults.admin);
   if (!admin.ok) return about("admin", admin.reason);
-  const shown = showAddress(admin.value);
-  if (http.some((address) => meet(address, admin.value))) {
-    return about("admin", `${shown} is an address for HTTP already (--http)`);
+  for (const flag of ["http", "https"] as const) {
+    if (!doors[flag].some((address) => meet(address, admin.value))) continue;
+    const shown = showAddress(admin.value);
+    return about("admin", `${shown} is an address for ${flag.toUpperCase()} already (--${flag})`);
   }
-  return { ok: true, value: { http, admin: admin.value } };
+  return { ok: true, value: { ...doors, admin: admin.value } };
 }
 
 /** Whether one connection could be meant for both. */

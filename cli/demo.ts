@@ -14,6 +14,7 @@ import type { Doors, OpenPlane, Voice } from "./serve.ts";
 
 const DEFAULTS = {
   http: "127.0.0.1:8000",
+  https: "127.0.0.1:8443",
   admin: "127.0.0.1:8080",
   lameDuck: "0s",
   cluster: false,

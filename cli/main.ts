@@ -29,6 +29,15 @@ const ADOPTION: readonly FlagName[] = [
 ];
 const SERVING: readonly FlagName[] = [
   "http",
+  "https",
+  "default-certificate",
+  "unknown-sni",
+  "tls-min-version",
+  "tls-ciphers",
+  "redirect-port",
+  "ssl-redirect",
+  "hsts",
+  "proxy-protocol",
   "admin",
   "workers",
   "lame-duck",

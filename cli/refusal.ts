@@ -15,7 +15,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** One line with the address, the reason and the flag that helps. `code` is the system's. */
-export function refusal(flag: "http" | "admin", address: Address, code: string): string {
+export function refusal(flag: "http" | "https" | "admin", address: Address, code: string): string {
   const reason = REASONS.get(code) ?? code;
   const fix =
     code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT"

@@ -7,7 +7,13 @@ import { openVoice } from "./voice.ts";
 import type { OpenPlane } from "./serve.ts";
 import type { Given } from "./flags.ts";
 
-const DEFAULTS = { http: "0.0.0.0:8000", admin: "127.0.0.1:8080", lameDuck: "5s", cluster: true };
+const DEFAULTS = {
+  http: "0.0.0.0:8000",
+  https: "0.0.0.0:8443",
+  admin: "127.0.0.1:8080",
+  lameDuck: "5s",
+  cluster: true,
+};
 
 /** Resolves when drained; 1 when rind could not start, 2 when it was not told what to serve. */
 export async function run(given: Given, openPlane: OpenPlane): Promise<number> {

@@ -5,7 +5,7 @@ import { launcher } from "../core/launch.ts";
 import { neverWait, openLibc } from "../core/libc.ts";
 import { useLowPorts } from "../core/capability.ts";
 import { log } from "../core/log.ts";
-import { showAddress } from "../core/protocol.ts";
+import { PLAIN_EDGE, showAddress } from "../core/protocol.ts";
 import { reserve } from "../core/reserve.ts";
 import { openSockets } from "../core/sockets.ts";
 import { solo } from "../core/solo.ts";
@@ -18,7 +18,7 @@ import { openFollowing } from "./follow.ts";
 import { refusal } from "./refusal.ts";
 import { untilAsked } from "./signals.ts";
 import type { PlaneConfig } from "../core/plane.ts";
-import type { Address, Refused } from "../core/protocol.ts";
+import type { Address, Bound, EdgeSettings, Refused } from "../core/protocol.ts";
 import type { Sockets } from "../core/sockets.ts";
 import type { Workers } from "../core/supervisor.ts";
 import type { WorkerPlane } from "../core/worker.ts";
@@ -31,7 +31,7 @@ import type { Ending } from "./signals.ts";
 const STDERR = 2;
 
 /** Where a rind that serves can be reached. */
-export type Doors = Readonly<{ http: readonly Address[]; admin: Address }>;
+export type Doors = Bound & Readonly<{ admin: Address }>;
 
 /** All findings there are at the moment. */
 export type Standing = () => readonly Finding[];
@@ -59,7 +59,7 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   let renew = (): void => {};
   const asked = untilAsked(() => renew());
   const opened = await openWorkers(config, openPlane);
-  if (!opened.ok) return refuse(refusal("http", opened.address, opened.code));
+  if (!opened.ok) return refuse(refusal(flagOf(config, opened), opened.address, opened.code));
   const { workers } = opened;
   const { cluster, follow, leave, stop } = following.value;
   const board: Board = { ...BLANK, cluster, bugs: containBugs() };
@@ -78,13 +78,7 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   const began = await Promise.race([workers.started, asked.then(() => null)]);
   opened.release();
   if (began?.ok === true) {
-    const doors = { http: workers.addresses(), admin: admin.address };
-    log("info", "rind serves", {
-      http: doors.http.map(showAddress).join(","),
-      admin: showAddress(doors.admin),
-      workers: config.workers,
-    });
-    voice.opened(doors);
+    announce({ ...workers.addresses(), admin: admin.address }, config.workers, voice);
     renew = () => void replaceWorkers(config, board, workers);
   }
   if (began?.ok !== false) await beLame(config, board, { signal: await asked, leave });
@@ -94,9 +88,19 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   // Followed to the very end: running exchanges must not go to endpoints that are gone.
   stop();
   admin.stop();
-  if (began?.ok === false) return refuse(refusal("http", began.address, began.code));
+  if (began?.ok === false) return refuse(refusal(flagOf(config, began), began.address, began.code));
   log("info", "rind has ended");
   return 0;
+}
+
+function announce(doors: Doors, workers: number, voice: Voice): void {
+  log("info", "rind serves", {
+    http: doors.http.map(showAddress).join(","),
+    https: doors.https.map(showAddress).join(","),
+    admin: showAddress(doors.admin),
+    workers,
+  });
+  voice.opened(doors);
 }
 
 /**
@@ -134,44 +138,61 @@ async function replaceWorkers({ drainMs }: Config, board: Board, workers: Worker
 type OpenedWorkers = Readonly<{ ok: true; workers: Workers; release: () => void }> | Refused;
 
 async function openWorkers(config: Config, openPlane: OpenPlane): Promise<OpenedWorkers> {
-  const { http, workers: count } = config;
+  const { http, https, workers: count } = config;
   if (count === 0) return openSolo(config, openPlane);
-  const opened = openSockets(http, count);
+  const opened = openSockets([...http, ...https], count);
   if (!opened.ok) return opened;
   const { sockets } = opened;
   if (sockets !== null) {
-    const workers = supervise(config, { http: sockets.addresses, sockets });
+    const workers = supervise(config, { bound: sockets.addresses, sockets });
     return { ok: true, workers, release: () => {} };
   }
   log("warn", "workers open their own sockets: one that dies resets what waits to be accepted", {
     reason: opened.reason,
   });
-  const reserved = await reserve(http);
+  const reserved = await reserve([...http, ...https]);
   if (!reserved.ok) return reserved;
-  const workers = supervise(config, { http: reserved.addresses, sockets: null });
+  const workers = supervise(config, { bound: reserved.addresses, sockets: null });
   return { ok: true, workers, release: reserved.release };
 }
 
 function supervise(
-  { workers: count, limits, trusted, drainMs }: Config,
-  on: Readonly<{ http: readonly Address[]; sockets: Sockets | null }>,
+  config: Config,
+  { bound, sockets }: Readonly<{ bound: readonly Address[]; sockets: Sockets | null }>,
 ): Workers {
+  const { workers: count, drainMs } = config;
   const cursors = openCursors();
   if (!cursors.ok) log("warn", "each worker counts alone", { reason: cursors.reason });
   const launch = launcher(cursors.ok ? cursors.fd : null);
-  const shared = { ...on, limits, trusted, drainMs, cursors: cursors.ok };
+  const shared = { ...edgeOf(config, bound), sockets, drainMs, cursors: cursors.ok };
   return new Supervisor({ ...shared, count, launch, diff, clock: systemClock });
 }
 
-async function openSolo(
-  { http, limits, trusted }: Config,
-  openPlane: OpenPlane,
-): Promise<OpenedWorkers> {
-  const reserved = await reserve(http);
+async function openSolo(config: Config, openPlane: OpenPlane): Promise<OpenedWorkers> {
+  const reserved = await reserve([...config.http, ...config.https]);
   if (!reserved.ok) return reserved;
   const own = { sockets: [], reusePort: true, worker: 0, workers: 1, cursors: null };
-  const plane = await openPlane({ ...own, http: reserved.addresses, limits, trusted });
+  const plane = await openPlane({ ...edgeOf(config, reserved.addresses), ...own });
   return { ok: true, workers: solo(plane, diff), release: reserved.release };
+}
+
+/** What workers are told, with the addresses that the configured ones became. */
+function edgeOf(config: Config, bound: readonly Address[]): EdgeSettings {
+  const { limits, trusted, proxies, tls } = config;
+  const doors = doorsOf(config, bound);
+  const port = tls.port === 0 ? (doors.https[0]?.port ?? 0) : tls.port;
+  const { fallback } = PLAIN_EDGE.tls;
+  return { ...doors, limits, trusted, proxies, tls: { ...tls, port, fallback } };
+}
+
+/** Which flag named the address that cannot be had. */
+function flagOf({ https }: Config, { address: { host, port } }: Refused): "http" | "https" {
+  return https.some((each) => each.host === host && each.port === port) ? "https" : "http";
+}
+
+/** Bound addresses are those for HTTP, then those for HTTPS. */
+function doorsOf({ http }: Config, bound: readonly Address[]): Bound {
+  return { http: bound.slice(0, http.length), https: bound.slice(http.length) };
 }
 
 function refuse(text: string): number {

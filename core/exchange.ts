@@ -18,6 +18,10 @@ export interface Downstream {
   /** Lines that tell a backend who asked; `forwardedHost`: and at which host. */
   readonly forwarded: Uint8Array;
   readonly forwardedHost: boolean;
+  /** The request at hand came over TLS, to us or to a proxy that we trust. */
+  readonly secure: boolean;
+  /** Id of the TLS policy that the connection came under; "" is that of everybody. */
+  readonly policy: string;
   /** A final response head; `kind` is the framing the backend uses (http1/body.ts). */
   sendHead(head: Head, kind: number): void;
   /** A 1xx other than 100 and 101. */

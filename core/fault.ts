@@ -62,6 +62,21 @@ export const RETRIES_FULL = 48;
 export const WAITING_FULL = 49;
 /** The connection ended inside the head of a response. */
 export const HEAD_CUT = 50;
+/** A PROXY header that is none, from a peer that has to send one, or none in time. */
+export const BAD_PROXY_HEADER = 51;
+/** TLS with a client: it did not come to an end in time, or it failed. */
+export const HANDSHAKE_TIMEOUT = 52;
+export const HANDSHAKE_FAILED = 53;
+/** Too many are on their way. */
+export const HANDSHAKES_FULL = 54;
+/** A client asked for a name that nobody has, and was refused. */
+export const SNI_UNKNOWN = 55;
+/** A host that is served was shown the certificate of nobody in particular. */
+export const FALLBACK_SHOWN = 56;
+/** TLS with a backend failed: its certificate is not good, or it does not speak TLS. */
+export const UPSTREAM_TLS_FAILED = 57;
+/** A connection that is handed on unopened found no backend. */
+export const PASSTHROUGH_FAILED = 58;
 
 /**
  * `retry`: `never`; `unsent` when no byte of the request reached the backend; `reused` when the
@@ -136,6 +151,14 @@ export const FAULTS: readonly Fault[] = [
   own("retriesFull", 502, "502 too many requests are sent again"),
   own("waitingFull", 503, "503 too much waits for clients that do not read"),
   upstream("headCut", 502, "never", "502 the backend stopped in the middle of a response head"),
+  client("badProxyHeader", 400, "bad request: PROXY header"),
+  client("handshakeTimeout", 408, "request timeout: TLS handshake"),
+  client("handshakeFailed", 400, "bad request: TLS handshake"),
+  own("handshakesFull", 503, "503 too many TLS handshakes"),
+  client("sniUnknown", 421, "misdirected request: unknown server name"),
+  own("fallbackShown", 421, "421 no certificate for this host"),
+  upstream("upstreamTlsFailed", 502, "unsent", "502 TLS with the backend failed"),
+  upstream("passthroughFailed", 502, "never", "502 no backend took the connection"),
 ];
 
 function client(name: string, status: number, text: string): Fault {

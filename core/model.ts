@@ -60,6 +60,10 @@ export type RoutePolicy = Readonly<{
   /** Largest request body, bytes; `null` is no limit. Beyond it: 413. */
   bodyBytesMax: number | null;
   retry: Retry;
+  /** Requests over plain HTTP are sent to HTTPS (308), but for ACME challenges (RFC 8555 §8.3). */
+  redirect: boolean;
+  /** Value of Strict-Transport-Security in answers over HTTPS (RFC 6797), or "". */
+  hsts: string;
 }>;
 
 export type Route = Readonly<{
@@ -71,8 +75,72 @@ export type Route = Readonly<{
   policy: RoutePolicy;
 }>;
 
-/** `name`: `a.example` exact, `*.example` exactly one label more, `*` any host. Lower case. */
-export type VirtualHost = Readonly<{ name: string; routes: readonly Route[] }>;
+/**
+ * `name`: `a.example` exact, `*.example` exactly one label more, `*` any host. Lower case. `policy`
+ * is the id of the TLS policy under which its requests must have come, "" for that of everybody: a
+ * request that came under another one is misdirected (RFC 9110 §15.5.20).
+ */
+export type VirtualHost = Readonly<{ name: string; policy: string; routes: readonly Route[] }>;
+
+/** A certificate chain, the leaf first, and its key; both PEM. */
+export type KeyPair = Readonly<{ chain: string; key: string }>;
+
+/** Pairs that were found to belong together; `id` names where one is from. */
+export type Certificate = KeyPair & Readonly<{ id: string }>;
+
+/**
+ * Who clients must be. `authorities` are PEM. `required`: without a good certificate there is no
+ * handshake. `optional`: one that is shown must be good. `unchecked`: any one is let in, and the
+ * backend is told what it is worth. `depth`: certificates between the client's and an authority's.
+ */
+export type ClientAuth = Readonly<{
+  authorities: string;
+  verify: "required" | "optional" | "unchecked";
+  depth: number;
+  /** The backend gets the certificate itself, not only its names. */
+  forward: boolean;
+}>;
+
+/** A version of TLS (RFC 5246, RFC 8446) that is the oldest one spoken. */
+export type TlsVersion = "1.2" | "1.3";
+
+/**
+ * What a host asks of handshakes beyond a certificate. `id` is made from all the rest: two hosts
+ * with one id can share connections. `minVersion` null and `ciphers` "" are those of the listener;
+ * `ciphers` are OpenSSL's names with colons between, for TLS 1.2 only.
+ */
+export type TlsPolicy = Readonly<{
+  id: string;
+  minVersion: TlsVersion | null;
+  ciphers: string;
+  client: ClientAuth | null;
+}>;
+
+/**
+ * What a client that asks for this name (SNI, RFC 6066 §3) gets. `name` as of a virtual host; `*`
+ * is for clients that ask for no name, or for one that nobody has. `certificates` are ids, one for
+ * each kind of key; none: the certificate of everybody. `passthrough` is the id of the backend
+ * that gets the connection unopened, or "".
+ */
+export type SecureHost = Readonly<{
+  name: string;
+  certificates: readonly string[];
+  policy: TlsPolicy | null;
+  passthrough: string;
+}>;
+
+/**
+ * TLS to the endpoints of a backend. `name` is what their certificates must be for, and what is
+ * asked for (SNI) if `sni`; "" is nothing. `authorities` are PEM; "" are those of the system.
+ * `verify` false takes any certificate. `identity` is what we show, or null.
+ */
+export type UpstreamTls = Readonly<{
+  name: string;
+  sni: boolean;
+  verify: boolean;
+  authorities: string;
+  identity: KeyPair | null;
+}>;
 
 /** `address` is an IP literal without brackets. `uid` tells reuses of an address apart. */
 export type Endpoint = Readonly<{ address: string; port: number; uid: string }>;
@@ -86,19 +154,23 @@ export type Backend = Readonly<{
   endpoints: readonly Endpoint[];
   reason: string;
   balance: Balance;
+  /** null: plain TCP. */
+  tls: UpstreamTls | null;
 }>;
 
-/** Hosts and backends are in the order of their names, by code unit; each name is there once. */
+/** All lists are in the order of their names or ids, by code unit; each is there once. */
 export type Model = Readonly<{
   /** Monotonic; travels into logs, acknowledgements and `/readyz`. */
   version: number;
   hosts: readonly VirtualHost[];
   backends: readonly Backend[];
+  certificates: readonly Certificate[];
+  secure: readonly SecureHost[];
 }>;
 
 /**
  * The smallest true change from one model to the next. It applies to `base` only; `base: 0` is the
- * empty model. Hosts and backends are whole; a name in `…Gone` is no longer there.
+ * empty model. What changed is there as a whole; a name in `…Gone` is no longer there.
  */
 export type Delta = Readonly<{
   base: number;
@@ -107,16 +179,28 @@ export type Delta = Readonly<{
   hostsGone: readonly string[];
   backends: readonly Backend[];
   backendsGone: readonly string[];
+  certificates: readonly Certificate[];
+  certificatesGone: readonly string[];
+  secure: readonly SecureHost[];
+  secureGone: readonly string[];
 }>;
 
 /** Absence, where a number is expected. */
 export const NONE = -1;
 
-export const EMPTY_MODEL: Model = { version: 0, hosts: [], backends: [] };
+export const EMPTY_MODEL: Model = {
+  version: 0,
+  hosts: [],
+  backends: [],
+  certificates: [],
+  secure: [],
+};
 
 /** Defaults: connect 5 s, response head 60 s, idle 60 s. */
 export const DEFAULT_POLICY: RoutePolicy = {
   timeouts: { connectMs: 5_000, headMs: 60_000, idleMs: 60_000 },
   bodyBytesMax: null,
   retry: { max: 1, nonIdempotent: false, fresh: false },
+  redirect: false,
+  hsts: "",
 };

@@ -4,15 +4,14 @@ import { fittedLimits, surroundingsOf } from "./capacity.ts";
 import { cidrsOf } from "./cidr.ts";
 import { Dispatch } from "./dispatch.ts";
 import { listen, listenOn } from "./downstream/listen.ts";
-import type { Address, Listener } from "./downstream/listen.ts";
+import type { Listener } from "./downstream/listen.ts";
 import { openSite } from "./downstream/site.ts";
 import type { Site } from "./downstream/site.ts";
 import { unackedBy } from "./libc.ts";
-import type { Limits } from "./limits.ts";
 import { log } from "./log.ts";
 import { EMPTY_MODEL } from "./model.ts";
 import type { Delta } from "./model.ts";
-import type { Refused } from "./protocol.ts";
+import type { Bound, EdgeSettings, Refused } from "./protocol.ts";
 import { Random } from "./random.ts";
 import { shareCursors } from "./route/split.ts";
 import { compileTable, patchTable } from "./route/table.ts";
@@ -20,23 +19,19 @@ import { Timers } from "./timers.ts";
 import { connect, knock } from "./upstream/connect.ts";
 import { assertBackend, Endpoints } from "./upstream/endpoints.ts";
 
-export type PlaneConfig = Readonly<{
-  /** Where to listen; literal addresses. */
-  http: readonly Address[];
-  /** Descriptors of sockets bound to them, in the same order; empty: it binds its own. */
-  sockets: readonly number[];
-  /** Its own sockets let others bind the same addresses. */
-  reusePort: boolean;
-  /** Number of this worker: workers start their splits at different places. */
-  worker: number;
-  /** How many there are: they share the memory. */
-  workers: number;
-  /** Counters that all workers share, so that splits are exact over all of them; null: own ones. */
-  cursors: Int32Array | null;
-  limits: Limits;
-  /** Addresses whose forwarded headers are believed: texts that `parseCidr` reads. */
-  trusted: readonly string[];
-}>;
+export type PlaneConfig = EdgeSettings &
+  Readonly<{
+    /** Of sockets bound to `http`, then `https`; none: it binds its own. */
+    sockets: readonly number[];
+    /** Its own sockets let others bind the same addresses. */
+    reusePort: boolean;
+    /** Number of this worker: workers start their splits at different places. */
+    worker: number;
+    /** How many there are: they share the memory. */
+    workers: number;
+    /** Counters that all workers share, so that splits are exact over them; null: own ones. */
+    cursors: Int32Array | null;
+  }>;
 
 /** What is open; `capacity` of clients' connections. */
 type Counts = Readonly<{
@@ -101,9 +96,11 @@ export class Plane {
     return null;
   }
 
-  /** The bound addresses, with the ports that port 0 became. */
-  addresses(): readonly Address[] {
-    return this.#listeners.map((listener) => listener.address);
+  /** Where it listens. */
+  addresses(): Bound {
+    const bound = this.#listeners.map((listener) => listener.address);
+    const count = this.#config.http.length;
+    return { http: bound.slice(0, count), https: bound.slice(count) };
   }
 
   /**

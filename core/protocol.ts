@@ -1,9 +1,54 @@
 /** What a supervisor and its workers say to each other over IPC: plain data, a union each way. */
 import type { Limits } from "./limits.ts";
-import type { Delta } from "./model.ts";
+import type { Delta, KeyPair, TlsVersion } from "./model.ts";
 
 /** An IP literal without brackets, and a port; port 0 asks the system to choose one. */
 export type Address = Readonly<{ host: string; port: number }>;
+
+/** TLS as all listeners speak it, where a host does not say otherwise. */
+export type TlsSettings = Readonly<{
+  /** Shown to whoever asks for no name, or for one without a certificate. */
+  fallback: KeyPair;
+  /** Whether a name that nobody has is served with that one, or gets no handshake. */
+  unknown: "default" | "refuse";
+  minVersion: TlsVersion;
+  /** For TLS 1.2; "" are the library's own. */
+  ciphers: string;
+  /** Where clients are sent that should use HTTPS: 443, unless ports are mapped in front. */
+  port: number;
+}>;
+
+/** How every worker treats clients: it is told once, at its start. */
+export type EdgeSettings = Readonly<{
+  /** Where to listen: for HTTP, and for HTTP over TLS. */
+  http: readonly Address[];
+  https: readonly Address[];
+  tls: TlsSettings;
+  /** Peers that begin each connection with a PROXY header; texts that `parseCidr` reads. */
+  proxies: readonly string[];
+  /** Peers whose forwarded headers are believed; texts that `parseCidr` reads. */
+  trusted: readonly string[];
+  limits: Limits;
+}>;
+
+/** Where it listens, with the ports that port 0 became. */
+export type Bound = Pick<EdgeSettings, "http" | "https">;
+
+/** It listens nowhere. */
+export const UNBOUND: Bound = { http: [], https: [] };
+
+/** Of an edge that speaks no TLS, and has no proxy before it. */
+export const PLAIN_EDGE: Pick<EdgeSettings, "https" | "tls" | "proxies"> = {
+  https: [],
+  tls: {
+    fallback: { chain: "", key: "" },
+    unknown: "default",
+    minVersion: "1.2",
+    ciphers: "",
+    port: 443,
+  },
+  proxies: [],
+};
 
 /** Nobody can listen there. `code` is the system's: `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, … */
 export type Refused = Readonly<{ ok: false; address: Address; code: string }>;
@@ -11,22 +56,21 @@ export type Refused = Readonly<{ ok: false; address: Address; code: string }>;
 /**
  * `start` is the first message and comes once. A worker accepts on `http` when its first delta is
  * applied, never before: without a table it could only answer 404. `inherited`: the sockets for it
- * are descriptors of the worker (core/launch.ts) already; otherwise it binds them itself. At most
+ * and, behind them, for `https` are descriptors of the worker (core/launch.ts) already; otherwise
+ * it binds them itself. At most
  * one `delta` is in flight to a worker; it is answered by `applied` or `refused`. A worker whose
  * event loop turns answers `ping` by `pong`. `drain` ends the worker, which applies deltas until
  * then.
  */
 export type ToWorker =
-  | Readonly<{
-      kind: "start";
-      http: readonly Address[];
-      inherited: boolean;
-      cursors: boolean;
-      /** How many workers there are. */
-      workers: number;
-      limits: Limits;
-      trusted: readonly string[];
-    }>
+  | (EdgeSettings &
+      Readonly<{
+        kind: "start";
+        inherited: boolean;
+        cursors: boolean;
+        /** How many workers there are. */
+        workers: number;
+      }>)
   | Readonly<{ kind: "delta"; delta: Delta }>
   | Readonly<{ kind: "ping" }>
   | Readonly<{ kind: "drain"; deadlineMs: number }>;

@@ -4,9 +4,9 @@
  * sockets stay when the process in it ends or is replaced.
  */
 import { EMPTY_MODEL } from "./model.ts";
-import type { Limits } from "./limits.ts";
 import type { Delta, Model } from "./model.ts";
-import type { Address, Refused } from "./protocol.ts";
+import { UNBOUND } from "./protocol.ts";
+import type { Bound, EdgeSettings, Refused } from "./protocol.ts";
 import { Slot } from "./slot.ts";
 import type { SlotConfig } from "./slot.ts";
 
@@ -15,14 +15,11 @@ const STORM_CRASHES = 5;
 const CRASH_WINDOW_MS = 60_000;
 
 export type SupervisorConfig = SlotConfig &
+  EdgeSettings &
   Readonly<{
     count: number;
-    http: readonly Address[];
     /** Workers inherit the file of shared cursors (core/cursors.ts). */
     cursors: boolean;
-    limits: Limits;
-    /** Addresses whose forwarded headers are believed, as CIDRs. */
-    trusted: readonly string[];
     diff: (old: Model, next: Model) => Delta;
   }>;
 
@@ -44,7 +41,8 @@ export type Workers = Readonly<{
   publish: (model: Model) => Promise<void>;
   /** Settles once, after the first `publish`. */
   started: Promise<Started>;
-  addresses: () => readonly Address[];
+  /** Nowhere before they serve. */
+  addresses: () => Bound;
   states: () => readonly WorkerState[];
   /** Too many crashes lately to be trusted with traffic. */
   stormy: () => boolean;
@@ -87,10 +85,12 @@ export class Supervisor implements Workers {
     const { promise, resolve } = Promise.withResolvers<Started>();
     this.started = promise;
     this.#settleStart = resolve;
-    const { http, cursors, count: workers, limits, trusted } = config;
+    const { http, https, tls, proxies, limits, trusted } = config;
+    const edge: EdgeSettings = { http, https, tls, proxies, limits, trusted };
+    const { cursors, count: workers } = config;
     const inherited = config.sockets !== null;
     const owner = {
-      start: { kind: "start", http, inherited, cursors, workers, limits, trusted } as const,
+      start: { ...edge, kind: "start", inherited, cursors, workers } as const,
       delta: (from: Model, to: Model) => this.#delta(from, to),
       newest: () => this.#newest,
       moved: () => this.#moved(),
@@ -113,8 +113,9 @@ export class Supervisor implements Workers {
     return promise;
   }
 
-  addresses(): readonly Address[] {
-    return this.#slots.some(({ current }) => current?.listening) ? this.#config.http : [];
+  addresses(): Bound {
+    const { http, https } = this.#config;
+    return this.#slots.some(({ current }) => current?.listening) ? { http, https } : UNBOUND;
   }
 
   states(): readonly WorkerState[] {

@@ -140,8 +140,8 @@ function planeConfig(start: Start, index: number): PlaneConfig {
     if (mapped.ok) cursors = mapped.cursors;
     else log("warn", "worker counts alone", { worker: index, reason: mapped.reason });
   }
-  const { http, inherited, workers, limits, trusted } = start;
-  const sockets = inherited ? http.map((_address, i) => SOCKETS_FD + i) : [];
-  const own = { sockets, reusePort: true, worker: index, cursors };
-  return { ...own, http, workers, limits, trusted };
+  const { kind: _kind, inherited, cursors: _cursors, ...edge } = start;
+  const doors = [...edge.http, ...edge.https];
+  const sockets = inherited ? doors.map((_address, i) => SOCKETS_FD + i) : [];
+  return { ...edge, sockets, reusePort: true, worker: index, cursors };
 }

@@ -9,6 +9,7 @@ import {
 import { assert } from "../core/assert.ts";
 import { type Limits, limitsOf } from "../core/limits.ts";
 import { Plane } from "../core/plane.ts";
+import { PLAIN_EDGE } from "../core/protocol.ts";
 import { openOrigin, type Origin, type Script } from "./origin.ts";
 import { dial, type Peer } from "./peer.ts";
 
@@ -39,6 +40,7 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
   const host = options.listen ?? "127.0.0.1";
   const limits = limitsOf(options.limits ?? {});
   const plane = new Plane({
+    ...PLAIN_EDGE,
     http: [{ host, port: 0 }],
     sockets: [],
     reusePort: false,
@@ -50,7 +52,7 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
   });
   plane.apply(deltaOf(endpoints(origin), options.policy ?? DEFAULT_POLICY));
   assert(plane.listen() === null, "a free port can be listened on");
-  const port = plane.addresses()[0]?.port ?? 0;
+  const port = plane.addresses().http[0]?.port ?? 0;
   const clients: Peer[] = [];
   const client = async (): Promise<Peer> => {
     const peer = await dial(port, host);
@@ -99,9 +101,13 @@ export function deltaOf(endpoints: readonly Endpoint[], policy: RoutePolicy): De
   return {
     base: 0,
     version: 1,
-    hosts: [{ name: "*", routes: [route] }],
+    hosts: [{ name: "*", policy: "", routes: [route] }],
     hostsGone: [],
-    backends: [{ id: "wire", endpoints, reason, balance: "leastRequest" }],
+    backends: [{ id: "wire", endpoints, reason, balance: "leastRequest", tls: null }],
     backendsGone: [],
+    certificates: [],
+    certificatesGone: [],
+    secure: [],
+    secureGone: [],
   };
 }

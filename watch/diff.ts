@@ -1,20 +1,19 @@
 /**
- * What changed from one model to the next, host by host and backend by backend. Both lists of a
- * model are in the order of their names, so that two of them are walked side by side; what both
- * models share by reference costs one comparison.
+ * What changed from one model to the next, thing by thing. All lists of a model are in the order of
+ * their names, so that two of them are walked side by side; what both models share by reference
+ * costs one comparison.
  */
 import { assert } from "../core/assert.ts";
-import type { Backend, Delta, Model, VirtualHost } from "../core/model.ts";
+import type { Delta, Model } from "../core/model.ts";
 
 type Differences<T> = Readonly<{ changed: readonly T[]; gone: readonly string[] }>;
 
-/**
- * The smallest true delta: hosts and backends that are new or not deeply equal, and the names of
- * those that are no more.
- */
+/** The smallest true delta: what is new or not deeply equal, and the names of what is no more. */
 export function diff(old: Model, next: Model): Delta {
-  const hosts = compare(old.hosts, next.hosts, hostName);
-  const backends = compare(old.backends, next.backends, backendId);
+  const hosts = compare(old.hosts, next.hosts, nameOf);
+  const backends = compare(old.backends, next.backends, idOf);
+  const certificates = compare(old.certificates, next.certificates, idOf);
+  const secure = compare(old.secure, next.secure, nameOf);
   return {
     base: old.version,
     version: next.version,
@@ -22,12 +21,21 @@ export function diff(old: Model, next: Model): Delta {
     hostsGone: hosts.gone,
     backends: backends.changed,
     backendsGone: backends.gone,
+    certificates: certificates.changed,
+    certificatesGone: certificates.gone,
+    secure: secure.changed,
+    secureGone: secure.gone,
   };
 }
 
 /** Whether nothing but the version differs. */
 export function equal(old: Model, next: Model): boolean {
-  return alike(old.hosts, next.hosts) && alike(old.backends, next.backends);
+  return (
+    alike(old.hosts, next.hosts) &&
+    alike(old.backends, next.backends) &&
+    alike(old.certificates, next.certificates) &&
+    alike(old.secure, next.secure)
+  );
 }
 
 function alike<T>(old: readonly T[], next: readonly T[]): boolean {
@@ -88,10 +96,10 @@ function same<T>(one: T, other: T): boolean {
   return one === other || Bun.deepEquals(one, other, true);
 }
 
-function hostName(host: VirtualHost): string {
-  return host.name;
+function nameOf({ name }: Readonly<{ name: string }>): string {
+  return name;
 }
 
-function backendId(backend: Backend): string {
-  return backend.id;
+function idOf({ id }: Readonly<{ id: string }>): string {
+  return id;
 }

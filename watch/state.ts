@@ -5,11 +5,11 @@
  *     ["host",{…}]  ["backend",{…}]  …    the model, a line each
  *     {"sha256":"…"}                      the sum of all before
  */
-import type { Backend, Model, VirtualHost } from "../core/model.ts";
+import type { Backend, Certificate, Model, SecureHost, VirtualHost } from "../core/model.ts";
 import { isFields } from "./objects.ts";
 
 /** Grows with every change of what the lines look like. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 /** Given at once, in UTF-16 units, or little more. */
 const PIECE = 256 * 1_024;
 
@@ -39,6 +39,8 @@ export function* piecesOf(header: Header, model: Model): Iterable<string> {
 function* linesOf(model: Model): Iterable<string> {
   for (const host of model.hosts) yield JSON.stringify(["host", host]);
   for (const backend of model.backends) yield JSON.stringify(["backend", backend]);
+  for (const pair of model.certificates) yield JSON.stringify(["certificate", pair]);
+  for (const host of model.secure) yield JSON.stringify(["secure", host]);
 }
 
 /**
@@ -62,15 +64,27 @@ export function parseState(text: string, expected: Header): Parsed {
     return refuse(`it is of another cluster: ${String(header["cluster"])}`);
   }
   if (header["settings"] !== settings) return refuse("it was made with other settings");
+  return readModel(lines);
+}
+
+function readModel(lines: readonly string[]): Parsed {
   const hosts: VirtualHost[] = [];
   const backends: Backend[] = [];
+  const certificates: Certificate[] = [];
+  const secure: SecureHost[] = [];
+  const lists: ReadonlyMap<unknown, unknown[]> = new Map<unknown, unknown[]>([
+    ["host", hosts],
+    ["backend", backends],
+    ["certificate", certificates],
+    ["secure", secure],
+  ]);
   for (const line of lines) {
     const entry = readJson(line);
-    if (!Array.isArray(entry)) return refuse("it is damaged");
-    if (entry[0] === "host") hosts.push(entry[1]);
-    else backends.push(entry[1]);
+    const list = Array.isArray(entry) ? lists.get(entry[0]) : undefined;
+    if (!Array.isArray(entry) || list === undefined) return refuse("it is damaged");
+    list.push(entry[1]);
   }
-  return { ok: true, value: { version: 0, hosts, backends } };
+  return { ok: true, value: { version: 0, hosts, backends, certificates, secure } };
 }
 
 function readJson(text: string): unknown {

@@ -31,6 +31,7 @@ const MODEL: Model = {
   hosts: [
     {
       name: "shop.example.com",
+      policy: "",
       routes: [
         route("a", {
           kind: "forward",
@@ -51,9 +52,12 @@ const MODEL: Model = {
       endpoints: [{ address: "fd00::1", port: 8080, uid: "u1" }],
       reason: "",
       balance: "roundRobin",
+      tls: null,
     },
-    { id: "shop/new:80", endpoints: [], reason: EVIL, balance: "leastRequest" },
+    { id: "shop/new:80", endpoints: [], reason: EVIL, balance: "leastRequest", tls: null },
   ],
+  certificates: [],
+  secure: [],
 };
 
 const FINDING: Finding = {
@@ -76,6 +80,7 @@ function view(change: Partial<Readiness> = {}): View {
       reason: "",
       version: 7,
       http: ["[::1]:8000"],
+      https: [],
       heapBytes: 2_000_000,
       bugs: 0,
       notes: [],

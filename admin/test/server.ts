@@ -20,6 +20,7 @@ server.before(() => {
         reason: "",
         version: 0,
         http: [],
+        https: [],
         heapBytes: 0,
         bugs: 0,
         notes: [],

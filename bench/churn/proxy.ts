@@ -52,7 +52,7 @@ export class Proxy {
   #gone = false;
 
   constructor(args: readonly string[]) {
-    const doors = ["--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    const doors = ["--http", "127.0.0.1:0", "--https", "none", "--admin", "127.0.0.1:0"];
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith("RIND_"));
     this.child = Bun.spawn([...mortal(), process.execPath, RIND, "run", ...doors, ...args], {
       env: Object.fromEntries(own),

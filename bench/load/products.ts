@@ -59,7 +59,14 @@ function rindCommand(setup: Setup): string[] {
   const program = process.env["RIND_BENCH_PROGRAM"] ?? join(BENCH, "..", "rind.ts");
   return [
     ...[process.execPath, program, "run", "--manifests", manifests, "--workers", "1"],
-    ...["--http", `127.0.0.1:${setup.port}`, "--admin", `127.0.0.1:${setup.extraPort}`],
+    ...[
+      "--http",
+      `127.0.0.1:${setup.port}`,
+      "--https",
+      "none",
+      "--admin",
+      `127.0.0.1:${setup.extraPort}`,
+    ],
   ];
 }
 

@@ -15,7 +15,13 @@ const ALLOWED: readonly FlagName[] = [
   "without-class",
   "secrets",
 ];
-const DEFAULTS = { http: "127.0.0.1:0", admin: "127.0.0.1:8080", lameDuck: "0s", cluster: true };
+const DEFAULTS = {
+  http: "127.0.0.1:0",
+  https: "none",
+  admin: "127.0.0.1:8080",
+  lameDuck: "0s",
+  cluster: true,
+};
 
 const folder = mkdtempSync(join(tmpdir(), "rind-attach-"));
 test.after(() => rmSync(folder, { recursive: true, force: true }));

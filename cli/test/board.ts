@@ -2,13 +2,14 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { ClusterState } from "../../admin/json.ts";
 import type { Workers } from "../../core/supervisor.ts";
+import { UNBOUND } from "../../core/protocol.ts";
 import type { FeedState } from "../../watch/source/source.ts";
 import { BLANK, type Board, isCurrent, readiness } from "../board.ts";
 
 const IDLE: Workers = {
   publish: () => Promise.resolve(),
   started: Promise.resolve({ ok: true }),
-  addresses: () => [],
+  addresses: () => UNBOUND,
   states: () => [{ pid: 1, serving: true, version: 3, heapBytes: 0 }],
   stormy: () => false,
   replace: () => Promise.resolve(true),

@@ -19,7 +19,13 @@ const ALLOWED: readonly FlagName[] = [
   "trusted-proxy",
   "class",
 ];
-const DEFAULTS = { http: "0.0.0.0:8000", admin: "127.0.0.1:8080", lameDuck: "5s", cluster: true };
+const DEFAULTS = {
+  http: "0.0.0.0:8000",
+  https: "none",
+  admin: "127.0.0.1:8080",
+  lameDuck: "5s",
+  cluster: true,
+};
 
 function reasonOf(args: readonly string[]): string {
   const given = readFlags([...ALLOWED, "without-class"], args, {});

@@ -86,6 +86,8 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   newer: Idle | null = null;
   forwarded: Uint8Array = NO_BYTES;
   forwardedHost = false;
+  secure = false;
+  policy = "";
   /** Who counts as one client. */
   readonly #address: string | null;
   readonly #site: Site;

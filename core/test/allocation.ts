@@ -34,10 +34,13 @@ const RESPONSE = Buffer.from(
 const endpoint = { address: "127.0.0.1", port: 1, uid: "" };
 const model: Model = {
   version: 1,
-  backends: [{ id: "b", reason: "", endpoints: [endpoint], balance: "leastRequest" }],
+  backends: [{ id: "b", reason: "", endpoints: [endpoint], balance: "leastRequest", tls: null }],
+  certificates: [],
+  secure: [],
   hosts: [
     {
       name: "shop.example",
+      policy: "",
       routes: [
         {
           id: "r",

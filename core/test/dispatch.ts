@@ -133,8 +133,10 @@ function modelOf(ports: number, retry: Partial<Retry>): Model {
   } as const;
   return {
     version: 1,
-    hosts: [{ name: "*", routes: [route] }],
-    backends: [{ id: "b", endpoints, reason: "", balance: "roundRobin" }],
+    hosts: [{ name: "*", policy: "", routes: [route] }],
+    backends: [{ id: "b", endpoints, reason: "", balance: "roundRobin", tls: null }],
+    certificates: [],
+    secure: [],
   };
 }
 
@@ -142,6 +144,8 @@ function downOf(told: string[]): Downstream {
   return {
     forwarded: Buffer.alloc(0),
     forwardedHost: false,
+    secure: false,
+    policy: "",
     sendHead: (head) => told.push(`${head.status}`),
     sendInterim: () => {},
     sendContinue: () => told.push("continue"),

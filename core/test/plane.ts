@@ -5,21 +5,35 @@ import { DEFAULT_LIMITS } from "../limits.ts";
 import { DEFAULT_POLICY, NONE } from "../model.ts";
 import type { Backend, Delta, VirtualHost } from "../model.ts";
 import { Plane } from "../plane.ts";
+import { PLAIN_EDGE, UNBOUND } from "../protocol.ts";
 import type { Address } from "../protocol.ts";
 
-const NOTHING = { hosts: [], hostsGone: [], backends: [], backendsGone: [] };
+const NOTHING = {
+  hosts: [],
+  hostsGone: [],
+  backends: [],
+  backendsGone: [],
+  certificates: [],
+  certificatesGone: [],
+  secure: [],
+  secureGone: [],
+};
 
 function hostOf(name: string, backend = "b"): VirtualHost {
   const path = { kind: "prefix", value: "/" } as const;
   const match = { path, methods: [], headers: [], cookies: [], queries: [] };
   const action = { kind: "forward", split: [{ backend, weight: 1 }], cursor: NONE } as const;
   const origin = { kind: "Test", namespace: "plane", name, field: "" };
-  return { name, routes: [{ id: name, origin, match, action, policy: DEFAULT_POLICY }] };
+  return {
+    name,
+    policy: "",
+    routes: [{ id: name, origin, match, action, policy: DEFAULT_POLICY }],
+  };
 }
 
 function backendOf(...ports: number[]): Backend {
   const endpoints = ports.map((port) => ({ address: "192.0.2.1", port, uid: "" }));
-  return { id: "b", endpoints, reason: "", balance: "leastRequest" };
+  return { id: "b", endpoints, reason: "", balance: "leastRequest", tls: null };
 }
 
 const FIRST: Delta = {
@@ -33,6 +47,7 @@ const FIRST: Delta = {
 /** Runs `body` against a plane and stops it whatever happens: its clock holds the process. */
 function withPlane(body: (plane: Plane) => void, http: readonly Address[] = []): void {
   const plane = new Plane({
+    ...PLAIN_EDGE,
     http,
     sockets: [],
     reusePort: false,
@@ -98,7 +113,7 @@ test("an address where somebody listens is refused by name, and none is left ope
   withPlane(
     (plane) => {
       assert.equal(plane.listen(), { ok: false, address, code: "EADDRINUSE" });
-      assert.equal(plane.addresses(), []);
+      assert.equal(plane.addresses(), UNBOUND);
     },
     [{ host: "127.0.0.1", port: 0 }, address],
   );

@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import { fakeClock } from "../clock.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { Random } from "../random.ts";
+import { PLAIN_EDGE } from "../protocol.ts";
 import { Supervisor } from "../supervisor.ts";
 import type { Child, ChildEvents } from "../launch.ts";
 import type { Delta, Model } from "../model.ts";
@@ -17,7 +18,7 @@ const CALM_MS = 200_000;
 const SEEDS = Array.from({ length: 40 }, (_, i) => 7_919 * (i + 1));
 
 function model(version: number): Model {
-  return { version, hosts: [], backends: [] };
+  return { version, hosts: [], backends: [], certificates: [], secure: [] };
 }
 
 /** A worker process with a will of its own; `later` are the answers it owes. */
@@ -98,6 +99,7 @@ function stage() {
     };
   };
   const supervisor = new Supervisor({
+    ...PLAIN_EDGE,
     count: WORKERS,
     http: [{ host: "127.0.0.1", port: 8000 }],
     sockets: {
@@ -117,7 +119,16 @@ function stage() {
   return { clock, puppets, open, supervisor };
 }
 
-const NOTHING = { hosts: [], hostsGone: [], backends: [], backendsGone: [] };
+const NOTHING = {
+  hosts: [],
+  hostsGone: [],
+  backends: [],
+  backendsGone: [],
+  certificates: [],
+  certificatesGone: [],
+  secure: [],
+  secureGone: [],
+};
 
 type Stage = ReturnType<typeof stage>;
 

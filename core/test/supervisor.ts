@@ -6,6 +6,7 @@ import { Supervisor } from "../supervisor.ts";
 import type { Child, ChildEvents } from "../launch.ts";
 import type { Model } from "../model.ts";
 import type { ToWorker } from "../protocol.ts";
+import { PLAIN_EDGE } from "../protocol.ts";
 
 const HTTP = [{ host: "127.0.0.1", port: 8000 }];
 
@@ -21,7 +22,7 @@ type Fake = {
 };
 
 function model(version: number): Model {
-  return { version, hosts: [], backends: [] };
+  return { version, hosts: [], backends: [], certificates: [], secure: [] };
 }
 
 /** A worker process that the test plays. */
@@ -49,6 +50,7 @@ function stage(count: number) {
   const touched: string[] = [];
   const supervisor = new Supervisor({
     count,
+    ...PLAIN_EDGE,
     http: HTTP,
     sockets: {
       of: (worker) => [10 + worker],
@@ -69,6 +71,10 @@ function stage(count: number) {
       hostsGone: [],
       backends: [],
       backendsGone: [],
+      certificates: [],
+      certificatesGone: [],
+      secure: [],
+      secureGone: [],
     }),
   });
   return { clock, launched, supervisor, touched };
@@ -140,6 +146,7 @@ test("a worker gets its addresses first, and its model only when it is ready", (
   assert.equal(launched[0]!.inbox, []);
   ready(launched[0]!);
   assert.equal(launched[0]!.inbox[0], {
+    ...PLAIN_EDGE,
     kind: "start",
     http: HTTP,
     inherited: true,

@@ -4,10 +4,12 @@ import { DEFAULT_LIMITS } from "../limits.ts";
 import { Worker } from "../worker.ts";
 import type { WorkerPlane } from "../worker.ts";
 import type { Delta } from "../model.ts";
+import { PLAIN_EDGE } from "../protocol.ts";
 import type { FromWorker } from "../protocol.ts";
 
 const HTTP = [{ host: "127.0.0.1", port: 8000 }];
 const START = {
+  ...PLAIN_EDGE,
   kind: "start",
   http: HTTP,
   inherited: false,
@@ -18,7 +20,18 @@ const START = {
 } as const;
 
 function delta(base: number, version: number): Delta {
-  return { base, version, hosts: [], hostsGone: [], backends: [], backendsGone: [] };
+  return {
+    base,
+    version,
+    hosts: [],
+    hostsGone: [],
+    backends: [],
+    backendsGone: [],
+    certificates: [],
+    certificatesGone: [],
+    secure: [],
+    secureGone: [],
+  };
 }
 
 type Double = {
@@ -54,7 +67,7 @@ function double(): Double {
       return promise;
     },
     stop: () => told.push("stop"),
-    addresses: () => HTTP,
+    addresses: () => ({ http: HTTP, https: [] }),
   };
   const worker = new Worker({
     send: (message: FromWorker) => {

@@ -197,8 +197,8 @@ function portIn(output: string, door: "http" | "admin"): number {
   return Number(match[1]);
 }
 
-/** Nobody's RIND_… variables: they are flags. */
+/** Nobody's RIND_… variables: they are flags. Who wants HTTPS says where. */
 function environment(): Record<string, string | undefined> {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("RIND_"));
-  return Object.fromEntries(own);
+  return { RIND_HTTPS: "none", ...Object.fromEntries(own) };
 }

@@ -77,7 +77,7 @@ function openFolder(files: Readonly<Record<string, string>>): string {
 }
 
 function run(port: number, capabilities: readonly string[]): Run {
-  const doors = ["--http", `${HOST}:${port}`, "--admin", `${HOST}:8080`];
+  const doors = ["--http", `${HOST}:${port}`, "--https", "none", "--admin", `${HOST}:8080`];
   const manifests = ["--manifests", "/manifests", "--workers", "2", "--lame-duck", "0s"];
   const shop = openFolder({ "shop.json": manifestsOf("shop", origin.port!) });
   const volumes = new Map([["/manifests", shop]]);

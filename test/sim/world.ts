@@ -220,8 +220,8 @@ function modelOf(endpoints: number, policy: RoutePolicy, uid = ""): Model {
   return {
     ...EMPTY_MODEL,
     version: 1,
-    hosts: [{ name: "*", routes }],
-    backends: [{ id: "sim", endpoints: list, reason: "", balance: "roundRobin" }],
+    hosts: [{ name: "*", policy: "", routes }],
+    backends: [{ id: "sim", endpoints: list, reason: "", balance: "roundRobin", tls: null }],
   };
 }
 

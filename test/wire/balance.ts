@@ -123,7 +123,7 @@ test("the only endpoint is asked each time, however often it failed", () => {
 /** A change of the rig's only backend, and of another one behind it. */
 function change(rig: Rig, endpoint: Endpoint, other: Endpoint): Delta {
   const base = rig.plane.version;
-  const shape = { reason: "", balance: "roundRobin" } as const;
+  const shape = { reason: "", balance: "roundRobin", tls: null } as const;
   return {
     base,
     version: base + 1,
@@ -134,6 +134,10 @@ function change(rig: Rig, endpoint: Endpoint, other: Endpoint): Delta {
       { ...shape, id: "other", endpoints: [other] },
     ],
     backendsGone: [],
+    certificates: [],
+    certificatesGone: [],
+    secure: [],
+    secureGone: [],
   };
 }
 

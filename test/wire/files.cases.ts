@@ -6,6 +6,7 @@ import { readdirSync } from "node:fs";
 import { limitsOf } from "../../core/limits.ts";
 import { DEFAULT_POLICY } from "../../core/model.ts";
 import { Plane } from "../../core/plane.ts";
+import { PLAIN_EDGE } from "../../core/protocol.ts";
 import { deltaOf } from "../rig.ts";
 
 export const CHILD = import.meta.path;
@@ -22,6 +23,7 @@ export type Told = Readonly<{
 
 if (import.meta.main) {
   const plane = new Plane({
+    ...PLAIN_EDGE,
     http: [{ host: "127.0.0.1", port: 0 }],
     sockets: [],
     reusePort: false,
@@ -37,7 +39,7 @@ if (import.meta.main) {
   const tell = (): void => {
     const { user, system } = process.cpuUsage();
     const told: Told = {
-      port: plane.addresses()[0]!.port,
+      port: plane.addresses().http[0]!.port,
       capacity: plane.counts().capacity,
       connections: plane.counts().connections,
       files: readdirSync("/proc/self/fd").length,

@@ -22,12 +22,18 @@ const delta = (rig: Rig, change: Partial<Delta>): Delta => ({
   hostsGone: [],
   backends: [],
   backendsGone: [],
+  certificates: [],
+  certificatesGone: [],
+  secure: [],
+  secureGone: [],
   ...change,
 });
 
 const move = (rig: Rig, ...endpoints: Endpoint[]): void =>
   rig.plane.apply(
-    delta(rig, { backends: [{ id: "wire", endpoints, reason: "", balance: "leastRequest" }] }),
+    delta(rig, {
+      backends: [{ id: "wire", endpoints, reason: "", balance: "leastRequest", tls: null }],
+    }),
   );
 
 test("a request in flight ends at the removed endpoint; the next goes to the new one", () => {
@@ -140,7 +146,7 @@ test("routes: a host goes and comes, redirects, responds", () =>
         route("/said", { kind: "respond", status: 418, body: "teapot" }),
         route("/sent", { kind: "forward", split: [{ backend: "wire", weight: 1 }], cursor: NONE }),
       ];
-      rig.plane.apply(delta(rig, { hosts: [{ name: "a", routes }] }));
+      rig.plane.apply(delta(rig, { hosts: [{ name: "a", policy: "", routes }] }));
       assert.is(await ask("/away"), "308 https://b/");
       assert.is(await ask("/said"), "418 teapot");
       assert.is(await ask("/sent"), "200 forwarded");

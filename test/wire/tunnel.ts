@@ -374,8 +374,22 @@ test("a tunnel lives on when its endpoint is removed and nobody else gets there"
     const client = await rig.client();
     client.send(handshake());
     assert.is(statusOf(await client.response()), 101);
-    const backend = { id: "wire", endpoints: [], reason: "", balance: "leastRequest" } as const;
-    const nothing = { hosts: [], hostsGone: [], backendsGone: [] };
+    const backend = {
+      id: "wire",
+      endpoints: [],
+      reason: "",
+      balance: "leastRequest",
+      tls: null,
+    } as const;
+    const nothing = {
+      hosts: [],
+      hostsGone: [],
+      backendsGone: [],
+      certificates: [],
+      certificatesGone: [],
+      secure: [],
+      secureGone: [],
+    };
     rig.plane.apply({ ...nothing, base: 1, version: 2, backends: [backend] });
     const other = await rig.client();
     other.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");

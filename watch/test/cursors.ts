@@ -16,7 +16,13 @@ function forward(...weights: readonly number[]): Action {
 }
 
 function model(routes: readonly Route[]): Model {
-  return { version: 1, hosts: [{ name: "*", routes }], backends: [] };
+  return {
+    version: 1,
+    hosts: [{ name: "*", policy: "", routes }],
+    backends: [],
+    certificates: [],
+    secure: [],
+  };
 }
 
 /** Routes `a`, `b` … that are splits; the answer is the slot of each of them. */

@@ -46,9 +46,10 @@ function randomModel(random: (below: number) => number, version: number): Model 
     Array.from({ length: random(3) }, (_, i) => route(`r${i}`, random(2)));
   return {
     version,
-    hosts: names.map((name) => ({ name: `h${name}.example`, routes: routes() })),
+    hosts: names.map((name) => ({ name: `h${name}.example`, policy: "", routes: routes() })),
     backends: names.map((name) => ({
       balance: "leastRequest" as const,
+      tls: null,
       id: `b${name}`,
       endpoints: Array.from({ length: random(3) }, (_, i) => ({
         address: `10.0.0.${i}`,
@@ -57,25 +58,43 @@ function randomModel(random: (below: number) => number, version: number): Model 
       })),
       reason: "",
     })),
+    certificates: names.map((name) => ({ id: `c${name}`, chain: `${random(2)}`, key: "" })),
+    secure: names.map((name) => ({
+      name: `h${name}.example`,
+      certificates: [`c${random(2)}`],
+      policy: null,
+      passthrough: "",
+    })),
   };
 }
 
 /** What a receiver of deltas does, in the plainest way. */
 function applied(model: Model, delta: Delta): Model {
   assert.is(delta.base, model.version);
-  const hosts = new Map(model.hosts.map((host) => [host.name, host]));
-  const backends = new Map(model.backends.map((backend) => [backend.id, backend]));
-  for (const name of delta.hostsGone) assert.ok(hosts.delete(name), "only what was there goes");
-  for (const id of delta.backendsGone) assert.ok(backends.delete(id), "only what was there goes");
-  for (const host of delta.hosts) {
-    assert.not.equal(hosts.get(host.name), host, "only what changed is sent");
-    hosts.set(host.name, host);
+  const name = (item: Readonly<{ name: string }>): string => item.name;
+  const id = (item: Readonly<{ id: string }>): string => item.id;
+  return {
+    version: delta.version,
+    hosts: edited(model.hosts, delta.hosts, delta.hostsGone, name),
+    backends: edited(model.backends, delta.backends, delta.backendsGone, id),
+    certificates: edited(model.certificates, delta.certificates, delta.certificatesGone, id),
+    secure: edited(model.secure, delta.secure, delta.secureGone, name),
+  };
+}
+
+function edited<T>(
+  old: readonly T[],
+  changed: readonly T[],
+  gone: readonly string[],
+  key: (item: T) => string,
+): readonly T[] {
+  const items = new Map(old.map((item) => [key(item), item]));
+  for (const name of gone) assert.ok(items.delete(name), "only what was there goes");
+  for (const item of changed) {
+    assert.not.equal(items.get(key(item)), item, "only what changed is sent");
+    items.set(key(item), item);
   }
-  for (const backend of delta.backends) {
-    assert.not.equal(backends.get(backend.id), backend, "only what changed is sent");
-    backends.set(backend.id, backend);
-  }
-  return { version: delta.version, hosts: [...hosts.values()], backends: [...backends.values()] };
+  return [...items.values()];
 }
 
 function inOrder(model: Model): Model {
@@ -83,6 +102,8 @@ function inOrder(model: Model): Model {
     version: model.version,
     hosts: model.hosts.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     backends: model.backends.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    certificates: model.certificates.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    secure: model.secure.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
   };
 }
 
@@ -99,14 +120,20 @@ test("applying the difference of two models to the first gives the second, and i
 test("models are equal when nothing but the version differs", () => {
   const old = randomModel(randomFrom(7), 1);
   assert.is(equal(old, structuredClone({ ...old, version: 2 })), true);
-  const added = { name: "new.example", routes: [] };
+  const added = { name: "new.example", policy: "", routes: [] };
   assert.is(equal(old, { ...old, hosts: [...old.hosts, added] }), false);
   assert.is(equal(old, { ...old, backends: old.backends.slice(1) }), false);
 });
 
 test("models whose names are not in order are a bug, and not a wrong delta", () => {
   const names = (...hosts: string[]): Model => {
-    return { version: 1, hosts: hosts.map((name) => ({ name, routes: [] })), backends: [] };
+    return {
+      version: 1,
+      hosts: hosts.map((name) => ({ name, policy: "", routes: [] })),
+      backends: [],
+      certificates: [],
+      secure: [],
+    };
   };
   assert.throws(() => diff(names("a"), names("c", "b")), /in order/);
 });
@@ -115,17 +142,20 @@ test("a change of endpoints alone sends that backend alone", () => {
   const endpoint = { address: "10.0.0.1", port: 80, uid: "" };
   const old: Model = {
     version: 1,
-    hosts: [{ name: "a.example", routes: [route("a", 1)] }],
+    hosts: [{ name: "a.example", policy: "", routes: [route("a", 1)] }],
     backends: [
-      { id: "one", endpoints: [], reason: "no ready endpoint", balance: "leastRequest" },
-      { id: "two", endpoints: [endpoint], reason: "", balance: "leastRequest" },
+      { id: "one", endpoints: [], reason: "no ready endpoint", balance: "leastRequest", tls: null },
+      { id: "two", endpoints: [endpoint], reason: "", balance: "leastRequest", tls: null },
     ],
+    certificates: [],
+    secure: [],
   };
   const changed: Backend = {
     id: "one",
     endpoints: [endpoint],
     reason: "",
     balance: "leastRequest",
+    tls: null,
   };
   const next = { ...structuredClone(old), version: 2, backends: [changed, old.backends[1]!] };
   assert.equal(diff(old, next), {
@@ -135,6 +165,10 @@ test("a change of endpoints alone sends that backend alone", () => {
     hostsGone: [],
     backends: [changed],
     backendsGone: [],
+    certificates: [],
+    certificatesGone: [],
+    secure: [],
+    secureGone: [],
   });
 });
 

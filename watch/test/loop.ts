@@ -121,17 +121,20 @@ function modelOf(snapshot: Snapshot): Model {
     version: 0,
     hosts: [...snapshot.ingresses.keys()].sort().map((key) => {
       const name = key.slice("default/".length);
-      return { name, routes: [splitRoute(name)] };
+      return { name, policy: "", routes: [splitRoute(name)] };
     }),
     backends: [...snapshot.slices].sort().map(([id, slices]) => ({
       id,
       balance: "leastRequest",
+      tls: null,
       endpoints: slices.flatMap((object) => {
         const endpoints = object["endpoints"] as readonly { addresses: readonly string[] }[];
         return endpoints.map(({ addresses: [address = ""] }) => ({ address, port: 1, uid: "" }));
       }),
       reason: "",
     })),
+    certificates: [],
+    secure: [],
   };
 }
 
@@ -407,8 +410,11 @@ test("after stop nothing is published, whatever was waiting", async () => {
 /** A loop whose source has said nothing, and which has a state of an hour ago. */
 function waiting(...names: string[]): Rig {
   const on = rig();
-  const hosts = names.map((name) => ({ name, routes: [splitRoute(name)] }));
-  on.kept = { model: { version: 0, hosts, backends: [] }, ageMs: 3_600_000 };
+  const hosts = names.map((name) => ({ name, policy: "", routes: [splitRoute(name)] }));
+  on.kept = {
+    model: { version: 0, hosts, backends: [], certificates: [], secure: [] },
+    ageMs: 3_600_000,
+  };
   on.loop.start();
   return on;
 }

@@ -69,6 +69,7 @@ function rig(): Rig {
 function modelOf(...names: string[]): Model {
   const hosts = names.map((name) => ({
     name,
+    policy: "",
     routes: [
       {
         id: `Ingress default/${name}`,
@@ -90,8 +91,11 @@ function modelOf(...names: string[]): Model {
     endpoints: [{ address: "10.0.0.1", port: 80, uid: "" }],
     reason: "",
     balance: "leastRequest" as const,
+    tls: null,
   }));
-  return { version: 0, hosts, backends };
+  const certificates = [{ id: "c", chain: "chain", key: "key" }];
+  const secure = [{ name: "a", certificates: ["c"], policy: null, passthrough: "" }];
+  return { version: 0, hosts, backends, certificates, secure };
 }
 
 /** Waits until what the file system does is done, as `is` tells. */

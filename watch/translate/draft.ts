@@ -34,6 +34,12 @@ export type TranslateOptions = Readonly<{
   externalNames: readonly string[];
   /** The source tells all Secrets: one that is not there is missing, not just late. */
   allSecrets: boolean;
+  /** Secret, `namespace/name`, of the certificate for names that have none; "" is none. */
+  defaultCertificate: string;
+  /** Hosts with TLS are served over HTTPS only, unless their Ingress says otherwise. */
+  sslRedirect: boolean;
+  /** Strict-Transport-Security of hosts with TLS, unless their Ingress says otherwise; or "". */
+  hsts: string;
   version: number;
 }>;
 
@@ -43,6 +49,9 @@ export const TRUSTING = {
   addresses: null,
   externalNames: [],
   allSecrets: true,
+  defaultCertificate: "",
+  sslRedirect: true,
+  hsts: "",
 } satisfies Partial<TranslateOptions>;
 
 /**

@@ -191,7 +191,7 @@ function crowded({ draft, field }: Subject, plan: Plan, id: string): Action {
 
 /** Requests go to a backend that is never ready: they answer 503, and the reason is on record. */
 function refuse(draft: Draft, id: string, reason: string): Action {
-  draft.put({ id, endpoints: [], reason, balance: "leastRequest" });
+  draft.put({ id, endpoints: [], reason, balance: "leastRequest", tls: null });
   return { kind: "forward", split: [{ backend: id, weight: 1 }], cursor: NONE };
 }
 

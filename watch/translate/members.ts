@@ -24,7 +24,13 @@ export type Member = Readonly<{ service: string; backend: string; whole: boolean
  */
 export function resolve(view: View, draft: Draft, target: Target, site: Site): Member {
   if (target.kind === "broken") {
-    draft.put({ id: site.id, endpoints: [], reason: target.reason, balance: "leastRequest" });
+    draft.put({
+      id: site.id,
+      endpoints: [],
+      reason: target.reason,
+      balance: "leastRequest",
+      tls: null,
+    });
     return { service: "", backend: site.id, whole: false };
   }
   const { name: service, port } = target;
@@ -40,7 +46,7 @@ export function resolve(view: View, draft: Draft, target: Target, site: Site): M
   const label = plain ? port : JSON.stringify(port);
   const name = `?${key}:${label}`;
   const backend = name.length > ID_MAX ? site.id : name;
-  draft.put({ id: backend, endpoints: [], reason, balance: "leastRequest" });
+  draft.put({ id: backend, endpoints: [], reason, balance: "leastRequest", tls: null });
   return { service, backend, whole: false };
 }
 

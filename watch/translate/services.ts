@@ -69,7 +69,7 @@ export function backendOf(view: View, draft: Draft, id: string): Backend {
     alias === null
       ? findEndpoints(view, draft, field, { key, port: port.name, max })
       : findNamed(view, draft, field, { name: alias.name, port: port.number });
-  if (endpoints.length > 0) return { id, endpoints, reason: "", balance };
+  if (endpoints.length > 0) return { id, endpoints, reason: "", balance, tls: null };
   const sliced = alias !== null || view.slices.has(key) || view.endpoints.has(key);
   field.remark({
     level: "warning",
@@ -78,12 +78,12 @@ export function backendOf(view: View, draft: Draft, id: string): Backend {
     hint: sliced ? "" : `add an EndpointSlice labelled ${SERVICE_LABEL}: ${service.metadata.name}`,
     effect: "paths that lead to it answer 503",
   });
-  return { id, endpoints, reason: `no ready endpoint: ${reason}`, balance };
+  return { id, endpoints, reason: `no ready endpoint: ${reason}`, balance, tls: null };
 }
 
 /** A backend to which nothing should lead: the aim that did changes together with the Service. */
 export function nobody(id: string, reason: string): Backend {
-  return { id, endpoints: [], reason, balance: "leastRequest" };
+  return { id, endpoints: [], reason, balance: "leastRequest", tls: null };
 }
 
 /** The DNS name that an ExternalName Service stands for; null for a Service with endpoints. */

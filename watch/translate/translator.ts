@@ -195,7 +195,15 @@ export class Translator {
     const hosts = this.#hosts.list();
     const backends = this.#backends.list();
     const same = last !== NOTHING && hosts === last.model.hosts && backends === last.model.backends;
-    const model: Model = same ? last.model : { version: this.#options.version, hosts, backends };
+    const model: Model = same
+      ? last.model
+      : {
+          version: this.#options.version,
+          hosts,
+          backends,
+          certificates: [],
+          secure: [],
+        };
     const secrets = this.#secrets.set();
     const names = this.#names.set();
     const unwanted = secrets === last.wants.secrets && names === last.wants.names;
@@ -213,7 +221,7 @@ function hostOf(name: string, routes: Routes, before: VirtualHost | null): Virtu
   });
   const unchanged =
     before?.routes.length === kept.length && kept.every((route, i) => route === before.routes[i]);
-  return unchanged ? before! : { name, routes: kept };
+  return unchanged ? before! : { name, policy: "", routes: kept };
 }
 
 /** The id of a backend for each time that a route leads to it. */

@@ -36,9 +36,13 @@ const when: Partial<Match> = {
 };
 const hosts = Array.from({ length: 500 }, (_, i) => ({
   name: i % 2 === 0 ? `shop-${i}.example.com` : `*.shop-${i}.example.com`,
+  policy: "",
   routes: [routeTo("/", "/", {}), routeTo("/api", "/api", {}), routeTo("if", "/api/v1", when)],
 }));
-const table = compileTable({ version: 1, hosts, backends: [] }, () => 1);
+const table = compileTable(
+  { version: 1, hosts, backends: [], certificates: [], secure: [] },
+  () => 1,
+);
 const { trie } = compileTrie(paths.map((value) => ({ kind: "prefix", value })));
 const lines = ["X-Canary: always", "Cookie: a=1; canary=1"];
 const met = headOf({ host: "Shop-42.example.com", target: "/api/v1/x?a=1&canary=2", lines });

@@ -42,8 +42,12 @@ function route(rule: string, more: Partial<Route> & { when?: Partial<Match> } = 
 }
 
 function modelOf(hosts: Readonly<Record<string, readonly Route[]>>, version = 1): Model {
-  const named = Object.entries(hosts).map(([name, routes]): VirtualHost => ({ name, routes }));
-  return { version, hosts: named, backends: [] };
+  const named = Object.entries(hosts).map(([name, routes]): VirtualHost => ({
+    name,
+    policy: "",
+    routes,
+  }));
+  return { version, hosts: named, backends: [], certificates: [], secure: [] };
 }
 
 function idFor(table: Table, asked: Asked): string {
@@ -51,7 +55,16 @@ function idFor(table: Table, asked: Asked): string {
 }
 
 function deltaOf(table: Table, change: Partial<Delta>): Delta {
-  const nothing = { hosts: [], hostsGone: [], backends: [], backendsGone: [] };
+  const nothing = {
+    hosts: [],
+    hostsGone: [],
+    backends: [],
+    backendsGone: [],
+    certificates: [],
+    certificatesGone: [],
+    secure: [],
+    secureGone: [],
+  };
   return { base: table.version, version: table.version + 1, ...nothing, ...change };
 }
 
@@ -168,8 +181,8 @@ test("a delta touches its hosts only, and the old table stays as it was", () => 
     indexOf,
   );
   const hosts = [
-    { name: "b", routes: [route("/b2")] },
-    { name: "d", routes: [route("/d")] },
+    { name: "b", policy: "", routes: [route("/b2")] },
+    { name: "d", policy: "", routes: [route("/d")] },
   ];
   const next = patchTable(old, deltaOf(old, { hosts, hostsGone: ["c", "unknown"] }), indexOf);
   assert.is(next.version, old.version + 1);
@@ -190,7 +203,7 @@ test("a delta touches its hosts only, and the old table stays as it was", () => 
 test("hosts that come and go leave no room behind", () => {
   let table = compileTable(modelOf({ a: [route("/a")] }), indexOf);
   for (let i = 0; i < 100; i++) {
-    const hosts = [{ name: `new${i}`, routes: [route("/")] }];
+    const hosts = [{ name: `new${i}`, policy: "", routes: [route("/")] }];
     table = patchTable(table, deltaOf(table, { hosts, hostsGone: [`new${i - 1}`] }), indexOf);
     assert.is(idFor(table, { host: `new${i}` }), "/");
   }
@@ -234,7 +247,7 @@ test("a split goes on where the route's old one stopped, also from another host"
   for (let change = 0; change < 20; change++) {
     const [host, other] = change % 2 === 0 ? ["a", "b"] : ["b", "a"];
     made.push(...from(table, host!, 10));
-    const hosts = [{ name: other!, routes: [route("/x"), canary] }];
+    const hosts = [{ name: other!, policy: "", routes: [route("/x"), canary] }];
     table = patchTable(table, deltaOf(table, { hosts, hostsGone: [host!] }), indexOf);
   }
   assert.equal(made, expected);
@@ -246,6 +259,7 @@ test("random models and deltas against first-match over sorted routes", () => {
   let ids = 0;
   const hostOf = (name: string): VirtualHost => ({
     name,
+    policy: "",
     routes: Array.from({ length: random.below(8) }, () => {
       const headers = random.below(3) === 0 ? [{ name: "x", value: random.one(["1", "2"]) }] : [];
       const methods = random.below(4) === 0 ? ["PUT"] : [];

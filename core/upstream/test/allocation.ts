@@ -21,7 +21,7 @@ function picking(balance: Balance, ejected: number, limits = DEFAULT_LIMITS): ()
   const endpoints = Array.from({ length: ENDPOINTS }, (_, i) => {
     return { address: `10.0.0.${i}`, port: 80, uid: "" };
   });
-  registry.put({ id: "a", endpoints, reason: "", balance });
+  registry.put({ id: "a", endpoints, reason: "", balance, tls: null });
   const backend = registry.at(registry.indexOf("a"))!;
   for (const endpoint of backend.endpoints.slice(0, ejected)) {
     for (let i = 0; i < limits.ejectAfter; i++) endpoint.health.failed(timers.now, BAD_RESPONSE);

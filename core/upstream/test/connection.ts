@@ -40,6 +40,8 @@ function fakeDown(told: string[], takes: () => boolean): Downstream {
   return {
     forwarded: Buffer.from("X-Forwarded-For: 192.0.2.1\r\n"),
     forwardedHost: false,
+    secure: false,
+    policy: "",
     sendHead: (head) => told.push(`head ${head.status}`),
     sendInterim: (head) => told.push(`interim ${head.status}`),
     sendContinue: () => told.push("continue"),

@@ -25,6 +25,7 @@ const backend = (id: string, ...endpoints: Address[]): model.Backend => ({
   endpoints,
   reason: "",
   balance: "roundRobin",
+  tls: null,
 });
 
 /** Stands in for a connection; only that it was shut matters here. */
@@ -128,6 +129,7 @@ test("the connection used last is taken first, and one that went away is not tak
 
 const host = (name: string, ...backends: string[]): model.VirtualHost => ({
   name,
+  policy: "",
   routes: [
     {
       id: name,
@@ -148,7 +150,7 @@ const host = (name: string, ...backends: string[]): model.VirtualHost => ({
 
 /** A table of hosts that lead to these backends. */
 const tableOf = (registry: Endpoints, ...hosts: model.VirtualHost[]): Table =>
-  compileTable({ version: 1, hosts, backends: [] }, registry.indexOf);
+  compileTable({ version: 1, hosts, backends: [], certificates: [], secure: [] }, registry.indexOf);
 
 /** More than may be vacant before numbers are looked through. */
 const MANY = 200;

@@ -33,7 +33,7 @@ function setup(count: number, balance: Balance, seed = SEED): Setup {
   const endpoints = Array.from({ length: count }, (_, i) => {
     return { address: `10.0.${i >> 8}.${i & 255}`, port: 80, uid: "" };
   });
-  registry.put({ id: "a", endpoints, reason: "", balance });
+  registry.put({ id: "a", endpoints, reason: "", balance, tls: null });
   const backend = registry.at(registry.indexOf("a"))!;
   return {
     backend,
@@ -261,7 +261,7 @@ test("a new endpoint beside busy ones gets less than its share at first", () => 
   const registry = new Endpoints({ timers, random, limits, connect: () => {}, knock: () => {} });
   const put = (...last: number[]): Backend => {
     const endpoints = last.map((i) => ({ address: `10.0.0.${i}`, port: 80, uid: "" }));
-    registry.put({ id: "a", endpoints, reason: "", balance: "leastRequest" });
+    registry.put({ id: "a", endpoints, reason: "", balance: "leastRequest", tls: null });
     return registry.at(registry.indexOf("a"))!;
   };
   const pick = (backend: Backend) => pickEndpoint(backend, null, random, timers.now);

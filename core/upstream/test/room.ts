@@ -29,7 +29,13 @@ function setup(count: number, given: Partial<Limits>): Setup {
   const registry = new Endpoints(site);
   const endpoints = Array.from({ length: count }, (_, i) => {
     const endpoint = { address: `192.0.2.${i}`, port: 80, uid: "" };
-    registry.put({ id: `${i}`, endpoints: [endpoint], reason: "", balance: "leastRequest" });
+    registry.put({
+      id: `${i}`,
+      endpoints: [endpoint],
+      reason: "",
+      balance: "leastRequest",
+      tls: null,
+    });
     return registry.at(registry.indexOf(`${i}`))!.endpoints[0]!;
   });
   const served: string[] = [];

@@ -50,6 +50,8 @@ const PICKY: Partial<Route> = {
     timeouts: { connectMs: 1_000, headMs: 2_000, idleMs: 3_000 },
     bodyBytesMax: 1_024,
     retry: { max: 0, nonIdempotent: false, fresh: false },
+    redirect: false,
+    hsts: "",
   },
 };
 
@@ -59,16 +61,25 @@ test("every kind of action, match and policy has a text", () => {
   const model: Model = {
     version: 1,
     hosts: [
-      { name: "*", routes: [route("/", redirect)] },
-      { name: "*.example.com", routes: [route("/", { ...FORWARD, split: [] })] },
+      { name: "*", policy: "", routes: [route("/", redirect)] },
+      { name: "*.example.com", policy: "", routes: [route("/", { ...FORWARD, split: [] })] },
       {
         name: "shop.example.com",
+        policy: "",
         routes: [route("/healthz", respond, EXACT), route("/api", FORWARD, PICKY)],
       },
     ],
     backends: [
-      { id: "shop/v1:http", endpoints: [], reason: "no ready endpoint", balance: "leastRequest" },
+      {
+        id: "shop/v1:http",
+        endpoints: [],
+        reason: "no ready endpoint",
+        balance: "leastRequest",
+        tls: null,
+      },
     ],
+    certificates: [],
+    secure: [],
   };
   assert.equal(describe(model, []).split("\n"), [
     "shop.example.com",
@@ -93,7 +104,7 @@ test("of many endpoints the first are listed and the others counted", () => {
   }));
   const model: Model = {
     ...EMPTY_MODEL,
-    backends: [{ id: "a/b:80", endpoints, reason: "", balance: "leastRequest" }],
+    backends: [{ id: "a/b:80", endpoints, reason: "", balance: "leastRequest", tls: null }],
   };
   const listed = "[::1]:1, [::1]:2, [::1]:3, [::1]:4, [::1]:5, [::1]:6, [::1]:7, [::1]:8";
   assert.is(describe(model, []), `no routes\na/b:80  ${listed}, and 2 more\n`);

@@ -375,7 +375,11 @@ test("when everything is gone nothing is left", () => {
     store.apply({ type: "replace", kind, objects: [] });
   }
   const left = translator.translate(store.snapshot([]), store.changes());
-  const nothing = { model: { version: 1, hosts: [], backends: [] }, findings: [], ours: [] };
+  const nothing = {
+    model: { version: 1, hosts: [], backends: [], certificates: [], secure: [] },
+    findings: [],
+    ours: [],
+  };
   assert.equal(comparable(left), { ...nothing, wants: [[], []] });
 });
 
