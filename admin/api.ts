@@ -11,6 +11,8 @@ export type View = Readonly<{
   model: () => Model;
   findings: () => readonly Finding[];
   readiness: () => Readiness;
+  /** How often each fault, by its id, has happened. */
+  faults: () => readonly number[];
 }>;
 
 type Row = Readonly<{ doc: string; answer: (request: Request, view: View) => Response }>;

@@ -1,9 +1,16 @@
 /** `/metrics`: what the supervisor knows, as Prometheus reads it (text format 0.0.4). */
+import { FAULTS } from "../core/fault.ts";
 import type { View } from "./api.ts";
 import type { ClusterState } from "./json.ts";
 
 type Sample = Readonly<{ labels: Readonly<Record<string, string>>; value: number }>;
-type Metric = Readonly<{ name: string; help: string; samples: readonly Sample[] }>;
+type Metric = Readonly<{
+  name: string;
+  help: string;
+  samples: readonly Sample[];
+  /** A counter only grows, and starts over with rind. */
+  type?: "counter";
+}>;
 
 /** All of it, as the body of an answer. Every label has few values: feeds, levels, worker slots. */
 export function metricsText(view: View): string {
@@ -32,9 +39,22 @@ export function metricsText(view: View): string {
         value: Number(serving),
       })),
     },
+    {
+      name: "rind_faults_total",
+      help: "What went wrong with connections and requests, by name, and whose doing it was.",
+      type: "counter",
+      samples: faultSamples(view.faults()),
+    },
     ...(cluster === null ? [] : clusterMetrics(cluster)),
   ];
   return metrics.map(show).join("");
+}
+
+/** All of them, also those that never happened: an alert needs a zero to rise from. */
+function faultSamples(counts: readonly number[]): readonly Sample[] {
+  return FAULTS.flatMap(({ name, source }, id) =>
+    name === "none" ? [] : [{ labels: { fault: name, source }, value: counts[id] ?? 0 }],
+  );
 }
 
 function clusterMetrics(cluster: ClusterState): readonly Metric[] {
@@ -80,14 +100,14 @@ function single(name: string, help: string, value: number): Metric {
   return { name, help, samples: [{ labels: {}, value }] };
 }
 
-function show({ name, help, samples }: Metric): string {
+function show({ name, help, samples, type }: Metric): string {
   const lines = samples.map(({ labels, value }) => {
     const inner = Object.entries(labels)
       .map(([key, text]) => `${key}="${text.replace(/[\\"\n]/g, escape)}"`)
       .join(",");
     return `${name}${inner === "" ? "" : `{${inner}}`} ${value}\n`;
   });
-  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join("")}`;
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type ?? "gauge"}\n${lines.join("")}`;
 }
 
 function escape(character: string): string {

@@ -1,6 +1,7 @@
 /** From flags to which Ingresses are ours, and what they may ask for. */
 import type { Parsed } from "./address.ts";
 import type { Given } from "./flags.ts";
+import { isName } from "../watch/objects.ts";
 import { TRUSTING, type TranslateOptions } from "../watch/translate/draft.ts";
 import { parseNamePattern } from "../watch/translate/external.ts";
 import { type Selector, parseSelector } from "../watch/translate/selector.ts";
@@ -22,6 +23,14 @@ export function readAdoption(given: Given, cluster = false): Parsed<Adoption> {
     if (!pattern.ok) return about("external-names", pattern.reason);
     externalNames.push(pattern.value);
   }
+  const redirect = given.last("ssl-redirect") ?? "on";
+  if (redirect !== "on" && redirect !== "off") {
+    return about("ssl-redirect", `"${redirect}" is not on or off`);
+  }
+  const certificate = given.last("default-certificate") ?? "";
+  if (certificate !== "" && !isSecret(certificate)) {
+    return about("default-certificate", `"${certificate}" is not NAMESPACE/NAME of a Secret`);
+  }
   const value = {
     ...TRUSTING,
     classes: given.last("class") === undefined ? ["rind"] : given.all("class"),
@@ -30,11 +39,16 @@ export function readAdoption(given: Given, cluster = false): Parsed<Adoption> {
     namespaceSelector: selector.value,
     externalNames,
     allSecrets: !cluster || given.last("secrets") === "all",
-    defaultCertificate: given.last("default-certificate") ?? "",
-    sslRedirect: given.last("ssl-redirect") !== "off",
+    defaultCertificate: certificate,
+    sslRedirect: redirect === "on",
     hsts: given.last("hsts") ?? "",
   };
   return { ok: true, value };
+}
+
+function isSecret(text: string): boolean {
+  const parts = text.split("/");
+  return parts.length === 2 && parts.every(isName);
 }
 
 function readSelector(text: string | undefined): Parsed<Selector | null> {

@@ -67,6 +67,7 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
     model: () => board.model,
     findings: () => standing(board),
     readiness: () => readiness(board, workers),
+    faults: () => workers.faults(),
   };
   const admin = openAdmin(config.admin, view);
   if (!admin.ok) {

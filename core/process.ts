@@ -3,6 +3,7 @@
  * is sent what changed since the model it acknowledged last, one delta in flight.
  */
 import { unreachable } from "./assert.ts";
+import { BUG } from "./fault.ts";
 import type { Clock } from "./clock.ts";
 import type { Child, ChildEvents } from "./launch.ts";
 import { log } from "./log.ts";
@@ -42,6 +43,8 @@ export type ProcessEvents = Readonly<{
   moved: () => void;
   /** It cannot listen, and ends. */
   failed: (refused: Refused) => void;
+  /** So often each fault, by its id, has happened since the last time. */
+  counted: (faults: readonly number[]) => void;
   /** It runs into bugs of ours too often. */
   ailing: () => void;
   gone: (why: string) => void;
@@ -68,6 +71,8 @@ export class WorkerProcess {
   #sent: Model | null = null;
   /** Pings in a row without a word from it. */
   #owed = 0;
+  /** How often each fault had happened as of its last answer. */
+  #faults: readonly number[] = [];
   #bugs = 0;
   #bugsAt = 0;
   #cancelAnswer = NOTHING;
@@ -158,7 +163,9 @@ export class WorkerProcess {
         return this.#answered(false);
       case "pong":
         this.heapBytes = message.heapBytes;
-        return this.#count(message.bugs);
+        this.#events.counted(message.faults.map((count, id) => count - (this.#faults[id] ?? 0)));
+        this.#faults = message.faults;
+        return this.#count(message.faults[BUG] ?? 0);
       default:
         return unreachable(message);
     }

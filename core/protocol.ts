@@ -78,8 +78,8 @@ export type ToWorker =
 /**
  * `ready`: the worker listens to IPC. `listening`: it accepts on all addresses. `failed`: it cannot
  * and is about to exit. `refused`: the delta could not be compiled, and the worker goes on with the
- * table it has. `pong`: so many connections ended by a bug of ours since its
- * start, and so much was left on the heap by its last collection.
+ * table it has. `pong`: so often each fault, by its id, happened since its start, and so much was
+ * left on the heap by its last collection.
  */
 export type FromWorker =
   | Readonly<{ kind: "ready" }>
@@ -87,7 +87,7 @@ export type FromWorker =
   | Readonly<{ kind: "refused"; version: number; reason: string }>
   | Readonly<{ kind: "listening" }>
   | Readonly<{ kind: "failed"; refused: Refused }>
-  | Readonly<{ kind: "pong"; bugs: number; heapBytes: number }>;
+  | Readonly<{ kind: "pong"; faults: readonly number[]; heapBytes: number }>;
 
 /** `127.0.0.1:8000`, `[::1]:8000`: as people write an address. */
 export function showAddress(address: Address): string {

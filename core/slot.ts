@@ -42,6 +42,8 @@ export type SlotOwner = Readonly<{
   newest: () => Model;
   /** Something changed: a worker serves, settled a version, or is gone. */
   moved: () => void;
+  /** So often each fault, by its id, has happened since the last time. */
+  counted: (faults: readonly number[]) => void;
   /** A worker cannot listen. */
   failed: (refused: Refused) => void;
   /** A worker ended that should not have. */
@@ -146,13 +148,14 @@ export class Slot {
 
   #launch(): WorkerProcess {
     const { sockets, clock, launch, drainMs } = this.#config;
-    const { start, delta, newest, failed } = this.#owner;
+    const { start, delta, newest, counted, failed } = this.#owner;
     const { index } = this;
     const inherited = sockets?.of(index) ?? [];
     const begin = (events: ChildEvents): Child => launch(index, inherited, events);
     const config = { index, start, launch: begin, clock, delta, newest };
     const process: WorkerProcess = new WorkerProcess(config, {
       moved: () => this.#moved(process),
+      counted,
       failed: (refused) => {
         const { address, code } = refused;
         log("error", "worker cannot listen", { worker: index, on: showAddress(address), code });

@@ -3,6 +3,7 @@ import { heapSize } from "bun:jsc";
 import { EMPTY_MODEL } from "./model.ts";
 import { log } from "./log.ts";
 import { UNBOUND } from "./protocol.ts";
+import { tallies } from "./tally.ts";
 import type { Delta, Model } from "./model.ts";
 import type { Started, Workers } from "./supervisor.ts";
 import type { WorkerPlane } from "./worker.ts";
@@ -47,6 +48,7 @@ export function solo(plane: WorkerPlane, diff: (old: Model, next: Model) => Delt
     publish: (model) => Promise.resolve(publish(model)),
     addresses: () => (serving ? plane.addresses() : UNBOUND),
     states: () => [{ pid: process.pid, serving, version: served.version, heapBytes: heapSize() }],
+    faults: tallies,
     stormy: () => false,
     // One process cannot stand beside itself.
     replace: () => Promise.resolve(false),

@@ -3,6 +3,7 @@
  * skips the versions in between, and never makes the others wait. Each worker has a slot: its
  * sockets stay when the process in it ends or is replaced.
  */
+import { FAULTS } from "./fault.ts";
 import { EMPTY_MODEL } from "./model.ts";
 import type { Delta, Model } from "./model.ts";
 import { UNBOUND } from "./protocol.ts";
@@ -44,6 +45,8 @@ export type Workers = Readonly<{
   /** Nowhere before they serve. */
   addresses: () => Bound;
   states: () => readonly WorkerState[];
+  /** How often each fault, by its id, has happened in all workers there ever were. */
+  faults: () => readonly number[];
   /** Too many crashes lately to be trusted with traffic. */
   stormy: () => boolean;
   /**
@@ -67,6 +70,7 @@ export class Supervisor implements Workers {
   readonly started: Promise<Started>;
   readonly #config: SupervisorConfig;
   readonly #slots: Slot[] = [];
+  readonly #faults = FAULTS.map(() => 0);
   #newest: Model = EMPTY_MODEL;
   #waiters: Waiter[] = [];
   #crashedAt: number[] = [];
@@ -94,6 +98,9 @@ export class Supervisor implements Workers {
       delta: (from: Model, to: Model) => this.#delta(from, to),
       newest: () => this.#newest,
       moved: () => this.#moved(),
+      counted: (faults: readonly number[]) => {
+        for (const [id, count] of faults.entries()) this.#faults[id]! += count;
+      },
       failed: (refused: Refused) => this.#settleStart(refused),
       crashed: () => {
         this.#crashedAt = [...this.#crashedAt.slice(1 - STORM_CRASHES), config.clock.now()];
@@ -116,6 +123,10 @@ export class Supervisor implements Workers {
   addresses(): Bound {
     const { http, https } = this.#config;
     return this.#slots.some(({ current }) => current?.listening) ? { http, https } : UNBOUND;
+  }
+
+  faults(): readonly number[] {
+    return this.#faults;
   }
 
   states(): readonly WorkerState[] {

@@ -8,6 +8,11 @@ export function tally(fault: number): void {
   COUNTS[fault]!++;
 }
 
+/** How often each fault happened, by its id. */
+export function tallies(): readonly number[] {
+  return Array.from(COUNTS);
+}
+
 /** How often a fault (its id) happened. */
 export function tallied(fault: number): number {
   return COUNTS[fault]!;

@@ -1,7 +1,6 @@
 /** A worker process: one data plane, driven by messages of its supervisor, dying with it. */
 import { heapSize } from "bun:jsc";
 import { unreachable } from "./assert.ts";
-import { BUG } from "./fault.ts";
 import { mapCursors } from "./cursors.ts";
 import { SOCKETS_FD, SUPERVISOR_VARIABLE, WORKER_VARIABLE } from "./launch.ts";
 import { dieWith, openLibc } from "./libc.ts";
@@ -9,7 +8,7 @@ import { log } from "./log.ts";
 import type { Delta } from "./model.ts";
 import type { Plane, PlaneConfig } from "./plane.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
-import { tallied } from "./tally.ts";
+import { tallies } from "./tally.ts";
 
 /** Exit codes, for whoever reads the supervisor's log. */
 const DRAINED = 0;
@@ -57,7 +56,7 @@ export class Worker {
       case "delta":
         return this.#apply(message.delta);
       case "ping":
-        return this.#link.send({ kind: "pong", bugs: tallied(BUG), heapBytes: heapSize() });
+        return this.#link.send({ kind: "pong", faults: tallies(), heapBytes: heapSize() });
       case "drain":
         return this.#drain(message.deadlineMs);
       default:

@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { FALLBACK_SHOWN, FAULTS } from "../../core/fault.ts";
 import { DEFAULT_POLICY, NONE } from "../../core/model.ts";
 import { describe } from "../../watch/translate/describe.ts";
 import { answer } from "../api.ts";
@@ -74,6 +75,7 @@ const FINDING: Finding = {
 function view(change: Partial<Readiness> = {}): View {
   return {
     model: () => MODEL,
+    faults: () => [],
     findings: () => [FINDING],
     readiness: () => ({
       ready: true,
@@ -176,6 +178,15 @@ test("metrics are a help line, a type line and samples, with labels escaped", as
   ]) {
     assert.ok(text.split("\n").includes(line), line);
   }
+});
+
+test("faults are counters by name, those that never happened too", async () => {
+  const faults = FAULTS.map((_fault, id) => (id === FALLBACK_SHOWN ? 3 : 0));
+  const text = await get("/metrics", {}, { ...view(), faults: () => faults }).text();
+  assert.match(text, "# TYPE rind_faults_total counter\n");
+  assert.match(text, `rind_faults_total{fault="fallbackShown",source="rind"} 3\n`);
+  assert.match(text, `rind_faults_total{fault="handshakeTimeout",source="client"} 0\n`);
+  assert.not.match(text, `fault="none"`);
 });
 
 test("a folder has no metrics of an API server", async () => {

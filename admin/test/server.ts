@@ -14,6 +14,7 @@ server.before(() => {
     { host: "127.0.0.1", port: 0 },
     {
       model: () => EMPTY_MODEL,
+      faults: () => [],
       findings: () => [],
       readiness: () => ({
         ready: true,

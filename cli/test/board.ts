@@ -11,6 +11,7 @@ const IDLE: Workers = {
   started: Promise.resolve({ ok: true }),
   addresses: () => UNBOUND,
   states: () => [{ pid: 1, serving: true, version: 3, heapBytes: 0 }],
+  faults: () => [],
   stormy: () => false,
   replace: () => Promise.resolve(true),
   drain: () => Promise.resolve(),

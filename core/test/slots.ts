@@ -2,6 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fakeClock } from "../clock.ts";
+import { BUG, FAULTS } from "../fault.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { Random } from "../random.ts";
 import { PLAIN_EDGE } from "../protocol.ts";
@@ -16,6 +17,11 @@ const STEPS = 400;
 const CALM_MS = 200_000;
 
 const SEEDS = Array.from({ length: 40 }, (_, i) => 7_919 * (i + 1));
+
+/** The tallies of a worker that met nothing but bugs. */
+function faultsOf(bugs: number): readonly number[] {
+  return FAULTS.map((_fault, id) => (id === BUG ? bugs : 0));
+}
 
 function model(version: number): Model {
   return { version, hosts: [], backends: [], certificates: [], secure: [] };
@@ -47,7 +53,9 @@ class Puppet {
     if (message.kind === "delta") this.later.push(() => this.#apply(message.delta));
     if (message.kind === "drain") this.#drain();
     if (message.kind === "ping") {
-      this.later.push(() => this.#events.message({ kind: "pong", bugs: this.bugs, heapBytes: 1 }));
+      this.later.push(() =>
+        this.#events.message({ kind: "pong", faults: faultsOf(this.bugs), heapBytes: 1 }),
+      );
     }
   }
 

@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fakeClock } from "../clock.ts";
+import { BUG, FAULTS } from "../fault.ts";
 import { DEFAULT_LIMITS } from "../limits.ts";
 import { Supervisor } from "../supervisor.ts";
 import type { Child, ChildEvents } from "../launch.ts";
@@ -21,6 +22,11 @@ type Fake = {
   bugs: number;
 };
 
+/** The tallies of a worker that met nothing but bugs. */
+function faultsOf(bugs: number): readonly number[] {
+  return FAULTS.map((_fault, id) => (id === BUG ? bugs : 0));
+}
+
 function model(version: number): Model {
   return { version, hosts: [], backends: [], certificates: [], secure: [] };
 }
@@ -34,7 +40,8 @@ function launchFake(launched: Fake[], index: number, sockets: readonly number[])
       pid: 100 + launched.length,
       send: (message) => {
         if (message.kind !== "ping") fake.inbox.push(message);
-        else if (!fake.stuck) events.message({ kind: "pong", bugs: fake.bugs, heapBytes: 1 });
+        else if (!fake.stuck)
+          events.message({ kind: "pong", faults: faultsOf(fake.bugs), heapBytes: 1 });
       },
       kill: () => {
         fake.killed = true;
@@ -156,6 +163,24 @@ test("a worker gets its addresses first, and its model only when it is ready", (
     trusted: [],
   });
   assert.equal(deltas(launched[0]!), ["0-1"]);
+});
+
+test("faults add up over workers, and over those that are gone", () => {
+  const { clock, launched, supervisor } = stage(2);
+  launched.forEach(ready);
+  launched[0]!.bugs = 2;
+  launched[1]!.bugs = 1;
+  clock.advance(1_000);
+  launched[0]!.bugs = 3;
+  clock.advance(1_000);
+  assert.is(supervisor.faults()[BUG], 4);
+  launched[0]!.events.gone("signal SIGKILL");
+  clock.advance(1_000);
+  const next = launched[2]!;
+  ready(next);
+  next.bugs = 1;
+  clock.advance(1_000);
+  assert.is(supervisor.faults()[BUG], 5);
 });
 
 test("started when all serve their first model; failed when one cannot listen", async () => {

@@ -64,6 +64,9 @@ ${indent(SELECTOR, 4)}  ports:
     - name: http
       port: 80
       targetPort: http
+    - name: https
+      port: 443
+      targetPort: https
 `;
 
 const BUDGET = `# Nodes are emptied one at a time.

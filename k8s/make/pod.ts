@@ -137,12 +137,17 @@ function environment(place: Place): string {
     : `# The address that Ingresses show is the one of this Service.
 - name: RIND_PUBLISH_SERVICE
   value: rind/rind
+# So is the port that clients are redirected to.
+- name: RIND_REDIRECT_PORT
+  value: "443"
 `;
   const owner = host ? "node" : "pod";
   return `env:
 ${indent(OWN_NAME, 2)}  # Every address of the ${owner}. A kernel without any IPv6 needs 0.0.0.0.
   - name: RIND_HTTP
     value: "[::]:${host ? 80 : 8000}"
+  - name: RIND_HTTPS
+    value: "[::]:${host ? 443 : 8443}"
 ${indent(comment(admin, 12), 2)}  - name: RIND_ADMIN
     value: "[::]:8080"
 ${indent(address + WORKERS, 2)}  - name: RIND_STATE
@@ -160,6 +165,8 @@ function ports(place: Place): string {
     return `ports:
   - name: http
     containerPort: 8000
+  - name: https
+    containerPort: 8443
   - name: admin
     containerPort: 8080
 `;
@@ -169,7 +176,6 @@ ports:
   - name: http
     containerPort: 80
     hostPort: 80
-  # Kept for TLS, which this version does not serve.
   - name: https
     containerPort: 443
     hostPort: 443

@@ -218,7 +218,7 @@ const CLASHES: readonly (readonly [string, readonly string[], string])[] = [
   ["1a", ["kind=Deployment"], "no Service can be called 1a-rind"],
   ["rind", ["ports.http=443"], "ports: two of [8080 443 443] are the same"],
   ["rind", ["ports.admin=80"], "ports: two of [80 80 443] are the same"],
-  ["rind", ["kind=Deployment", "ports.admin=8000"], "ports: two of [8000 8000] are the same"],
+  ["rind", ["kind=Deployment", "ports.admin=8000"], "ports: two of [8000 8000 8443] are the same"],
 ];
 
 for (const [name, settings, reason] of CLASHES) {

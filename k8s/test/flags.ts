@@ -34,12 +34,14 @@ for (const [path, kind] of [
     const config = configOf(objectsIn(textOf(path)).find((raw) => raw.kind === kind));
     assert.ok(config.ok, config.ok ? "" : config.reason);
     if (!config.ok) return;
-    const { cluster, state, workers, http } = config.value;
+    const { cluster, state, workers, http, https, tls } = config.value;
     assert.equal(cluster?.pod, { namespace: "rind", name: "rind-x" });
     assert.ok(cluster?.report, "status is not reported");
     assert.is(state, "/var/run/rind");
     assert.is(workers, 2);
     assert.equal(http, [{ host: "::", port: kind === "DaemonSet" ? 80 : 8000 }]);
+    assert.equal(https, [{ host: "::", port: kind === "DaemonSet" ? 443 : 8443 }]);
+    assert.is(tls.port, 443, "where clients are redirected to");
     const service = { namespace: "rind", name: "rind" };
     assert.equal(cluster?.report?.service, kind === "Deployment" ? service : null);
   });

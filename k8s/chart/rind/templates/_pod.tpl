@@ -13,11 +13,17 @@
   value: $(POD_NAMESPACE)/$(POD_NAME)
 - name: RIND_HTTP
   value: {{ printf "[::]:%d" (ternary (int .Values.ports.http) 8000 $host) | quote }}
+- name: RIND_HTTPS
+  value: {{ printf "[::]:%d" (ternary (int .Values.ports.https) 8443 $host) | quote }}
 - name: RIND_ADMIN
   value: {{ printf "%s:%d" (ternary "127.0.0.1" "[::]" (and $host .Values.admin.local)) (int .Values.ports.admin) | quote }}
 {{- if and (not $host) (not .Values.publish.addresses) }}
 - name: RIND_PUBLISH_SERVICE
   value: {{ printf "%s/%s" .Release.Namespace (include "rind.fullname" .) }}
+{{- end }}
+{{- if not $host }}
+- name: RIND_REDIRECT_PORT
+  value: {{ .Values.ports.https | quote }}
 {{- end }}
 - name: RIND_WORKERS
   value: {{ .Values.workers | quote }}
@@ -59,6 +65,31 @@
 - name: RIND_NODE_ADDRESS
   value: ExternalIP
 {{- end }}
+{{- with .Values.tls.defaultCertificate }}
+- name: RIND_DEFAULT_CERTIFICATE
+  value: {{ . | quote }}
+{{- end }}
+{{- if ne .Values.tls.minVersion "1.2" }}
+- name: RIND_TLS_MIN_VERSION
+  value: {{ .Values.tls.minVersion | quote }}
+{{- end }}
+{{- with .Values.tls.ciphers }}
+- name: RIND_TLS_CIPHERS
+  value: {{ . | quote }}
+{{- end }}
+{{- if ne .Values.tls.unknownServerName "default" }}
+- name: RIND_UNKNOWN_SNI
+  value: {{ .Values.tls.unknownServerName }}
+{{- end }}
+{{- if not .Values.tls.redirect }}
+- name: RIND_SSL_REDIRECT
+  value: "off"
+{{- end }}
+{{- with .Values.tls.hsts }}
+- name: RIND_HSTS
+  value: {{ . | quote }}
+{{- end }}
+{{- include "rind.list" (dict "name" "RIND_PROXY_PROTOCOL" "values" .Values.proxyProtocol) }}
 {{- include "rind.list" (dict "name" "RIND_TRUSTED_PROXY" "values" .Values.trustedProxies) }}
 {{- include "rind.list" (dict "name" "RIND_LIMIT" "values" .Values.limits) }}
 {{- with .Values.extraEnv }}
@@ -83,7 +114,7 @@ httpGet:
 {{- if $host -}}
 {{- $own = append (append $own (int .Values.ports.http)) (int .Values.ports.https) -}}
 {{- else -}}
-{{- $own = append $own 8000 -}}
+{{- $own = append (append $own 8000) 8443 -}}
 {{- end -}}
 {{- if ne (len $own) (len (uniq $own)) -}}
 {{- fail (printf "ports: two of %v are the same" $own) -}}
@@ -169,8 +200,10 @@ spec:
           containerPort: {{ ternary .Values.ports.http 8000 $host }}
           {{- if $host }}
           hostPort: {{ .Values.ports.http }}
+          {{- end }}
         - name: https
-          containerPort: {{ .Values.ports.https }}
+          containerPort: {{ ternary .Values.ports.https 8443 $host }}
+          {{- if $host }}
           hostPort: {{ .Values.ports.https }}
           {{- end }}
         - name: admin
