@@ -25,6 +25,8 @@ const NOUNS = [
   .concat("capability", "contain", "libc", "notice", "refusal", "slab", "tally", "timers")
   .map((name) => `core/${name}.ts`);
 const ROOTS = [...BASE, ...NOUNS];
+/** Written once at the start: `watch/` and `core/` read certificates by node:crypto. */
+const CERTIFICATES = ["der", "x509", "selfsigned"].map((name) => `core/${name}.ts`);
 const PURE = ["core/route/", "core/http1/", "core/http2/"];
 /** What a connection of either side is made of. */
 const WAY = [...PURE, "core/output.ts", "core/exchange.ts", "core/filter/"];
@@ -44,6 +46,7 @@ const PLAIN = ["assert", "cidr", "clock", "log", "metrics", "model", "random"].m
 const ROOMS: readonly Room[] = [
   { files: BASE, may: [] },
   { files: NOUNS, may: BASE },
+  { files: CERTIFICATES, may: ROOTS },
   { files: ["core/route/"], may: ROOTS },
   { files: ["core/http1/"], may: ROOTS },
   { files: ["core/http2/"], may: ROOTS },
@@ -78,6 +81,7 @@ const ROOMS: readonly Room[] = [
     may: [
       ...ROOTS,
       ...KEEPERS,
+      ...CERTIFICATES,
       "core/route/",
       "core/worker.ts",
       "watch/",
@@ -127,6 +131,7 @@ const FENCES: readonly Fence[] = [
     files: ["core/clock.ts", "core/timers.ts", "core/plane.ts", "core/log.ts"].concat(
       // A Date field is the time of day.
       "core/http1/date.ts",
+      "core/der.ts",
       ["scripts/", "cli/", "admin/"],
     ),
     because: "time and randomness come in through parameters",
