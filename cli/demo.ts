@@ -82,14 +82,14 @@ function welcome(doors: Doors, folders: readonly string[], findings: readonly Fi
   const eight = `for i in 1 2 3 4 5 6 7 8; do ${silent} | head -1; done`;
   const found = findings.map((finding) => `  ${describeFinding(finding)}\n`).join("");
   return `
-rind serves three cheeses on ${doors.http.map(showAddress).join(", ")}
+rind serves three cheeses on ${[...doors.http, ...doors.https].map(showAddress).join(", ")}
 
 Try
   ${curl("cheddar")}
   ${curl("stilton")}
   ${curl("wensleydale")}
   ${curl("nobody")}
-or http://cheddar.${DOMAIN}:${first.port} in a browser.
+or http://cheddar.${DOMAIN}:${first.port} in a browser.${tried(doors)}
 
 Half of the cheeseplate is cheddar, a quarter stilton, a quarter wensleydale:
   ${eight}
@@ -100,6 +100,14 @@ and traffic moves at once. What is served: curl http://${showAddress(doors.admin
 ${found === "" ? "Nothing is wrong with the manifests." : `Found in the manifests:\n${found}`}
 Ctrl-C stops.
 `;
+}
+
+/** HTTPS, with a certificate that nobody signed. */
+function tried({ https: [door] }: Doors): string {
+  if (door === undefined || !LOCAL.has(door.host)) return "";
+  return `
+Over HTTPS, with a certificate made at this start, which browsers warn of:
+  curl -k --connect-to ::127.0.0.1:${door.port} https://cheddar.${DOMAIN}/`;
 }
 
 /** What the cluster would say about where the pods of the three Services are. */

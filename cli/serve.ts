@@ -7,6 +7,7 @@ import { useLowPorts } from "../core/capability.ts";
 import { log } from "../core/log.ts";
 import { PLAIN_EDGE, showAddress } from "../core/protocol.ts";
 import { reserve } from "../core/reserve.ts";
+import { selfSigned } from "../core/selfsigned.ts";
 import { openSockets } from "../core/sockets.ts";
 import { solo } from "../core/solo.ts";
 import { Supervisor } from "../core/supervisor.ts";
@@ -182,7 +183,7 @@ function edgeOf(config: Config, bound: readonly Address[]): EdgeSettings {
   const { limits, trusted, proxies, tls } = config;
   const doors = doorsOf(config, bound);
   const port = tls.port === 0 ? (doors.https[0]?.port ?? 0) : tls.port;
-  const { fallback } = PLAIN_EDGE.tls;
+  const fallback = config.https.length === 0 ? PLAIN_EDGE.tls.fallback : selfSigned(Date.now());
   return { ...doors, limits, trusted, proxies, tls: { ...tls, port, fallback } };
 }
 
