@@ -2,7 +2,15 @@
  * What translators write into, a draft for each piece: claims on a path of a host, backends and
  * findings. Translators only claim; settle.ts decides who gets a path that several claim.
  */
-import { type Backend, EMPTY_MODEL, type Model, type Route } from "../../core/model.ts";
+import {
+  type Backend,
+  EMPTY_MODEL,
+  type Model,
+  type Origin,
+  type Route,
+  type RoutePolicy,
+  type TlsPolicy,
+} from "../../core/model.ts";
 import type { Finding } from "../finding.ts";
 import { type KubeObject, keyOf } from "../objects.ts";
 import type { Wants } from "../source/source.ts";
@@ -85,13 +93,36 @@ export const REST = 1;
 /** A path that nobody wrote: one that was refused, in its nearest valid form. It hides no other. */
 export const REPAIRED = 2;
 
-/** A wish for a path of a host. A lower rank comes first, whatever the age. */
+/**
+ * A wish for a path of a host. A lower rank comes first, whatever the age. `secured` takes the
+ * place of the policy of the route on a host that has TLS: only settle knows which one has.
+ */
 export type Claim = Readonly<{
   host: string;
   route: Route;
+  secured: RoutePolicy;
   rank: typeof RULE | typeof REST | typeof REPAIRED;
   age: Age;
 }>;
+
+/**
+ * A wish for what clients get that ask for a host by SNI. `certificate`: the pair of this Secret,
+ * `namespace/name`, or with "" that of everybody. `default`: the same for names that have none, by
+ * the operator's word. `policy`: handshakes have to be like this. `passthrough`: the connection
+ * goes to this backend unopened.
+ */
+export type TlsClaim = Readonly<{ host: string; origin: Origin; age: Age }> &
+  (
+    | Readonly<{ kind: "certificate" | "default"; secret: string }>
+    | Readonly<{ kind: "policy"; ask: PolicyAsk }>
+    | Readonly<{ kind: "passthrough"; backend: string }>
+  );
+
+/**
+ * What one Ingress asks of handshakes. `broken`: it asks who clients are, and there is no way to
+ * find out, for this reason; "" otherwise. Then nobody may get in as if it had not asked.
+ */
+export type PolicyAsk = Omit<TlsPolicy, "id"> & Readonly<{ broken: string }>;
 
 /** Who comes first: the oldest, then the first by namespace/name, then by uid, then by order. */
 export type Age = Readonly<{ createdMs: number; owner: string; uid: string; order: number }>;
@@ -112,6 +143,7 @@ const NO_TEXTS: readonly string[] = [];
 export type Output = Readonly<{
   ours: readonly string[];
   claims: readonly Claim[];
+  tls: readonly TlsClaim[];
   /** Backends that are this piece's own: those that stand for something broken. */
   backends: ReadonlyMap<string, Backend>;
   /** By what they say. */
@@ -124,6 +156,7 @@ export type Output = Readonly<{
 export const NO_OUTPUT: Output = {
   ours: NO_TEXTS,
   claims: [],
+  tls: [],
   backends: NO_BACKENDS,
   findings: NO_FINDINGS,
   secrets: NO_TEXTS,
@@ -134,6 +167,7 @@ export const NO_OUTPUT: Output = {
 export class Draft {
   readonly options: TranslateOptions;
   readonly #claims: Claim[] = [];
+  readonly #tls: TlsClaim[] = [];
   #ours = NO_TEXTS;
   #backends: Map<string, Backend> | null = null;
   #findings: Map<string, Finding> | null = null;
@@ -152,6 +186,11 @@ export class Draft {
   /** Notes a wish. It may lose against another one. */
   claim(claim: Claim): void {
     this.#claims.push(claim);
+  }
+
+  /** Notes a wish about the handshakes of a host. It may lose against another one. */
+  secure(claim: TlsClaim): void {
+    this.#tls.push(claim);
   }
 
   /** Notes a backend for something broken. Another one with the same id takes its place. */
@@ -184,6 +223,7 @@ export class Draft {
     return {
       ours: this.#ours,
       claims: this.#claims.length === 0 ? NO_OUTPUT.claims : this.#claims,
+      tls: this.#tls.length === 0 ? NO_OUTPUT.tls : this.#tls,
       backends: this.#backends ?? NO_BACKENDS,
       findings: this.#findings ?? NO_FINDINGS,
       secrets: this.#secrets === null ? NO_TEXTS : [...this.#secrets],

@@ -69,7 +69,8 @@ function claimAll(subject: Subject): void {
   let order = 0;
   for (const plan of group(spec, subject.asked)) {
     const route = routeOf(subject, plan);
-    draft.claim({ host: plan.host, route, rank: plan.rank, age: ageOf(object, order) });
+    const { host, rank } = plan;
+    draft.claim({ host, route, secured: route.policy, rank, age: ageOf(object, order) });
     order += 1;
   }
   if (spec.fallback === null) return;
@@ -82,7 +83,8 @@ function claimAll(subject: Subject): void {
     const id = `defaultBackend ${host}`;
     const targets = [spec.fallback];
     const plan: Plan = { id, host, field: spec.fallbackField, match, rank: REST, targets };
-    draft.claim({ host, route: routeOf(subject, plan), rank: REST, age: ageOf(object, order) });
+    const route = routeOf(subject, plan);
+    draft.claim({ host, route, secured: route.policy, rank: REST, age: ageOf(object, order) });
   }
 }
 

@@ -34,6 +34,7 @@ function claim(
   return {
     host: "a.example",
     rank,
+    secured: DEFAULT_POLICY,
     age: { createdMs, owner, uid, order },
     route: {
       id,
