@@ -69,7 +69,10 @@ export class Plane {
     const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf, seed);
     this.#dispatch = new Dispatch(table, this.#endpoints, upstream);
     const parts = { router: this.#dispatch, timers, limits, random, unacked: unackedBy() };
-    this.#site = openSite(parts, cidrsOf(config.trusted));
+    this.#site = openSite(parts, {
+      trusted: cidrsOf(config.trusted),
+      proxies: cidrsOf(config.proxies),
+    });
     this.#timers.start();
   }
 

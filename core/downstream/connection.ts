@@ -60,6 +60,8 @@ import {
 import type { Patient } from "./patience.ts";
 import { Reply } from "./reply.ts";
 import type { Site } from "./site.ts";
+import { PLAIN } from "./socket.ts";
+import type { Attached, Came, DownstreamSocket } from "./socket.ts";
 
 const HEAD_STATE = 0;
 /** The request's body is arriving. */
@@ -77,19 +79,17 @@ const ENDLESS = 0x7fff_ffff;
 /** Shared by all connections of the worker: it does not outlive the callback that fills it. */
 const HEAD = new Head();
 
-/** Its descriptor is missing from the types of 1.4.5; −1 once it is closed. */
-export type DownstreamSocket = Bun.Socket<DownstreamConnection> & { readonly fd: number };
-
-export class DownstreamConnection implements Downstream, Patient, Idle {
+export class DownstreamConnection implements Downstream, Patient, Idle, Attached {
   idleSince = 0;
   older: Idle | null = null;
   newer: Idle | null = null;
   forwarded: Uint8Array = NO_BYTES;
   forwardedHost = false;
-  secure = false;
-  policy = "";
+  secure: boolean;
+  readonly policy: string;
+  readonly #came: Came;
   /** Who counts as one client. */
-  readonly #address: string | null;
+  readonly #client: string | null;
   readonly #site: Site;
   /** Of a trusted proxy, which speaks for other clients with every request; null for others. */
   #relay: Relay | null = null;
@@ -118,18 +118,26 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
   #later = false;
   #partial: Partial | null = null;
 
-  /** A connection that was admitted; `address` null is nobody's in particular. */
-  constructor(socket: DownstreamSocket, site: Site, address: string | null = null) {
+  /** A connection that was admitted as one of `client`; null is nobody in particular. */
+  constructor(
+    socket: DownstreamSocket,
+    site: Site,
+    client: string | null = null,
+    came: Came = PLAIN,
+  ) {
     const { timers, limits, admission } = site;
     this.#socket = socket;
     this.#site = site;
-    this.#address = address;
+    this.#client = client;
+    this.#came = came;
+    this.secure = came.scheme === "https";
+    this.policy = came.policy;
     this.#reply = new Reply(socket);
     this.#exchange = new Exchange(this, site.router);
     this.#patience = new Patience(this, timers, site.spans);
     this.#requestsLeft = limits.keepAliveRequests === 0 ? ENDLESS : limits.keepAliveRequests;
     this.#oldAt = timers.after(jittered(limits.connectionAgeMs, site.random));
-    admission.enter(address);
+    admission.enter(client);
     admission.rest(this);
     site.connections.add(this);
   }
@@ -209,7 +217,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     const exchange = this.#exchange;
     const flags = head.flags;
     if (this.forwarded === NO_BYTES) this.#introduce();
-    if (this.#relay !== null) this.forwarded = this.#relay.lines(head);
+    if (this.#relay !== null) this.#repeat(this.#relay, head);
     const keep = head.minor === 1 ? (flags & CLOSE) === 0 : (flags & KEEP_ALIVE) !== 0;
     // A handshake that is refused leaves bytes behind that are no request (RFC 6455 §4.2.2).
     this.#reply.keep = keep && this.#mayKeep() && !exchange.switches;
@@ -409,15 +417,26 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     if (!this.#full && this.#socket !== null) this.#socket.resume();
   }
 
+  /** The lines that all requests of the connection have in common. */
   #introduce(): void {
     const socket = this.#socket!;
-    // A client that reset the connection already has no address any more.
-    const address = (socket.remoteAddress as string | undefined) ?? "unknown";
-    const arrival = { address, port: socket.localPort, scheme: "http" } as const;
-    this.forwarded = forwardedLines(arrival);
-    if (!this.#site.trusted.hasAddress(address)) return;
-    this.#relay = new Relay(arrival, this.#site.trusted);
+    const { address, port, scheme, lines } = this.#came;
+    const arrival = {
+      // A client that reset the connection already has no address any more.
+      address: address || ((socket.remoteAddress as string | undefined) ?? "unknown"),
+      port: port || socket.localPort,
+      scheme,
+    };
+    this.forwarded = forwardedLines(arrival, lines);
+    if (!this.#site.trusted.hasAddress(arrival.address)) return;
+    this.#relay = new Relay(arrival, this.#site.trusted, lines);
     this.forwardedHost = true;
+  }
+
+  /** Of the request at hand a proxy that we trust says how it came to it. */
+  #repeat(relay: Relay, head: Head): void {
+    this.forwarded = relay.lines(head);
+    this.secure = relay.secure;
   }
 
   /** A head that cannot be understood: one answer, then no more is read. */
@@ -653,7 +672,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle {
     this.#site.waiting.set(this, 0);
     this.#patience.end();
     this.#site.admission.wake(this);
-    this.#site.admission.leave(this.#address);
+    this.#site.admission.leave(this.#client);
     this.#site.connections.delete(this);
     if (!orderly && !this.#exchange.finished) this.#exchange.requestCut();
     if (socket === null) return;

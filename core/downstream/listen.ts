@@ -4,8 +4,8 @@ import { reportBug } from "../contain.ts";
 import { CLIENT_FULL, CONNECTIONS_FULL, FAULTS, OK } from "../fault.ts";
 import { statusLine } from "../http1/status.ts";
 import { DownstreamConnection } from "./connection.ts";
-import type { DownstreamSocket } from "./connection.ts";
 import type { Site } from "./site.ts";
+import type { Attached, DownstreamSocket } from "./socket.ts";
 
 /** What a client reads that is not let in; there may be many, so it is laid together once. */
 const REFUSAL = refusal(CONNECTIONS_FULL);
@@ -29,7 +29,7 @@ export function listen(address: Address, site: Site, reusePort: boolean): Listen
     allowHalfOpen: true,
     socket: handlers(site),
   };
-  const listener = Bun.listen<DownstreamConnection>(options);
+  const listener = Bun.listen<Attached>(options);
   return {
     address: { host: address.host, port: listener.port },
     stop: () => listener.stop(),
@@ -43,12 +43,12 @@ export function listen(address: Address, site: Site, reusePort: boolean): Listen
 export function listenOn(fd: number, address: Address, site: Site): Listener {
   // `fd` alone is enough for Bun 1.4.5; its types ask for an address as well.
   const options = { fd, hostname: address.host, port: address.port, allowHalfOpen: true };
-  const listener = Bun.listen<DownstreamConnection>({ ...options, socket: handlers(site) });
+  const listener = Bun.listen<Attached>({ ...options, socket: handlers(site) });
   return { address, stop: () => listener.stop() };
 }
 
 /** One set of callbacks for all sockets of a listener; the connection hangs on `socket.data`. */
-function handlers(site: Site): Bun.SocketHandler<DownstreamConnection, "buffer"> {
+function handlers(site: Site): Bun.SocketHandler<Attached, "buffer"> {
   return {
     binaryType: "buffer",
     open(socket: DownstreamSocket) {

@@ -7,9 +7,9 @@ import type { Limits } from "../limits.ts";
 import type { Random } from "../random.ts";
 import type { Timers } from "../timers.ts";
 import { Admission } from "./admission.ts";
-import type { DownstreamConnection } from "./connection.ts";
 import { spansOf } from "./patience.ts";
 import type { Spans } from "./patience.ts";
+import type { Attached } from "./socket.ts";
 import { Waiting } from "./waiting.ts";
 
 /** What a site is made of. */
@@ -22,30 +22,35 @@ export type SiteParts = Readonly<{
   unacked: (fd: number) => number;
 }>;
 
-export type Site = SiteParts & {
-  /** Addresses of proxies whose forwarded headers are believed. */
-  readonly trusted: Cidrs;
-  readonly admission: Admission;
-  readonly waiting: Waiting;
-  readonly spans: Spans;
-  readonly headLimits: HeadLimits;
-  readonly connections: Set<DownstreamConnection>;
-  /** Every answer is the last one of its connection. */
-  draining: boolean;
-};
+/** Peers that are no ordinary clients. */
+export type Peers = Readonly<{
+  /** Proxies whose forwarded headers are believed. */
+  trusted: Cidrs;
+  /** Proxies that begin each connection with a PROXY header. */
+  proxies: Cidrs;
+}>;
+
+export type Site = SiteParts &
+  Peers & {
+    readonly admission: Admission;
+    readonly waiting: Waiting;
+    readonly spans: Spans;
+    readonly headLimits: HeadLimits;
+    readonly connections: Set<Attached>;
+    /** Every answer is the last one of its connection. */
+    draining: boolean;
+  };
 
 const NOBODY = new Cidrs([]);
+const NO_PEERS: Peers = { trusted: NOBODY, proxies: NOBODY };
 
-/**
- * A site without connections, which believes nobody but `trusted`; it admits as many connections as
- * `limits` says.
- */
-export function openSite(parts: SiteParts, trusted = NOBODY): Site {
+/** A site without connections; it admits as many of them as `limits` says. */
+export function openSite(parts: SiteParts, peers = NO_PEERS): Site {
   const admission = new Admission(parts.limits, parts.timers);
   const waiting = new Waiting(parts.limits, parts.timers);
   const spans = spansOf(parts.limits);
   const headLimits = headLimitsOf(parts.limits);
-  const connections = new Set<DownstreamConnection>();
+  const connections = new Set<Attached>();
   const shared = { admission, waiting, spans, headLimits, connections };
-  return { ...parts, ...shared, trusted, draining: false };
+  return { ...parts, ...shared, ...peers, draining: false };
 }

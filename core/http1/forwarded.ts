@@ -9,15 +9,15 @@ export type Arrival = Readonly<{ address: string; port: number; scheme: "http" |
 
 /**
  * Header lines for a peer that is not trusted, the same for every request of its connection:
- * X-Forwarded-For, X-Real-IP, X-Forwarded-Proto and X-Forwarded-Port.
+ * X-Forwarded-For, X-Real-IP, X-Forwarded-Proto and X-Forwarded-Port, then `more` whole lines.
  */
-export function forwardedLines(arrival: Arrival): Buffer {
+export function forwardedLines(arrival: Arrival, more = ""): Buffer {
   const address = unmapped(arrival.address);
   return ascii(
     `X-Forwarded-For: ${address}\r\n` +
       `X-Real-IP: ${address}\r\n` +
       `X-Forwarded-Proto: ${arrival.scheme}\r\n` +
-      `X-Forwarded-Port: ${arrival.port}\r\n`,
+      `X-Forwarded-Port: ${arrival.port}\r\n${more}`,
   );
 }
 

@@ -54,12 +54,17 @@ export class Relay {
   readonly #address: Buffer;
   readonly #scheme: Buffer;
   readonly #port: Buffer;
+  readonly #more: Buffer;
+  /** The request of the last `lines` came over TLS, to the proxy or, if it says nothing, to us. */
+  secure = false;
 
-  constructor(arrival: Arrival, trusted: Cidrs) {
+  /** `more` are whole lines that every request gets. */
+  constructor(arrival: Arrival, trusted: Cidrs, more = "") {
     this.#trusted = trusted;
     this.#address = ascii(unmapped(arrival.address));
     this.#scheme = arrival.scheme === "https" ? HTTPS : HTTP;
     this.#port = ascii(`${arrival.port}`);
+    this.#more = ascii(more);
   }
 
   // === hot ===
@@ -87,7 +92,9 @@ export class Relay {
     SLAB.add(PORT);
     this.#addPort(head, scheme);
     SLAB.add(CRLF);
+    SLAB.add(this.#more);
     addHost(head);
+    this.secure = scheme === HTTPS;
     return Buffer.copyBytesFrom(SLAB.bytes, 0, SLAB.end);
   }
 

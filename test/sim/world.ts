@@ -1,7 +1,7 @@
 /** A worker's data plane over the network in memory: one host, one backend, time by hand. */
 import { Dispatch } from "../../core/dispatch.ts";
 import { DownstreamConnection } from "../../core/downstream/connection.ts";
-import type { DownstreamSocket } from "../../core/downstream/connection.ts";
+import type { DownstreamSocket } from "../../core/downstream/socket.ts";
 import { openSite, type Site } from "../../core/downstream/site.ts";
 import { limitsOf, type Limits } from "../../core/limits.ts";
 import { DEFAULT_POLICY, EMPTY_MODEL, NONE } from "../../core/model.ts";

@@ -18,8 +18,9 @@ import { LONG_READ, type Limits, TURN_MAX, limitsOf } from "../../limits.ts";
 import { Random } from "../../random.ts";
 import { tallied } from "../../tally.ts";
 import { Timers } from "../../timers.ts";
-import { DownstreamConnection, type DownstreamSocket } from "../connection.ts";
+import { DownstreamConnection } from "../connection.ts";
 import { openSite, type Site } from "../site.ts";
+import type { DownstreamSocket } from "../socket.ts";
 
 const SECOND = 1_000;
 /** The wheel may be this late, and never early. */

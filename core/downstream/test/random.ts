@@ -12,8 +12,9 @@ import { parseResponse, responseKind } from "../../http1/response.ts";
 import { limitsOf } from "../../limits.ts";
 import { Random as Generator } from "../../random.ts";
 import { Timers } from "../../timers.ts";
-import { DownstreamConnection, type DownstreamSocket } from "../connection.ts";
+import { DownstreamConnection } from "../connection.ts";
 import { openSite } from "../site.ts";
+import type { DownstreamSocket } from "../socket.ts";
 
 const LIVES = 3_000;
 const STEPS = 40;

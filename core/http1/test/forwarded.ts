@@ -111,4 +111,33 @@ test("a client of a dual-stack listener is named by its IPv4 address", () => {
   );
 });
 
+test("over TLS is what a trusted peer says, and what our listener knows where it says nothing", () => {
+  const over = (scheme: Arrival["scheme"], lines: string): boolean => {
+    const head = new Head();
+    const bytes = Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`, "latin1");
+    head.reset(bytes, 0);
+    assert.is(parseRequest(head, bytes.length), OK, lines);
+    const relay = new Relay({ ...PEER, scheme }, TRUSTED);
+    relay.lines(head);
+    return relay.secure;
+  };
+  assert.is(over("http", ""), false);
+  assert.is(over("https", ""), true);
+  assert.is(over("http", "X-Forwarded-Proto: https\r\n"), true);
+  assert.is(over("https", "X-Forwarded-Proto: http\r\n"), false);
+  assert.is(over("http", "X-Forwarded-Proto: https, http\r\n"), false);
+});
+
+test("what is known of the client's certificate stands behind the other lines", () => {
+  const more = "ssl-client-verify: SUCCESS\r\n";
+  const text = forwardedLines({ ...PEER, scheme: "https", port: 8443 }, more).toString("latin1");
+  assert.ok(text.endsWith(`X-Forwarded-Proto: https\r\nX-Forwarded-Port: 8443\r\n${more}`));
+  const head = new Head();
+  const bytes = Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "latin1");
+  head.reset(bytes, 0);
+  parseRequest(head, bytes.length);
+  const lines = new Relay(PEER, TRUSTED, more).lines(head).toString("latin1");
+  assert.ok(lines.includes(`\r\n${more}`), lines);
+});
+
 test.run();
