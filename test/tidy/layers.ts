@@ -27,7 +27,7 @@ const NOUNS = [
 const ROOTS = [...BASE, ...NOUNS];
 /** Written once at the start: `watch/` and `core/` read certificates by node:crypto. */
 const CERTIFICATES = ["der", "x509", "selfsigned"].map((name) => `core/${name}.ts`);
-const PURE = ["core/route/", "core/http1/", "core/http2/"];
+const PURE = ["core/route/", "core/http1/", "core/http2/", "core/tls/"];
 /** What a connection of either side is made of. */
 const WAY = [...PURE, "core/output.ts", "core/exchange.ts", "core/filter/"];
 const TRAFFIC = [...WAY, "core/upstream/", "core/downstream/"];
@@ -50,6 +50,7 @@ const ROOMS: readonly Room[] = [
   { files: ["core/route/"], may: ROOTS },
   { files: ["core/http1/"], may: ROOTS },
   { files: ["core/http2/"], may: ROOTS },
+  { files: ["core/tls/"], may: ROOTS },
   { files: ["core/output.ts"], may: [...ROOTS, "core/http1/"] },
   // An exchange knows no codec: HTTP/2 streams will carry it too.
   { files: ["core/exchange.ts"], may: [...ROOTS, "core/route/"], types: ["core/upstream/"] },
