@@ -4,20 +4,25 @@
  */
 import type { Exchange, Router } from "./exchange.ts";
 import {
+  BAD_HOST,
   BODY_TOO_LARGE,
   ENDPOINT_FULL,
+  MISDIRECTED,
   NO_ENDPOINT,
   NO_ROUTE,
   OK,
   PENDING_TIMEOUT,
   RETRIES_FULL,
 } from "./fault.ts";
-import { Head, PATH_ODD } from "./head.ts";
+import { HTTPS, Head, PATH_ODD } from "./head.ts";
 import { WIDEST_LIMITS } from "./http1/fields.ts";
 import { parseRequest } from "./http1/request.ts";
 import { ATTEMPTS_MAX, LIMITS } from "./limits.ts";
+import { NONE } from "./model.ts";
 import { Notices } from "./notice.ts";
 import { AGAIN, Budget, MOVE, replayMax, verdict } from "./retry.ts";
+import { ADMITTED, ELSEWHERE, judge, secureUrl } from "./route/guard.ts";
+import type { Guard } from "./route/guard.ts";
 import { canonicalPath } from "./route/path.ts";
 import { pick } from "./route/split.ts";
 import { match } from "./route/table.ts";
@@ -32,6 +37,8 @@ import type { UpstreamSite } from "./upstream/site.ts";
 /** Picks that may come out as an endpoint that was tried, before all are looked at. */
 const DRAWS_MAX = 3;
 
+const NO_BYTES = new Uint8Array(0);
+
 const RETRIED_HEAD = new Head();
 
 export class Dispatch implements Router {
@@ -42,13 +49,16 @@ export class Dispatch implements Router {
   /** How many exchanges are in flight, and how many of them were sent again. */
   readonly budget: Budget;
   readonly #notices: Notices;
+  /** The port that clients know for HTTPS; NONE: nobody listens there. */
+  readonly #securePort: number;
 
-  constructor(table: Table, endpoints: Endpoints, site: UpstreamSite) {
+  constructor(table: Table, endpoints: Endpoints, site: UpstreamSite, securePort = NONE) {
     this.table = table;
     this.#endpoints = endpoints;
     this.#site = site;
     this.budget = new Budget(site.limits);
     this.#notices = new Notices(site.timers);
+    this.#securePort = securePort;
   }
 
   // === hot ===
@@ -56,6 +66,10 @@ export class Dispatch implements Router {
   route(exchange: Exchange, head: Head): void {
     const route = match(this.table, head);
     if (route === null) return exchange.fail(NO_ROUTE);
+    const { guard } = route;
+    if (guard !== null || exchange.down.policy !== "" || (head.flags & HTTPS) !== 0) {
+      if (!this.#admits(exchange, head, guard)) return;
+    }
     exchange.route = route;
     if (route.reply !== null) return answer(exchange, route.reply);
     const max = route.policy.bodyBytesMax;
@@ -101,6 +115,23 @@ export class Dispatch implements Router {
   }
 
   // === cold ===
+
+  /** Whether the request came as its route demands; otherwise it is answered. */
+  #admits(exchange: Exchange, head: Head, guard: Guard | null): boolean {
+    const { down } = exchange;
+    const port = this.#securePort;
+    switch (judge(guard, down, head, port !== NONE)) {
+      case ADMITTED:
+        if (guard !== null && down.secure) exchange.hsts = guard.hsts;
+        return true;
+      case ELSEWHERE:
+        redirect(exchange, secureUrl(head, port));
+        return false;
+      default:
+        exchange.fail(MISDIRECTED);
+        return false;
+    }
+  }
 
   /** A connection that will be: it dials, or waits for its turn. Null when too many wait. */
   #open(endpoint: Endpoint): UpstreamConnection | null {
@@ -218,4 +249,10 @@ function answer(exchange: Exchange, reply: Reply): void {
   const { status, location, body } = reply;
   const extra = location === "" ? "" : `Location: ${location}\r\n`;
   exchange.answer(status, body, extra);
+}
+
+/** The method and the body go along: 308 (RFC 9110 §15.4.9). */
+function redirect(exchange: Exchange, url: string): void {
+  if (url === "") exchange.fail(BAD_HOST);
+  else exchange.answer(308, NO_BYTES, `Location: ${url}\r\n`);
 }

@@ -56,6 +56,8 @@ export const TRAILERS = 1 << 24;
 /** `Max-Forwards` is there; it counts for OPTIONS. */
 export const MAX_FORWARDS = 1 << 25;
 export const HAS_DATE = 1 << 27;
+/** The request line names the scheme `https`. */
+export const HTTPS = 1 << 28;
 
 const NOTHING = Buffer.alloc(0);
 

@@ -9,7 +9,7 @@ import { openSite } from "./downstream/site.ts";
 import type { Site } from "./downstream/site.ts";
 import { unackedBy } from "./libc.ts";
 import { log } from "./log.ts";
-import { EMPTY_MODEL } from "./model.ts";
+import { EMPTY_MODEL, NONE } from "./model.ts";
 import type { Delta } from "./model.ts";
 import type { Bound, EdgeSettings, Refused } from "./protocol.ts";
 import { Random } from "./random.ts";
@@ -67,7 +67,8 @@ export class Plane {
     const upstream = { timers, limits, random, connect, knock };
     this.#endpoints = new Endpoints(upstream);
     const table = compileTable(EMPTY_MODEL, this.#endpoints.indexOf, seed);
-    this.#dispatch = new Dispatch(table, this.#endpoints, upstream);
+    const securePort = config.https.length > 0 ? config.tls.port : NONE;
+    this.#dispatch = new Dispatch(table, this.#endpoints, upstream, securePort);
     const parts = { router: this.#dispatch, timers, limits, random, unacked: unackedBy() };
     this.#site = openSite(parts, {
       trusted: cidrsOf(config.trusted),

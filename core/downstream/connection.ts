@@ -9,7 +9,6 @@ import { Backlog } from "../backlog.ts";
 import { release } from "../bytes.ts";
 import { contain } from "../contain.ts";
 import { Exchange } from "../exchange.ts";
-import type { Downstream } from "../exchange.ts";
 import {
   BAD_PATH,
   BODY_TIMEOUT,
@@ -44,6 +43,7 @@ import { faultBody, faultLines } from "../refusal.ts";
 import { canonicalPath } from "../route/path.ts";
 import { CHUNKS_MAX, DRAIN_IDLE_MS, DRAIN_SPREAD_MS, LONG_READ, TURN_MAX } from "../limits.ts";
 import type { Random } from "../random.ts";
+import type { Downstream } from "../streams.ts";
 import { tally } from "../tally.ts";
 import type { Idle } from "./admission.ts";
 import { isHead, isIdempotent } from "./method.ts";
@@ -273,7 +273,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle, Attached
 
   sendHead(head: Head, kind: number): void {
     if (!this.#mayStay()) this.#reply.keep = false;
-    this.#reply.head(head, kind);
+    this.#reply.head(head, kind, this.#exchange.hsts);
   }
 
   sendBody(bytes: Buffer, from: number, to: number): boolean {

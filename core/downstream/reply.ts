@@ -3,11 +3,14 @@ import { ascii } from "../bytes.ts";
 import type { Head } from "../head.ts";
 import { writeAnswer } from "../http1/answer.ts";
 import { BY_CHUNKS, BY_CLOSE, NO_BODY } from "../http1/body.ts";
+import { H_HSTS } from "../http1/names.ts";
+import { dropLines } from "../http1/nominate.ts";
 import {
   SAY_CLOSE,
   SAY_KEEP_ALIVE,
   SAY_NOTHING,
   SAY_UPGRADE,
+  addLine,
   writeResponse,
 } from "../http1/write.ts";
 import { Output } from "../output.ts";
@@ -36,8 +39,11 @@ export class Reply {
 
   // === hot ===
 
-  /** A final head for a backend's response whose framing is `kind`. */
-  head(head: Head, kind: number): void {
+  /**
+   * A final head for a backend's response whose framing is `kind`. `hsts` is our own line of
+   * Strict-Transport-Security, instead of the backend's, or "".
+   */
+  head(head: Head, kind: number, hsts: string): void {
     const unsized = kind === BY_CHUNKS || kind === BY_CLOSE;
     this.out.chunks = unsized && this.minor === 1;
     if (unsized && this.minor === 0) {
@@ -49,7 +55,9 @@ export class Reply {
     else if (this.minor === 0) say = SAY_KEEP_ALIVE;
     this.out.begin();
     const framing = this.out.chunks ? BY_CHUNKS : unsized ? BY_CLOSE : kind;
+    if (hsts !== "") dropLines(head, H_HSTS);
     writeResponse(SLAB, head, framing, say);
+    if (hsts !== "") addLine(SLAB, hsts);
   }
 
   // === cold ===

@@ -28,6 +28,7 @@ import {
   HAS_CODING,
   HAS_HOST,
   HAS_LENGTH,
+  HTTPS,
   KNOWN,
   MANY_OPTIONS,
   MAX_FORWARDS,
@@ -92,17 +93,19 @@ function judgeHost(head: Head): number {
     return OK;
   }
   if ((flags & ABSOLUTE) === 0) return OK;
-  const end = withoutPort80(head, head.targetHostStart, head.targetHostEnd);
-  const hostsEnd = withoutPort80(head, head.authorityStart, head.authorityEnd);
+  const end = withoutPort(head, head.targetHostStart, head.targetHostEnd);
+  const hostsEnd = withoutPort(head, head.authorityStart, head.authorityEnd);
   const same =
     end - head.targetHostStart === hostsEnd - head.authorityStart &&
     equalsFoldedRange(head.bytes, head.targetHostStart, end, head.authorityStart);
   return same ? OK : BAD_HOST;
 }
 
-function withoutPort80(head: Head, from: number, to: number): number {
-  const port = head.bytes.toString("latin1", Math.max(from, to - 3), to);
-  return port === ":80" ? to - 3 : to;
+/** Where an authority ends if the port of its scheme, which may be left out, is (RFC 9110 §4.2). */
+function withoutPort(head: Head, from: number, to: number): number {
+  const usual = (head.flags & HTTPS) === 0 ? ":80" : ":443";
+  const start = to - usual.length;
+  return start > from && head.bytes.toString("latin1", start, to) === usual ? start : to;
 }
 
 /**

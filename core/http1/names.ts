@@ -31,6 +31,7 @@ export const H_FORWARDED_HOST = 20;
 export const H_FORWARDED_PROTO = 21;
 export const H_FORWARDED_PORT = 22;
 export const H_DATE = 23;
+export const H_HSTS = 24;
 
 const NAMES: readonly (readonly [string, number])[] = [
   ["host", H_HOST],
@@ -65,6 +66,15 @@ const NAMES: readonly (readonly [string, number])[] = [
   ["x-forwarded-uri", H_MANAGED],
   ["x-forwarded-method", H_MANAGED],
   ["x-forwarded-ssl", H_MANAGED],
+  // Who the client is by its certificate: as nginx tells it, and RFC 9440.
+  ["ssl-client-verify", H_MANAGED],
+  ["ssl-client-subject-dn", H_MANAGED],
+  ["ssl-client-issuer-dn", H_MANAGED],
+  ["ssl-client-fingerprint", H_MANAGED],
+  ["ssl-client-cert", H_MANAGED],
+  ["client-cert", H_MANAGED],
+  ["client-cert-chain", H_MANAGED],
+  ["strict-transport-security", H_HSTS],
 ];
 
 /** What a proxy says about the request as it came is believed from nobody: names that start so. */

@@ -48,6 +48,13 @@ function dropNamed(head: Head, from: number, to: number): void {
   }
 }
 
+/** Marks all lines with that id, one of core/http1/names.ts, so that no writer copies them. */
+export function dropLines(head: Head, known: number): void {
+  for (let line = 0; line < head.count * FIELD; line += FIELD) {
+    if (head.fields[line + KNOWN] === known) head.fields[line + KNOWN] = H_DROPPED;
+  }
+}
+
 /** The names that `Connection` nominates, folded, for the trailers that come behind the body. */
 export function nominated(head: Head): ReadonlySet<string> {
   if ((head.flags & NOMINATED) === 0) return NO_NAMES;

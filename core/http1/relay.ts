@@ -26,6 +26,8 @@ const PORT = ascii("X-Forwarded-Port: ");
 const HOST = ascii("X-Forwarded-Host: ");
 const HTTP = ascii("http");
 const HTTPS = ascii("https");
+const WS = ascii("ws");
+const WSS = ascii("wss");
 const PORT_80 = ascii("80");
 const PORT_443 = ascii("443");
 const MAPPED = ascii("::ffff:");
@@ -86,6 +88,7 @@ export class Relay {
     else addRange(head.bytes, realStart, realEnd);
     SLAB.add(CRLF);
     const scheme = schemeOf(head) ?? this.#scheme;
+    this.secure = scheme === HTTPS;
     SLAB.add(PROTO);
     SLAB.add(scheme);
     SLAB.add(CRLF);
@@ -135,13 +138,15 @@ function addChain(head: Head): void {
   }
 }
 
+/** Some proxies name the schemes of WebSocket (RFC 6455 §3), which are the same two underneath. */
 function schemeOf(head: Head): Buffer | null {
   const line = only(head, H_FORWARDED_PROTO);
   if (line === NONE) return null;
   const from = head.fields[line + VALUE_START]!;
   const to = head.fields[line + VALUE_END]!;
-  if (equalsFolded(head.bytes, from, to, HTTPS)) return HTTPS;
-  return equalsFolded(head.bytes, from, to, HTTP) ? HTTP : null;
+  const { bytes } = head;
+  if (equalsFolded(bytes, from, to, HTTPS) || equalsFolded(bytes, from, to, WSS)) return HTTPS;
+  return equalsFolded(bytes, from, to, HTTP) || equalsFolded(bytes, from, to, WS) ? HTTP : null;
 }
 
 function isPort(head: Head, line: number): boolean {

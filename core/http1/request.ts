@@ -6,7 +6,6 @@ import {
   HEAD_TOO_LARGE,
   METHOD_REFUSED,
   METHOD_UNKNOWN,
-  MISDIRECTED,
   MORE,
   OK,
   TARGET_TOO_LONG,
@@ -18,6 +17,7 @@ import {
   HAS_DATE,
   HAS_HOST,
   HAS_LENGTH,
+  HTTPS,
   KEEP_ALIVE,
   PATH_ODD,
   TRAILERS,
@@ -222,8 +222,7 @@ function otherForm(head: Head, at: number, available: number): number {
   const authority = at + shape[1]!.length + 3;
   const path = authority + shape[2]!.length;
   if (hostEnd(bytes, authority, path) < 0) return wrongLine(head, available);
-  if (shape[1]!.length === 5) return MISDIRECTED;
-  head.flags |= ABSOLUTE;
+  head.flags |= shape[1]!.length === 5 ? ABSOLUTE | HTTPS : ABSOLUTE;
   head.targetHostStart = authority;
   head.targetHostEnd = path;
   let end = path;

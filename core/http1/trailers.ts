@@ -26,6 +26,8 @@ const FIRST_SIZE = 512;
 /** Refused in requests: framing, routing, authentication, and what belongs to one connection. */
 const FORBIDDEN: ReadonlySet<string> = new Set([
   "authorization",
+  "client-cert",
+  "client-cert-chain",
   "connection",
   "content-length",
   "cookie",
@@ -47,7 +49,7 @@ const FORBIDDEN: ReadonlySet<string> = new Set([
   "www-authenticate",
   "x-real-ip",
 ]);
-const FORBIDDEN_PREFIXES = ["x-forwarded-", "x-original-", "sec-websocket-"];
+const FORBIDDEN_PREFIXES = ["x-forwarded-", "x-original-", "ssl-client-", "sec-websocket-"];
 
 /** Left out as well: control of the response, and how to read its content (RFC 9110 §6.5.1). */
 const UNFIT: ReadonlySet<string> = new Set([
@@ -61,6 +63,7 @@ const UNFIT: ReadonlySet<string> = new Set([
   "location",
   "pragma",
   "retry-after",
+  "strict-transport-security",
   "vary",
   "warning",
 ]);

@@ -18,6 +18,7 @@ import {
   H_FORWARDED_PORT,
   H_FORWARDED_PROTO,
   H_HOST,
+  H_HSTS,
   H_MANAGED,
   H_MAX_FORWARDS,
   H_ODD,
@@ -51,6 +52,7 @@ const REQUEST_KEEPS = keeps([
   H_DATE,
   H_OTHER,
   H_HOST,
+  H_HSTS,
   H_VIA,
   H_AUTH,
   H_MAX_FORWARDS,
@@ -63,6 +65,7 @@ const RESPONSE_KEEPS = keeps([
   H_DATE,
   H_OTHER,
   H_HOST,
+  H_HSTS,
   H_EXPECT,
   H_MANAGED,
   H_FORWARDED_FOR,
@@ -128,6 +131,13 @@ export function writeResponse(slab: Slab, head: Head, kind: number, say: number)
   if (say === SAY_CLOSE) slab.add(CLOSE);
   else if (say === SAY_KEEP_ALIVE) slab.add(KEEP_ALIVE);
   else if (say === SAY_UPGRADE) slab.add(UPGRADE);
+  endHead(slab);
+}
+
+/** One more line, CRLF and all, for the head that was written last. */
+export function addLine(slab: Slab, line: string): void {
+  slab.end -= 2;
+  slab.end += slab.bytes.write(line, slab.end, "latin1");
   endHead(slab);
 }
 

@@ -17,6 +17,7 @@ import {
   type RoutePolicy,
   type VirtualHost,
 } from "../model.ts";
+import { compileGuard, type Guard } from "./guard.ts";
 import { compileHosts, type Hosts, idOf, isHostName, lookupHost, patchHosts } from "./hosts.ts";
 import { compareMatches, compileConditions, type Conditions, holds } from "./match.ts";
 import { compileSplit, resume, type Split } from "./split.ts";
@@ -26,6 +27,9 @@ const NO_BODY = Buffer.alloc(0);
 
 /** A stable small integer for a backend id; the registry of the worker owns it. */
 export type IndexOf = (backend: string) => number;
+
+/** The rest of the policy is compiled into the guard. */
+type ForwardPolicy = Omit<RoutePolicy, "redirect" | "hsts">;
 
 /** What a route answers by itself. A redirect has a location and no body, else it is "". */
 export type Reply = Readonly<{ status: number; location: string; body: Buffer }>;
@@ -40,12 +44,14 @@ export class CompiledRoute {
   /** The one backend that gets all, as its index. NONE: `pick(split)` tells, for each request. */
   readonly backend: number;
   readonly split: Split | null;
-  readonly policy: RoutePolicy;
+  readonly policy: ForwardPolicy;
   readonly conditions: Conditions | null;
   /** What to answer instead of forwarding. */
   readonly reply: Reply | null;
+  /** What it asks of the way a request came; null: nothing. */
+  readonly guard: Guard | null;
 
-  constructor(route: Route, split: Split | null, backend: number) {
+  constructor(route: Route, guard: Guard | null, split: Split | null, backend: number) {
     const { action } = route;
     this.id = route.id;
     this.origin = route.origin;
@@ -54,6 +60,7 @@ export class CompiledRoute {
     this.policy = usual(route.policy);
     this.conditions = compileConditions(route.match);
     this.reply = replyOf(action);
+    this.guard = guard;
   }
 }
 
@@ -145,24 +152,32 @@ function compileHost(host: VirtualHost, indexOf: IndexOf, before: Splits): HostT
   const routes = host.routes.toSorted((one, other) => compareMatches(one.match, other.match));
   const { trie, order } = compileTrie(routes.map((route) => route.match.path));
   const compiled: CompiledRoute[] = [];
+  let guard: Guard | null = null;
   for (let i = 0; i < order.length; i++) {
-    compiled.push(compileRoute(routes[order[i]!]!, indexOf, before));
+    const route = routes[order[i]!]!;
+    guard = compileGuard(host.policy, route, guard);
+    compiled.push(compileRoute(route, guard, indexOf, before));
   }
   // A copy is as long as it needs to be; an array that grew has room to spare.
   return { ...trie, routes: compiled.slice() };
 }
 
-function compileRoute(route: Route, indexOf: IndexOf, before: Splits): CompiledRoute {
+function compileRoute(
+  route: Route,
+  guard: Guard | null,
+  indexOf: IndexOf,
+  before: Splits,
+): CompiledRoute {
   const { action, id } = route;
-  if (action.kind !== "forward") return new CompiledRoute(route, null, NONE);
+  if (action.kind !== "forward") return new CompiledRoute(route, guard, null, NONE);
   const [only, ...others] = action.split.filter((share) => share.weight > 0);
   if (only !== undefined && others.length === 0) {
-    return new CompiledRoute(route, null, indexOf(only.backend));
+    return new CompiledRoute(route, guard, null, indexOf(only.backend));
   }
   const split = compileSplit(action.split, indexOf, { route: id, cursor: action.cursor });
   const earlier = before.get(id);
   if (earlier !== undefined) resume(split, earlier);
-  return new CompiledRoute(route, split, NONE);
+  return new CompiledRoute(route, guard, split, NONE);
 }
 
 /** A mark for each backend, by its number below `count`: 1 where a route leads to it. */
@@ -191,8 +206,10 @@ function splitsOf(table: Table, names: readonly string[]): Splits {
 }
 
 /** Each route arrives with a policy of its own; those that are the default are kept as one. */
-function usual(policy: RoutePolicy): RoutePolicy {
-  return Bun.deepEquals(policy, DEFAULT_POLICY, true) ? DEFAULT_POLICY : policy;
+function usual(policy: RoutePolicy): ForwardPolicy {
+  const { redirect, hsts } = DEFAULT_POLICY;
+  const plain = Bun.deepEquals({ ...policy, redirect, hsts }, DEFAULT_POLICY, true);
+  return plain ? DEFAULT_POLICY : policy;
 }
 
 function replyOf(action: Action): Reply | null {

@@ -3,7 +3,7 @@
  * byte to the last, decoded with the same distrust as what clients say. It tells the exchange as it
  * goes, and the connection what to do at the end of each read.
  */
-import type { Exchange, Upstream } from "../exchange.ts";
+import type { Exchange } from "../exchange.ts";
 import {
   BAD_RESPONSE,
   CONNECTION_LOST,
@@ -21,6 +21,7 @@ import { Partial } from "../http1/partial.ts";
 import { isKept, parseResponse, responseKind } from "../http1/response.ts";
 import { isSwitch } from "../http1/websocket.ts";
 import { INTERIM_MAX } from "../limits.ts";
+import type { Upstream } from "../streams.ts";
 import { tally } from "../tally.ts";
 
 const BOTH_FRAMINGS = HAS_CODING | HAS_LENGTH;

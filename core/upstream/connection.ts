@@ -11,7 +11,7 @@
  * another file would have to see them all.
  */
 import { release } from "../bytes.ts";
-import type { Exchange, Upstream } from "../exchange.ts";
+import type { Exchange } from "../exchange.ts";
 import {
   BAD_RESPONSE,
   BUG,
@@ -32,6 +32,7 @@ import { CHUNKS_MAX, LONG_READ } from "../limits.ts";
 import { writeRequest } from "../http1/write.ts";
 import { Output } from "../output.ts";
 import { Slab } from "../slab.ts";
+import type { Upstream } from "../streams.ts";
 import { tally } from "../tally.ts";
 import { ticksOf } from "../timers.ts";
 import type { Timed } from "../timers.ts";

@@ -22,7 +22,17 @@ const NOUNS = [
   "outbox",
   "protocol",
 ]
-  .concat("capability", "contain", "libc", "notice", "refusal", "slab", "tally", "timers")
+  .concat(
+    "capability",
+    "contain",
+    "libc",
+    "notice",
+    "refusal",
+    "slab",
+    "streams",
+    "tally",
+    "timers",
+  )
   .map((name) => `core/${name}.ts`);
 const ROOTS = [...BASE, ...NOUNS];
 /** Written once at the start: `watch/` and `core/` read certificates by node:crypto. */

@@ -18,7 +18,10 @@ const relayed = (lines: string, arrival = PEER): Record<string, string> => {
   head.reset(bytes, 0);
   assert.is(parseRequest(head, bytes.length), OK, lines);
   const seen: Record<string, string> = {};
-  for (const line of new Relay(arrival, TRUSTED).lines(head).toString("latin1").split("\r\n")) {
+  const relay = new Relay(arrival, TRUSTED);
+  const said = relay.lines(head).toString("latin1");
+  assert.is(relay.secure, said.includes("X-Forwarded-Proto: https\r\n"), "what is told is believed");
+  for (const line of said.split("\r\n")) {
     const [name = "", value = ""] = line.split(/: (.*)/s);
     if (line !== "") seen[name.toLowerCase()] = value;
   }
@@ -71,6 +74,8 @@ const WORDS: readonly (readonly [string, string, string, string])[] = [
   ["x-forwarded-proto: HTTPS\r\n", "https", "443", "a:81"],
   ["X-Forwarded-Proto: http\r\n", "http", "8000", "a:81"],
   ["X-Forwarded-Proto: https\r\nX-Forwarded-Port: 8443\r\n", "https", "8443", "a:81"],
+  ["X-Forwarded-Proto: wss\r\n", "https", "443", "a:81"],
+  ["X-Forwarded-Proto: WS\r\n", "http", "8000", "a:81"],
   ["X-Forwarded-Proto: gopher\r\n", "http", "8000", "a:81"],
   ["X-Forwarded-Proto: https, http\r\n", "http", "8000", "a:81"],
   ["X-Forwarded-Proto: https\r\nX-Forwarded-Proto: https\r\n", "http", "8000", "a:81"],
@@ -95,6 +100,23 @@ for (const [lines, scheme, port, host] of WORDS) {
     assert.is(seen["x-forwarded-host"], host);
   });
 }
+
+test("the word of a trusted peer counts over the listener's scheme, for one request", () => {
+  const relay = new Relay({ ...PEER, scheme: "https" }, TRUSTED);
+  for (const [line, secure] of [
+    ["", true],
+    ["X-Forwarded-Proto: http\r\n", false],
+    ["X-Forwarded-Proto: http, https\r\n", true],
+    ["", true],
+  ] as const) {
+    const head = new Head();
+    const bytes = Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\n${line}\r\n`, "latin1");
+    head.reset(bytes, 0);
+    assert.is(parseRequest(head, bytes.length), OK);
+    relay.lines(head);
+    assert.is(relay.secure, secure, line);
+  }
+});
 
 test("a trusted peer of a dual-stack listener is named by its IPv4 address", () => {
   const arrival = { ...PEER, address: "::ffff:10.0.0.9" };

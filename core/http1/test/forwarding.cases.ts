@@ -39,6 +39,13 @@ const MANAGED = [
   "X-Original-Method",
   "X-Original-Forwarded-For",
   "Forwarded",
+  "ssl-client-verify",
+  "ssl-client-subject-dn",
+  "ssl-client-issuer-dn",
+  "ssl-client-fingerprint",
+  "ssl-client-cert",
+  "Client-Cert",
+  "Client-Cert-Chain",
 ];
 
 const managed = (name: string): ForwardingCase =>
@@ -76,6 +83,7 @@ export const REQUEST_FORWARDING: readonly ForwardingCase[] = [
   kept("end to end: Cookie, line by line", "Cookie: a=1", "Cookie: b=2"),
   kept("end to end: bytes of the value", "A: \x80\xff", "B:  c \t d", "C:"),
   kept("end to end: names like ours", "X-Forwarded-Fo: 1", "X-Origin: 2", "X-Originals: 3"),
+  kept("end to end: not of ours", "Client-Certs: 1", "SSL-Client: 2", "Strict-Transport-Security: 3"),
   kept("end to end: longer than ours", "X-Forwarded-Forx: 1", "X-Real-IPs: 2", "Forwarded2: 3"),
   ...MANAGED.map(managed),
   gone("odd names", "Some_Name: 1", "a.b: 2", "__proto__: 3", "a!: 4", "_: 5"),
@@ -103,6 +111,8 @@ export const RESPONSE_FORWARDING: readonly ForwardingCase[] = [
   given("end to end: order and bytes", "B: 1", "A: \x80\xff", "B:  2 \t 3", "C:"),
   given("end to end: odd names", "Some_Name: 1", "a.b: 2", "__proto__: 3"),
   given("end to end: names that are ours in requests", "X-Forwarded-For: 1", "X-Real-IP: 2"),
+  given("end to end: Strict-Transport-Security", "Strict-Transport-Security: max-age=1"),
+  given("end to end: names that are ours", "SSL-Client-Verify: 1", "Client-Cert: 2"),
   given("end to end: WWW-Authenticate", "WWW-Authenticate: Basic"),
   given("end to end: Date and Server", "Date: x", "Server: y", "Via: 1.1 z"),
   ["nominated", OK, ["Connection: X-Hop", "X-Hop: 1", "A: 2", "x-hop: 3"], ["A: 2"]],

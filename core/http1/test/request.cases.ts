@@ -350,7 +350,9 @@ const LINE: readonly RequestCase[] = [
   ["absolute: absolute with fragment", line("GET http://a/#f HTTP/1.1"), 400],
   ["absolute: absolute with backslash", line("GET http://a\\x HTTP/1.1"), 400],
   ["absolute: absolute with bad triplet", line("GET http://a/%zz HTTP/1.1"), 400],
-  ["absolute: absolute of https", line("GET https://a/x HTTP/1.1"), [400, 421]],
+  ["absolute: https, other host", line("GET https://b/x HTTP/1.1"), 400],
+  ["absolute: https, port of http", line("GET https://a:80/x HTTP/1.1"), 400],
+  ["absolute: http, port of https", line("GET http://a:443/x HTTP/1.1"), 400],
   ["absolute: absolute of ftp", line("GET ftp://a/x HTTP/1.1"), 400],
   ["absolute: absolute of ws", line("GET ws://a/x HTTP/1.1"), 400],
   ["absolute: absolute without Host line", "GET http://a/x HTTP/1.1\r\n\r\n", 400],
@@ -657,3 +659,10 @@ export const REQUEST_CASES: readonly RequestCase[] = [
   ...prefix("2.9 path:", PATHS),
   ...prefix("2.7 via:", VIA),
 ];
+
+/** Heads of good requests that are misdirected on a connection without TLS: not the parser's part. */
+export const HTTPS_CASES: readonly RequestCase[] = prefix("2.3 absolute:", [
+  ["https", line("GET https://a/x HTTP/1.1"), { path: "/x", host: "a" }],
+  ["https, default port", line("GET https://a:443/x?y HTTP/1.1"), { path: "/x", query: "y" }],
+  ["https, default port of Host", "GET HTTPS://a HTTP/1.1\r\nHost: a:443\r\n\r\n", { path: "/" }],
+]);

@@ -33,7 +33,7 @@ const seed = seedOfRun();
 console.log(`seed ${seed} (RIND_SEED=${seed} runs it again)`);
 const random = seeded(seed);
 
-for (const [name, bytes, expected] of REQUEST_CASES) {
+for (const [name, bytes, expected] of [...REQUEST_CASES, ...HTTPS_CASES]) {
   test(name, () => {
     const whole = feed(bytes, [bytes.length], "\0", 0);
     expectOutcome(whole, expected, bytes);

@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { FakeSocket } from "../../../test/socket.ts";
-import { Exchange, type Downstream, type Router } from "../../exchange.ts";
+import { Exchange, type Router } from "../../exchange.ts";
 import {
   BAD_RESPONSE,
   CONNECT_FAILED,
@@ -22,6 +22,7 @@ import { DEFAULT_POLICY } from "../../model.ts";
 import { parseRequest } from "../../http1/request.ts";
 import { Random } from "../../random.ts";
 import type { CompiledRoute } from "../../route/table.ts";
+import type { Downstream } from "../../streams.ts";
 import { tallied } from "../../tally.ts";
 import { Timers } from "../../timers.ts";
 import { UpstreamConnection, type UpstreamSocket } from "../connection.ts";
