@@ -43,7 +43,7 @@ export function compileGuard(policy: string, route: Route, like: Guard | null): 
   const said = HSTS_VALUE.test(hsts) && hsts.length <= HSTS_MAX;
   if (policy === "" && !said) return redirect ? REDIRECT : null;
   const line = said ? `Strict-Transport-Security: ${hsts}\r\n` : "";
-  const guard = { policy, redirect, hsts: line };
+  const guard = { policy, redirect: redirect || policy !== "", hsts: line };
   return Bun.deepEquals(guard, like) ? like : guard;
 }
 
@@ -54,8 +54,9 @@ export function compileGuard(policy: string, route: Route, like: Guard | null): 
 export function judge(guard: Guard | null, way: Way, head: Head, elsewhere: boolean): number {
   const policy = guard === null ? "" : guard.policy;
   if (!way.secure && (head.flags & HTTPS) !== 0) return STRAY;
-  if (elsewhere && guard !== null && !way.secure) {
-    if ((policy !== "" && policy !== null) || (guard.redirect && !isChallenge(head))) return ELSEWHERE;
+  if (elsewhere && guard !== null && guard.redirect && !way.secure) {
+    // A host with a policy of its own is never served in clear.
+    if (policy !== "" || !isChallenge(head)) return ELSEWHERE;
   }
   // Whatever a proxy says about its client: the client did not show us its certificate.
   return policy === null || policy === way.policy ? ADMITTED : STRAY;

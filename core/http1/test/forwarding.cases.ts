@@ -83,7 +83,12 @@ export const REQUEST_FORWARDING: readonly ForwardingCase[] = [
   kept("end to end: Cookie, line by line", "Cookie: a=1", "Cookie: b=2"),
   kept("end to end: bytes of the value", "A: \x80\xff", "B:  c \t d", "C:"),
   kept("end to end: names like ours", "X-Forwarded-Fo: 1", "X-Origin: 2", "X-Originals: 3"),
-  kept("end to end: not of ours", "Client-Certs: 1", "SSL-Client: 2", "Strict-Transport-Security: 3"),
+  kept(
+    "end to end: not of ours",
+    "Client-Certs: 1",
+    "SSL-Client: 2",
+    "Strict-Transport-Security: 3",
+  ),
   kept("end to end: longer than ours", "X-Forwarded-Forx: 1", "X-Real-IPs: 2", "Forwarded2: 3"),
   ...MANAGED.map(managed),
   gone("odd names", "Some_Name: 1", "a.b: 2", "__proto__: 3", "a!: 4", "_: 5"),

@@ -8,7 +8,7 @@ import { canonicalPath } from "../../route/path.ts";
 import { headLimitsOf } from "../fields.ts";
 import { parseRequest } from "../request.ts";
 import { cutsOf, seeded, seedOfRun } from "./cuts.cases.ts";
-import { REQUEST_CASES, type Facts, type RequestCase } from "./request.cases.ts";
+import { HTTPS_CASES, REQUEST_CASES, type Facts, type RequestCase } from "./request.cases.ts";
 
 /** What lies in a buffer behind the bytes that were read: none of it may be looked at. */
 const LEFTOVERS = ["\0", "\r\n\r\n", ": ", "0"];
