@@ -62,6 +62,7 @@ export class Cidrs {
 
   /** Whether a peer's address, as the socket tells it, is in a range; a zone is ignored. */
   hasAddress(text: string): boolean {
+    if (this.size === 0) return false;
     const bytes = bytesOf(text);
     return this.has(bytes, 0, bytes.length);
   }

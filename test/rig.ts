@@ -28,6 +28,7 @@ export type RigOptions = Readonly<{
   policy?: RoutePolicy;
   limits?: Partial<Limits>;
   trusted?: readonly string[];
+  proxies?: readonly string[];
   endpoints?: (origin: Origin) => readonly Endpoint[];
   listen?: string;
   originAddress?: string;
@@ -49,6 +50,7 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
     cursors: null,
     limits,
     trusted: options.trusted ?? [],
+    proxies: options.proxies ?? [],
   });
   plane.apply(deltaOf(endpoints(origin), options.policy ?? DEFAULT_POLICY));
   assert(plane.listen() === null, "a free port can be listened on");

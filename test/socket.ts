@@ -12,7 +12,7 @@ export class FakeSocket {
   /** Calls in order: `pause`, `resume`, `fin` for shutdown, `reset` for terminate, `end`. */
   readonly done: string[] = [];
 
-  write(bytes: Uint8Array, from: number, length: number): number {
+  write(bytes: Uint8Array | string, from = 0, length = bytes.length): number {
     if (this.room < 0) return -1;
     const size = Math.min(length, this.room);
     this.room -= size;

@@ -1,15 +1,11 @@
 /** The only place that accepts connections from clients. */
-import { clientOf } from "../cidr.ts";
 import { reportBug } from "../contain.ts";
-import { CLIENT_FULL, CONNECTIONS_FULL, FAULTS, OK } from "../fault.ts";
-import { statusLine } from "../http1/status.ts";
+import { OK } from "../fault.ts";
 import { DownstreamConnection } from "./connection.ts";
+import { addressOf, shareOf, turnAway } from "./entrance.ts";
+import { Preface } from "./preface.ts";
 import type { Site } from "./site.ts";
 import type { Attached, DownstreamSocket } from "./socket.ts";
-
-/** What a client reads that is not let in; there may be many, so it is laid together once. */
-const REFUSAL = refusal(CONNECTIONS_FULL);
-const CLIENT_REFUSAL = refusal(CLIENT_FULL);
 
 /** A literal IPv4 or IPv6 address without brackets, and a port; port 0 is any free one. */
 export type Address = Readonly<{ host: string; port: number }>;
@@ -73,27 +69,14 @@ function handlers(site: Site): Bun.SocketHandler<Attached, "buffer"> {
   };
 }
 
-/**
- * A client is let in, or told that there is no room; it costs one write and no time. A client that
- * already sent something may see a reset instead: waiting for it would need the room there is not.
- */
+/** A client is let in, or told that there is no room. */
 function accept(socket: DownstreamSocket, site: Site): void {
-  // A client that reset the connection already has no address any more.
-  const address = (socket.remoteAddress as string | undefined) ?? "unknown";
-  // A trusted proxy brings the connections of many clients.
-  const client = site.trusted.hasAddress(address) ? null : clientOf(address);
+  const address = addressOf(socket);
+  const proxied = site.proxies.hasAddress(address);
+  // A proxy brings the connections of many clients, and says of whom.
+  const client = proxied ? null : shareOf(address, site);
   const fault = site.admission.admit(client);
-  if (fault === OK) socket.data = new DownstreamConnection(socket, site, client);
-  else {
-    socket.write(fault === CLIENT_FULL ? CLIENT_REFUSAL : REFUSAL);
-    socket.end();
-  }
-}
-
-function refusal(fault: number): string {
-  const { status, text } = FAULTS[fault]!;
-  const line = Buffer.from(statusLine(status)).toString("latin1");
-  const type = "Content-Type: text/plain; charset=utf-8\r\n";
-  const length = `Content-Length: ${text.length + 1}\r\n`;
-  return `${line}${type}${length}Retry-After: 1\r\nConnection: close\r\n\r\n${text}\n`;
+  if (fault !== OK) turnAway(socket, fault);
+  else if (proxied) socket.data = new Preface(socket, site, client);
+  else socket.data = new DownstreamConnection(socket, site, client);
 }

@@ -4,6 +4,7 @@ import type { Router } from "../exchange.ts";
 import { headLimitsOf } from "../http1/fields.ts";
 import type { HeadLimits } from "../http1/fields.ts";
 import type { Limits } from "../limits.ts";
+import { Notices } from "../notice.ts";
 import type { Random } from "../random.ts";
 import type { Timers } from "../timers.ts";
 import { Admission } from "./admission.ts";
@@ -37,6 +38,7 @@ export type Site = SiteParts &
     readonly spans: Spans;
     readonly headLimits: HeadLimits;
     readonly connections: Set<Attached>;
+    readonly notices: Notices;
     /** Every answer is the last one of its connection. */
     draining: boolean;
   };
@@ -51,6 +53,7 @@ export function openSite(parts: SiteParts, peers = NO_PEERS): Site {
   const spans = spansOf(parts.limits);
   const headLimits = headLimitsOf(parts.limits);
   const connections = new Set<Attached>();
-  const shared = { admission, waiting, spans, headLimits, connections };
+  const notices = new Notices(parts.timers);
+  const shared = { admission, waiting, spans, headLimits, connections, notices };
   return { ...parts, ...shared, ...peers, draining: false };
 }
