@@ -9,7 +9,7 @@ import {
 import { assert } from "../core/assert.ts";
 import { type Limits, limitsOf } from "../core/limits.ts";
 import { Plane } from "../core/plane.ts";
-import { PLAIN_EDGE } from "../core/protocol.ts";
+import { PLAIN_EDGE, type EdgeSettings } from "../core/protocol.ts";
 import { openOrigin, type Origin, type Script } from "./origin.ts";
 import { dial, type Peer } from "./peer.ts";
 
@@ -29,6 +29,7 @@ export type RigOptions = Readonly<{
   limits?: Partial<Limits>;
   trusted?: readonly string[];
   proxies?: readonly string[];
+  edge?: Partial<Pick<EdgeSettings, "https" | "tls">>;
   endpoints?: (origin: Origin) => readonly Endpoint[];
   listen?: string;
   originAddress?: string;
@@ -42,6 +43,7 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
   const limits = limitsOf(options.limits ?? {});
   const plane = new Plane({
     ...PLAIN_EDGE,
+    ...options.edge,
     http: [{ host, port: 0 }],
     sockets: [],
     reusePort: false,

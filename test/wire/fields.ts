@@ -158,7 +158,8 @@ test("a trusted proxy is believed, request by request", () =>
       };
       const first = await say(
         "X-Forwarded-For: 10.0.0.1, 192.0.2.7\r\nX-Forwarded-Proto: https\r\n" +
-          "X-Forwarded-Host: www.example\r\nX-Real-IP: 10.9.9.9\r\nForwarded: for=10.0.0.1\r\n",
+          "X-Forwarded-Host: www.example\r\nX-Real-IP: 10.9.9.9\r\nForwarded: for=10.0.0.1\r\n" +
+          "ssl-client-verify: SUCCESS\r\nClient-Cert: :eA==:\r\n",
       );
       assert.equal(sawField(first, "x-forwarded-for"), ["10.0.0.1, 192.0.2.7, 127.0.0.1"]);
       assert.equal(sawField(first, "x-real-ip"), ["192.0.2.7"]);
@@ -166,6 +167,9 @@ test("a trusted proxy is believed, request by request", () =>
       assert.equal(sawField(first, "x-forwarded-host"), ["www.example"]);
       assert.equal(sawField(first, "x-forwarded-port"), ["443"]);
       assert.equal(sawField(first, "forwarded"), []);
+      // Certificates are shown to us or to nobody.
+      assert.equal(sawField(first, "ssl-client-verify"), []);
+      assert.equal(sawField(first, "client-cert"), []);
       const second = await say("");
       assert.equal(sawField(second, "x-forwarded-for"), ["127.0.0.1"]);
       assert.equal(sawField(second, "x-forwarded-proto"), ["http"]);
