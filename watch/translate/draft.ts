@@ -135,6 +135,16 @@ export function ageOf(object: KubeObject, order: number): Age {
   return { createdMs: known, owner: `${namespace}/${name}`, uid, order };
 }
 
+/** Negative when `a` comes first. By code unit, not by locale: the same everywhere. */
+export function compareAges(a: Age, b: Age): number {
+  if (a.createdMs !== b.createdMs) return a.createdMs < b.createdMs ? -1 : 1;
+  return compare(a.owner, b.owner) || compare(a.uid, b.uid) || a.order - b.order;
+}
+
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
 const NO_FINDINGS: ReadonlyMap<string, Finding> = new Map();
 const NO_BACKENDS: ReadonlyMap<string, Backend> = new Map();
 const NO_TEXTS: readonly string[] = [];

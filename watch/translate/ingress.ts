@@ -6,11 +6,12 @@ import { adopted } from "./classes.ts";
 import type { Asked } from "./dialects/dialect.ts";
 import { type Claim, type Draft, REPAIRED, REST, RULE, ageOf } from "./draft.ts";
 import { ANY_HOST } from "./hosts.ts";
-import { type Field, at, items, whole } from "./read.ts";
+import { type Field, whole } from "./read.ts";
 import { type Spec, readSpec } from "./rules.ts";
 import { noteSecrets } from "./secrets.ts";
 import { selects } from "./selector.ts";
 import { type Weights, divide } from "./shares.ts";
+import { claimTls } from "./tls.ts";
 import type { Target } from "./targets.ts";
 import { type Member, podsOf, resolve } from "./members.ts";
 import type { View } from "./view.ts";
@@ -49,9 +50,9 @@ export function translateIngress(view: View, draft: Draft, object: KubeObject): 
   if (!selected(view, draft, object)) return;
   if (!adopted(object, field, view.classes, draft.options)) return;
   draft.own(object);
-  noteSecrets({ view, draft, object, field });
+  const secrets = noteSecrets({ view, draft, object, field });
   const asked = readAnnotations(field, object.metadata.annotations);
-  if (!asked.withheld) claimAll({ view, draft, object, field, asked });
+  if (!asked.withheld) claimAll({ view, draft, object, field, asked }, secrets);
 }
 
 /** Whether its namespace is one of those to serve. One that is not known yet is not. */
@@ -62,7 +63,7 @@ function selected(view: View, draft: Draft, object: KubeObject): boolean {
   return namespace !== undefined && selects(namespaceSelector, namespace.metadata.labels);
 }
 
-function claimAll(subject: Subject): void {
+function claimAll(subject: Subject, secrets: ReadonlySet<string>): void {
   const { draft, object, field } = subject;
   const spec = readSpec(field, object.apiVersion);
   remarkSpec(subject, spec);
@@ -73,11 +74,12 @@ function claimAll(subject: Subject): void {
     draft.claim({ host, route, secured: route.policy, rank, age: ageOf(object, order) });
     order += 1;
   }
-  if (spec.fallback === null) return;
   // Rules and a default backend: it takes the rest of the hosts of this Ingress, as in
   // ingress-nginx, and never the hosts of others.
   const hosts = new Set(spec.rules.map((rule) => rule.host));
-  if (spec.empty) hosts.add(ANY_HOST);
+  if (spec.empty && spec.fallback !== null) hosts.add(ANY_HOST);
+  claimTls({ ...subject, hosts, secrets });
+  if (spec.fallback === null) return;
   const match: PathMatch = { kind: "prefix", value: "/" };
   for (const host of hosts) {
     const id = `defaultBackend ${host}`;
@@ -98,12 +100,6 @@ function remarkSpec(subject: Subject, spec: Spec): void {
     if (!rule.bare || spec.fallback !== null) continue;
     const reason = "has no paths, and the Ingress has no default backend";
     field.remark({ field: rule.field, reason, effect: "this rule is ignored" });
-  }
-  const tls = at(at(field, "spec"), "tls");
-  if (items(tls).length > 0) {
-    const reason = "TLS is not served yet";
-    const effect = "its hosts are served over plain HTTP only";
-    field.remark({ level: "warning", field: tls.path, reason, effect });
   }
 }
 

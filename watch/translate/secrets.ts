@@ -4,15 +4,15 @@
  */
 import { type KubeObject, isFields, isName } from "../objects.ts";
 import type { Draft } from "./draft.ts";
-import { type Field, absent, at, items, mapped, text } from "./read.ts";
+import { type Field, type Parsed, absent, at, items, mapped, text } from "./read.ts";
 import type { View } from "./view.ts";
 
 /** An Ingress names at most this many; those beyond are not read, which a finding says. */
 const SECRETS_MAX = 100;
 /** Base64 as Go reads it (RFC 4648 §4), line ends aside. */
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
-/** What a Secret of a certificate holds (core/v1 SecretTypeTLS). */
-const TLS_KEYS = ["tls.crt", "tls.key"];
+/** Characters of one value: a hundred certificates fit. */
+const VALUE_MAX = 262_144;
 
 /** Annotations whose value is `name` or `namespace/name` of a Secret. */
 const ANNOTATIONS = [
@@ -25,18 +25,19 @@ const ANNOTATIONS = [
   "ingress.kubernetes.io/auth-tls-secret",
 ];
 
-type Ask = Readonly<{ name: string; field: string; keys: readonly string[] }>;
+type Ask = Readonly<{ name: string; field: string; pair: boolean }>;
 type Subject = Readonly<{ view: View; draft: Draft; object: KubeObject; field: Field }>;
 
 /**
  * Notes the Secrets of an Ingress. One of another namespace is refused: whoever may write an
- * Ingress here need not be allowed to read there. One that is not there or lacks what it is for
- * is remarked, the former only once that is known: it could just be late.
+ * Ingress here need not be allowed to read there. One that is not there is remarked once that is
+ * known: it could just be late. Answers the names in `spec.tls` whose pairs may be served.
  */
-export function noteSecrets(subject: Subject): void {
+export function noteSecrets(subject: Subject): ReadonlySet<string> {
   const { draft, object, field } = subject;
   const { namespace } = object.metadata;
   const noted = new Set<string>();
+  const pairs = new Set<string>();
   for (const ask of [...tlsAsks(field), ...annotationAsks(subject)]) {
     noted.add(ask.name);
     if (noted.size > SECRETS_MAX) {
@@ -46,11 +47,13 @@ export function noteSecrets(subject: Subject): void {
         reason,
         effect: "this one and those after it are not read",
       });
-      return;
+      return pairs;
     }
     draft.wantSecret(`${namespace}/${ask.name}`);
-    remarkSecret(subject, ask);
+    if (ask.pair) pairs.add(ask.name);
+    else remarkMissing(subject, ask);
   }
+  return pairs;
 }
 
 function tlsAsks(ingress: Field): readonly Ask[] {
@@ -60,7 +63,7 @@ function tlsAsks(ingress: Field): readonly Ask[] {
     const field = at(entry, "secretName");
     const name = absent(field) ? "" : (text(field) ?? "");
     if (name === "") continue;
-    if (isName(name)) asks.push({ name, field: field.path, keys: TLS_KEYS });
+    if (isName(name)) asks.push({ name, field: field.path, pair: true });
     else ingress.remark({ field: field.path, reason: "is not the name of a Secret" });
   }
   return asks;
@@ -79,7 +82,7 @@ function annotationAsks({ object, field }: Subject): readonly Ask[] {
       field.remark({ field: place, reason: "is not the name of a Secret" });
       return [];
     }
-    if (owner === namespace) return [{ name, field: place, keys: [] }];
+    if (owner === namespace) return [{ name, field: place, pair: false }];
     const reason = `names a Secret of namespace ${owner}`;
     const hint = `copy it to namespace ${namespace}`;
     field.remark({ field: place, reason, hint, effect: "this Secret is not read" });
@@ -87,36 +90,38 @@ function annotationAsks({ object, field }: Subject): readonly Ask[] {
   });
 }
 
-function remarkSecret({ view, draft, object, field }: Subject, ask: Ask): void {
+/** Of Secrets with other things than a pair: those are remarked where they are read. */
+function remarkMissing({ view, draft, object, field }: Subject, ask: Ask): void {
   const { namespace } = object.metadata;
-  const secret = view.secrets.get(`${namespace}/${ask.name}`);
-  const level = "warning";
-  if (secret === undefined) {
-    if (!draft.options.allSecrets && !view.absent.has(`${namespace}/${ask.name}`)) return;
-    const reason = `no Secret ${ask.name} in namespace ${namespace}`;
-    return field.remark({ level, field: ask.field, reason });
-  }
-  const broken = ask.keys.flatMap((key) => {
-    const problem = problemOf(secret, key);
-    return problem === "" ? [] : [`${key} ${problem}`];
-  });
-  if (broken.length === 0) return;
-  const reason = `Secret ${ask.name} is no certificate: ${broken.join(", ")}`;
-  field.remark({ level, field: ask.field, reason, hint: "kubectl create secret tls makes one" });
+  const key = `${namespace}/${ask.name}`;
+  if (view.secrets.has(key) || !(draft.options.allSecrets || view.absent.has(key))) return;
+  const reason = `no Secret ${ask.name} in namespace ${namespace}`;
+  field.remark({ level: "warning", field: ask.field, reason });
 }
 
-/** What is wrong with one value of a Secret, or "". `stringData` is how people write it. */
-function problemOf(secret: KubeObject, key: string): string {
-  const plain = valueOf(secret["stringData"], key);
-  if (plain !== undefined) return plain === "" ? "is empty" : "";
-  const coded = valueOf(secret["data"], key);
-  if (coded === undefined) return "is missing";
-  if (coded === "") return "is empty";
+/**
+ * One value of a Secret, decoded; `stringData` is how people write it. The reason follows the name
+ * of its key, and quotes nothing.
+ */
+export function valueOf(secret: KubeObject, key: string): Parsed<string> {
+  const plain = own(secret["stringData"], key);
+  if (typeof plain === "string") return filled(plain);
+  const coded = own(secret["data"], key);
+  if (coded === undefined) return { ok: false, reason: "is missing" };
   const letters = typeof coded === "string" ? coded.replace(/[\r\n]/g, "") : "?";
-  return letters.length % 4 === 0 && BASE64.test(letters) ? "" : "is not base64";
+  if (letters.length % 4 !== 0 || !BASE64.test(letters)) {
+    return { ok: false, reason: "is not base64" };
+  }
+  return filled(Buffer.from(letters, "base64").toString());
+}
+
+function filled(value: string): Parsed<string> {
+  if (value === "") return { ok: false, reason: "is empty" };
+  if (value.length > VALUE_MAX) return { ok: false, reason: `is longer than ${VALUE_MAX} bytes` };
+  return { ok: true, value };
 }
 
 /** Own keys only. An explicit null is nothing. */
-function valueOf(map: unknown, key: string): unknown {
+function own(map: unknown, key: string): unknown {
   return isFields(map) && Object.hasOwn(map, key) ? (map[key] ?? undefined) : undefined;
 }

@@ -1,6 +1,6 @@
 /** Who gets a path that several claims are on: decided for one host at a time. */
 import type { Route } from "../../core/model.ts";
-import { type Claim, FINDINGS_MAX, REPAIRED, REST, note, surplusOf } from "./draft.ts";
+import { type Claim, FINDINGS_MAX, REPAIRED, REST, compareAges, note, surplusOf } from "./draft.ts";
 import { ANY_HOST } from "./hosts.ts";
 import type { Findings } from "./roster.ts";
 import type { Finding } from "../finding.ts";
@@ -109,14 +109,5 @@ function winnerOf(loser: Claim, winner: Claim): string {
 }
 
 function precede(a: Claim, b: Claim): number {
-  if (a.rank !== b.rank) return a.rank - b.rank;
-  if (a.age.createdMs !== b.age.createdMs) return a.age.createdMs < b.age.createdMs ? -1 : 1;
-  const named = order(a.age.owner, b.age.owner);
-  if (named !== 0) return named;
-  return order(a.age.uid, b.age.uid) || a.age.order - b.age.order;
-}
-
-/** By code unit, not by locale: the same everywhere. */
-function order(a: string, b: string): number {
-  return a === b ? 0 : a < b ? -1 : 1;
+  return a.rank - b.rank || compareAges(a.age, b.age);
 }

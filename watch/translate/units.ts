@@ -3,11 +3,13 @@
  * made again only when something that it looked at has changed.
  *
  *     Service ─► Aim ───────┬─► Ingress ─► claims ─► host
- *     Service, slices ─► Backend ─(pods, where weights ask)─┘
+ *     Service, slices ─► Backend ─(pods, where weights ask)─┤
+ *     Secret ─► Pair ───────────────────────────────────────┘
  */
 import type { Snapshot } from "../snapshot.ts";
 import type { Changes } from "../snapshot.ts";
 import type { Finding } from "../finding.ts";
+import { type Pair, pairOf } from "./certificates.ts";
 import { Draft, NO_OUTPUT, note, type Output, type TranslateOptions } from "./draft.ts";
 import { Links } from "./links.ts";
 import { type Aim, aimAt, backendOf, nobody } from "./services.ts";
@@ -19,6 +21,7 @@ const BATCH = 500;
 
 const NO_SIGHTS: readonly Sight[] = [];
 const BUG = "rind cannot translate its Service";
+const UNPAIRED: Pair = { good: null, problem: "rind cannot read it", missing: false };
 const UNAIMED: Aim = { ok: false, at: "name", reason: BUG, hint: "" };
 
 type Failure = Readonly<{ error: unknown; sights: readonly Sight[] }>;
@@ -56,9 +59,15 @@ export class Units {
   readonly #links = new Links();
   readonly #aims = new Map<string, Unit<Aim>>();
   readonly #backends = new Map<string, Unit<Backend>>();
+  readonly #pairs = new Map<string, Unit<Pair>>();
   readonly #recorder: Recorder;
-  /** To be made again. Those of objects come last, for they look at the others. */
-  readonly #dirty = { Aim: new Set<Unit>(), Backend: new Set<Unit>(), other: new Set<Unit>() };
+  /** To be made again, in this order: those of objects come last, for they look at the others. */
+  readonly #dirty = {
+    Backend: new Set<Unit>(),
+    Aim: new Set<Unit>(),
+    Pair: new Set<Unit>(),
+    other: new Set<Unit>(),
+  };
   /** Looked at by nobody, unless somebody does before the sweep. */
   readonly #left: Sight[] = [];
 
@@ -69,6 +78,7 @@ export class Units {
     this.#pause = pause;
     this.#recorder = new Recorder({
       aim: (service, port) => this.#aim(service, port),
+      pair: (secret) => this.#pair(secret),
       pods: (backend) => this.#pods(backend),
     });
   }
@@ -78,11 +88,17 @@ export class Units {
     return this.#backends.get(id)?.value ?? null;
   }
 
+  /** The pair of a Secret that somebody named, or null. */
+  pair(secret: string): Pair | null {
+    return this.#pairs.get(secret)?.value ?? null;
+  }
+
   /** Everything that looked at what changed is made again by `run`; null: everything is. */
   touch(changes: Changes | null): void {
     if (changes === null) {
-      for (const unit of this.#aims.values()) this.soil(unit);
-      for (const unit of this.#backends.values()) this.soil(unit);
+      for (const units of [this.#aims, this.#backends, this.#pairs]) {
+        for (const unit of units.values()) this.soil(unit);
+      }
       return;
     }
     for (const [topic, keys] of changes) {
@@ -94,14 +110,15 @@ export class Units {
   /** This unit is made again by `run`. */
   soil(unit: Unit): void {
     const { topic } = unit;
-    this.#dirty[topic === "Aim" || topic === "Backend" ? topic : "other"].add(unit);
+    const own = topic === "Aim" || topic === "Backend" || topic === "Pair";
+    this.#dirty[own ? topic : "other"].add(unit);
   }
 
   /** Makes again what has to be, from the bottom up, and lets go what nobody looks at any more. */
   run(snapshot: Snapshot): void {
     this.#recorder.turn(snapshot);
     let made = 0;
-    for (const dirty of [this.#dirty.Backend, this.#dirty.Aim, this.#dirty.other]) {
+    for (const dirty of Object.values(this.#dirty)) {
       for (const unit of dirty) {
         this.#make(unit);
         made += 1;
@@ -183,6 +200,21 @@ export class Units {
     });
   }
 
+  /** The one piece with a memory: what was good is kept for as long as somebody looks at it. */
+  #pair(secret: string): Pair {
+    const pair = this.#wanted(this.#pairs, secret, () => {
+      const unit: Unit<Pair> = new Unit(
+        "Pair",
+        secret,
+        (view, draft) => pairOf(view, draft, secret, unit.value),
+        UNPAIRED,
+      );
+      return unit;
+    });
+    this.#recorder.note("Pair", secret);
+    return pair;
+  }
+
   #pods(backend: string): number {
     this.#recorder.note("Pods", backend);
     return this.backend(backend)?.endpoints.length ?? 0;
@@ -200,7 +232,9 @@ export class Units {
   }
 
   #sweep({ topic, key }: Sight): void {
-    const units = topic === "Aim" ? this.#aims : topic === "Backend" ? this.#backends : null;
+    const shared = { Aim: this.#aims, Backend: this.#backends, Pair: this.#pairs };
+    const own = topic === "Aim" || topic === "Backend" || topic === "Pair";
+    const units: Map<string, Unit> | null = own ? shared[topic] : null;
     const unit = units?.get(key);
     if (unit === undefined || this.#links.has(topic, key)) return;
     units?.delete(key);
@@ -224,7 +258,8 @@ function bugOf(
   { topic, key, sound }: Pick<Unit, "topic" | "key" | "sound">,
   error: unknown,
 ): Finding {
-  const kind = topic === "Aim" || topic === "Backend" ? "Service" : topic;
+  const service = topic === "Aim" || topic === "Backend";
+  const kind = service ? "Service" : topic === "Pair" ? "Secret" : topic;
   const never = sound.output === NO_OUTPUT;
   const [, namespace = "", name = ""] = /^([^/]*)\/([^ :]*)/.exec(key) ?? [];
   return {

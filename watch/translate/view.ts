@@ -5,6 +5,7 @@
 import { assert } from "../../core/assert.ts";
 import type { KubeObject } from "../objects.ts";
 import type { Resolved, Snapshot, Topic } from "../snapshot.ts";
+import type { Pair } from "./certificates.ts";
 import type { Aim } from "./services.ts";
 
 /** A collection to look things up in. Keep nothing of it: it is read during one translation. */
@@ -28,12 +29,14 @@ export type View = Readonly<{
   names: Look<Resolved>;
   /** Where a port of a Service, as an Ingress writes it, leads. */
   aim(service: string, port: number | string): Aim;
+  /** The pair of a Secret, `namespace/name`, as last found good, and what is wrong with it now. */
+  pair(secret: string): Pair;
   /** How many endpoints a backend has that an aim of this same piece leads to. */
   pods(backend: string): number;
 }>;
 
 /** What can be looked at: parts of the cluster, and what other pieces made of them. */
-export type Seen = Topic | "Aim" | "Backend" | "Pods";
+export type Seen = Topic | "Aim" | "Backend" | "Pair" | "Pods";
 
 /** One thing that was looked at. */
 export type Sight = Readonly<{ topic: Seen; key: string }>;
@@ -51,7 +54,7 @@ export type Recorded<T> = Readonly<{ sights: readonly Sight[] }> &
   (Readonly<{ ok: true; value: T }> | Readonly<{ ok: false; error: unknown }>);
 
 /** Answers for what other pieces make: it is made now when it is not there. */
-export type Pieces = Pick<View, "aim" | "pods">;
+export type Pieces = Pick<View, "aim" | "pair" | "pods">;
 
 /** A view that writes down, for each piece, what that piece looks at. */
 export class Recorder implements View {
@@ -84,6 +87,10 @@ export class Recorder implements View {
 
   aim(service: string, port: number | string): Aim {
     return this.#pieces.aim(service, port);
+  }
+
+  pair(secret: string): Pair {
+    return this.#pieces.pair(secret);
   }
 
   pods(backend: string): number {
