@@ -1,5 +1,5 @@
 /** Walks the rows of every dialect over the annotations of one Ingress. */
-import type { Asked, Dialect, Row } from "./dialects/dialect.ts";
+import { type Asked, BLOCKED, type Dialect, type Row, askedOf } from "./dialects/dialect.ts";
 import { NGINX } from "./dialects/nginx.ts";
 import { RIND } from "./dialects/rind.ts";
 import { TRAEFIK } from "./dialects/traefik.ts";
@@ -8,8 +8,6 @@ import { type Field, clip, quote } from "./read.ts";
 
 /** Later dialects win where two ask for the same thing: rind's own has the last word. */
 const DIALECTS: readonly Dialect[] = [NGINX, TRAEFIK, RIND];
-
-const BLOCKED = "every path of this Ingress answers 503";
 
 type Written = Readonly<{ key: string; raw: string }>;
 
@@ -21,7 +19,7 @@ export function readAnnotations(
   ingress: Field,
   annotations: ReadonlyMap<string, string>,
 ): Readonly<Asked> {
-  const asked: Asked = { weights: null, blocked: "", withheld: false };
+  const asked = askedOf();
   for (const dialect of DIALECTS) {
     for (const [name, written] of collect(ingress, annotations, dialect)) {
       const row = dialect.rows.get(name.replace(/\.domains\.\d+\./, ".domains.N."));
@@ -56,14 +54,17 @@ function collect(
 
 function readRow(ingress: Field, row: Row, written: Written, asked: Asked): void {
   const field = fieldOf(written.key);
-  if (row.kind === "applied") {
-    const reason = row.read(written.raw, asked);
-    if (reason !== "") ingress.remark({ field, reason, effect: row.bad });
-    return;
-  }
   const value = written.raw.replace(/\s/g, "");
+  if (row.kind === "applied") {
+    if (row.locks && value === "") return;
+    const reason = row.read(written.raw, asked, written.key);
+    if (reason === "") return;
+    if (row.locks && asked.blocked === "") asked.blocked = `${clip(written.key)} ${reason}`;
+    return ingress.remark({ field, reason, effect: row.bad });
+  }
   const same = value.toLowerCase();
   if (value === "" || row.harmless.some((harmless) => harmless.toLowerCase() === same)) return;
+  if (row.open(value)) return;
   // Values that are not one of a few words can hold passwords, and findings are read by many.
   const shown = row.harmless.length === 0 ? "" : `${quote(value)} `;
   const what = `${shown}is not supported yet: ${row.doc.replace(/\.$/, "")}`;
@@ -91,7 +92,7 @@ function readUnknown(
   // A misspelled lock is still a lock: whoever wrote it did not mean to leave the door open.
   const guards =
     dialect.alike.some((start) => written.name.startsWith(start)) ||
-    (near !== null && dialect.rows.get(near)?.kind === "guard");
+    (near !== null && guarding(dialect.rows.get(near)));
   if (guards) {
     const reason = "is unknown, and its name says that it restricts access";
     block(ingress, asked, written.key, { reason, hint });
@@ -100,6 +101,10 @@ function readUnknown(
   const reason = "is not an annotation that rind knows";
   const field = fieldOf(written.key);
   ingress.remark({ level: "warning", field, reason, hint, effect: "ignored" });
+}
+
+function guarding(row: Row | undefined): boolean {
+  return row?.kind === "guard" || (row?.kind === "applied" && row.locks);
 }
 
 function block(

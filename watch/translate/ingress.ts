@@ -1,11 +1,14 @@
 /** Ingress: the rules and the default backend of every Ingress that is ours become claims. */
-import { type Action, DEFAULT_POLICY, NONE, type PathMatch, type Route } from "../../core/model.ts";
+import { type Action, NONE, type PathMatch, type Route } from "../../core/model.ts";
 import type { KubeObject } from "../objects.ts";
 import { readAnnotations } from "./annotations.ts";
 import { adopted } from "./classes.ts";
+import { isChallenge } from "./clientauth.ts";
 import type { Asked } from "./dialects/dialect.ts";
 import { type Claim, type Draft, REPAIRED, REST, RULE, ageOf } from "./draft.ts";
+import { claimHandshakes, readHandshake } from "./handshake.ts";
 import { ANY_HOST } from "./hosts.ts";
+import { type Ways, unredirected, waysOf } from "./https.ts";
 import { type Field, whole } from "./read.ts";
 import { type Spec, readSpec } from "./rules.ts";
 import { noteSecrets } from "./secrets.ts";
@@ -32,6 +35,10 @@ type Subject = Readonly<{
   object: KubeObject;
   field: Field;
   asked: Readonly<Asked>;
+  handshake: ReturnType<typeof readHandshake>;
+  ways: Ways;
+  /** Of routes that answer ACME challenges. */
+  challenged: Ways;
 }>;
 
 /** A route in the making: where it is written, what it takes, and where that goes. */
@@ -51,8 +58,13 @@ export function translateIngress(view: View, draft: Draft, object: KubeObject): 
   if (!adopted(object, field, view.classes, draft.options)) return;
   draft.own(object);
   const secrets = noteSecrets({ view, draft, object, field });
-  const asked = readAnnotations(field, object.metadata.annotations);
-  if (!asked.withheld) claimAll({ view, draft, object, field, asked }, secrets);
+  const read = readAnnotations(field, object.metadata.annotations);
+  if (read.withheld) return;
+  const handshake = readHandshake({ view, draft, object, field }, read);
+  const asked = { ...read, blocked: read.blocked || (handshake.ask?.broken ?? "") };
+  const ways = waysOf(asked, draft.options);
+  const challenged = unredirected(ways);
+  claimAll({ view, draft, object, field, asked, handshake, ways, challenged }, secrets);
 }
 
 /** Whether its namespace is one of those to serve. One that is not known yet is not. */
@@ -67,27 +79,44 @@ function claimAll(subject: Subject, secrets: ReadonlySet<string>): void {
   const { draft, object, field } = subject;
   const spec = readSpec(field, object.apiVersion);
   remarkSpec(subject, spec);
-  let order = 0;
-  for (const plan of group(spec, subject.asked)) {
-    const route = routeOf(subject, plan);
+  const plans = [...group(spec, subject.asked), ...restOf(spec)];
+  const hosts = new Map<string, Route[]>();
+  plans.forEach((plan, order) => {
     const { host, rank } = plan;
-    draft.claim({ host, route, secured: route.policy, rank, age: ageOf(object, order) });
-    order += 1;
-  }
-  // Rules and a default backend: it takes the rest of the hosts of this Ingress, as in
-  // ingress-nginx, and never the hosts of others.
+    const route = routeOf(subject, plan);
+    const { secured } = waysFor(subject, plan);
+    draft.claim({ host, route, secured, rank, age: ageOf(object, order) });
+    const routes = hosts.get(host);
+    if (routes === undefined) hosts.set(host, [route]);
+    else routes.push(route);
+  });
+  claimTls({ ...subject, hosts: hostsOf(spec), secrets });
+  claimHandshakes(subject, hosts);
+}
+
+/** Those of the rules; without rules a default backend is for any host. */
+function hostsOf(spec: Spec): ReadonlySet<string> {
   const hosts = new Set(spec.rules.map((rule) => rule.host));
   if (spec.empty && spec.fallback !== null) hosts.add(ANY_HOST);
-  claimTls({ ...subject, hosts, secrets });
-  if (spec.fallback === null) return;
+  return hosts;
+}
+
+/**
+ * Rules and a default backend: it takes the rest of the hosts of this Ingress, as in ingress-nginx,
+ * and never the hosts of others.
+ */
+function restOf(spec: Spec): readonly Plan[] {
+  const { fallback } = spec;
+  if (fallback === null) return [];
   const match: PathMatch = { kind: "prefix", value: "/" };
-  for (const host of hosts) {
+  return [...hostsOf(spec)].map((host) => {
     const id = `defaultBackend ${host}`;
-    const targets = [spec.fallback];
-    const plan: Plan = { id, host, field: spec.fallbackField, match, rank: REST, targets };
-    const route = routeOf(subject, plan);
-    draft.claim({ host, route, secured: route.policy, rank: REST, age: ageOf(object, order) });
-  }
+    return { id, host, field: spec.fallbackField, match, rank: REST, targets: [fallback] };
+  });
+}
+
+function waysFor({ ways, challenged }: Subject, { match }: Plan): Ways {
+  return isChallenge(match.value) ? challenged : ways;
 }
 
 function remarkSpec(subject: Subject, spec: Spec): void {
@@ -130,7 +159,7 @@ function routeOf(subject: Subject, plan: Plan): Route {
     origin: { kind, namespace, name, field: plan.field },
     match: { path: plan.match, ...NO_CONDITIONS },
     action: actionOf(subject, plan, id),
-    policy: DEFAULT_POLICY,
+    policy: waysFor(subject, plan).open,
   };
 }
 
@@ -153,7 +182,9 @@ function actionOf(subject: Subject, plan: Plan, id: string): Action {
     if (members.has(member.backend)) remarkTwice(subject, plan, member);
     members.set(member.backend, member);
   });
-  if (asked.blocked !== "") return refuse(draft, id, asked.blocked);
+  const anyHost = plan.host === ANY_HOST ? subject.handshake.anyHost : "";
+  const closed = asked.blocked === "" ? anyHost : asked.blocked;
+  if (closed !== "") return refuse(draft, id, closed);
   if (members.size > MEMBERS_MAX) return crowded(subject, plan, id);
   // Weights are of paths that rules share; a default backend stands alone.
   const weights = plan.rank === REST ? null : asked.weights;

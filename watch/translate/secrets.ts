@@ -17,7 +17,6 @@ const VALUE_MAX = 262_144;
 /** Annotations whose value is `name` or `namespace/name` of a Secret. */
 const ANNOTATIONS = [
   "nginx.ingress.kubernetes.io/auth-secret",
-  "nginx.ingress.kubernetes.io/auth-tls-secret",
   "nginx.ingress.kubernetes.io/proxy-ssl-secret",
   "traefik.ingress.kubernetes.io/auth-secret",
   "traefik.ingress.kubernetes.io/auth-tls-secret",

@@ -3,12 +3,44 @@
  * those whose absence would let in more, or send more in clear, than the author asked for; limits
  * of requests and connections are among them, since they also keep passwords from being guessed.
  */
-import { type Dialect, type Row, guard, pending, withheld } from "./dialect.ts";
+import { type Dialect, type Row, gate, guard, pending, wish, withheld } from "./dialect.ts";
+import { CLIENT_CA, CLIENT_DEPTH, CLIENT_FORWARD, PASSTHROUGH, clientVerify } from "./tls.ts";
+import { letsAllIn, parseCiphers, parseFlag } from "./values.ts";
+
+const SSL_REDIRECT: Row = wish(
+  "Redirects to HTTPS where the host has TLS.",
+  parseFlag,
+  (asked, redirect) => {
+    asked.tls.redirect = redirect;
+  },
+);
+
+const FORCE_SSL_REDIRECT: Row = wish(
+  "Redirects to HTTPS without a TLS section.",
+  parseFlag,
+  (asked, force) => {
+    asked.tls.force = force;
+  },
+);
+
+const VERIFY_CLIENT: Row = clientVerify(
+  new Map([
+    ["on", "required"],
+    ["off", "off"],
+    ["optional", "optional"],
+    ["optional_no_ca", "unchecked"],
+  ]),
+);
+
+/** One that nginx takes and BoringSSL does not is ignored: what it speaks otherwise is no weaker. */
+const SSL_CIPHERS: Row = wish("Ciphers of TLS 1.2.", parseCiphers, (asked, ciphers) => {
+  asked.tls.ciphers = ciphers;
+});
 
 const ROWS: readonly (readonly [string, Row])[] = [
   // --- access ---
-  ["whitelist-source-range", guard("Client addresses that are let in.")],
-  ["allowlist-source-range", guard("Client addresses that are let in.")],
+  ["whitelist-source-range", gate("Client addresses that are let in.", letsAllIn)],
+  ["allowlist-source-range", gate("Client addresses that are let in.", letsAllIn)],
   ["denylist-source-range", guard("Client addresses that are kept out.")],
   ["auth-url", guard("External authentication.")],
   ["auth-signin", guard("Where clients are sent to sign in.")],
@@ -29,12 +61,12 @@ const ROWS: readonly (readonly [string, Row])[] = [
   ["auth-secret", guard("Users and passwords.")],
   ["auth-secret-type", guard("Form of the users and passwords.")],
   ["auth-realm", guard("Realm of the authentication.")],
-  ["auth-tls-secret", guard("Authorities of client certificates.")],
-  ["auth-tls-verify-client", guard("Whether clients must show a certificate.", "off")],
-  ["auth-tls-verify-depth", guard("Length of the chain of a client certificate.")],
+  ["auth-tls-secret", CLIENT_CA],
+  ["auth-tls-verify-client", VERIFY_CLIENT],
+  ["auth-tls-verify-depth", CLIENT_DEPTH],
   ["auth-tls-error-page", guard("Where clients without a certificate are sent.")],
   ["auth-tls-match-cn", guard("Names a client certificate may have.")],
-  ["auth-tls-pass-certificate-to-upstream", guard("Passes the certificate on.", "false")],
+  ["auth-tls-pass-certificate-to-upstream", CLIENT_FORWARD],
   ["enable-global-auth", guard("Whether the authentication of all Ingresses applies.", "false")],
   ["satisfy", guard("Whether all or any of the access rules must hold.")],
   ["limit-rps", guard("Requests a second for each client address.")],
@@ -52,7 +84,7 @@ const ROWS: readonly (readonly [string, Row])[] = [
   ["stream-snippet", guard("Raw nginx configuration, which may deny access.")],
   // --- the way to the backend ---
   ["backend-protocol", guard("Protocol spoken to the backend.", "HTTP", "AUTO_HTTP")],
-  ["ssl-passthrough", guard("Hands TLS to the backend unopened.", "false")],
+  ["ssl-passthrough", PASSTHROUGH],
   ["proxy-ssl-verify", guard("Whether the backend's certificate is checked.", "off")],
   ["proxy-ssl-secret", pending("Client certificate shown to the backend.")],
   ["proxy-ssl-name", pending("Name the backend's certificate must have.")],
@@ -99,8 +131,8 @@ const ROWS: readonly (readonly [string, Row])[] = [
   ["use-regex", pending("Paths are regular expressions.", "false")],
   ["app-root", pending("Redirects / to another path.")],
   ["server-alias", pending("More host names for this Ingress.")],
-  ["ssl-redirect", pending("Redirects to HTTPS.", "false")],
-  ["force-ssl-redirect", pending("Redirects to HTTPS without a TLS section.", "false")],
+  ["ssl-redirect", SSL_REDIRECT],
+  ["force-ssl-redirect", FORCE_SSL_REDIRECT],
   ["preserve-trailing-slash", pending("Keeps the slash when redirecting.", "false")],
   ["from-to-www-redirect", pending("Redirects between www and the bare host.", "false")],
   ["permanent-redirect", pending("Answers with a permanent redirect.")],
@@ -146,7 +178,7 @@ const ROWS: readonly (readonly [string, Row])[] = [
   ["enable-opentelemetry", pending("Tracing of this Ingress.", "false")],
   ["opentelemetry-operation-name", pending("Name of a span.")],
   ["opentelemetry-trust-incoming-span", pending("Trusts the client's span.")],
-  ["ssl-ciphers", pending("Ciphers towards clients.")],
+  ["ssl-ciphers", SSL_CIPHERS],
   ["ssl-prefer-server-ciphers", pending("Order of those ciphers.")],
   ["http2-push-preload", pending("Pushes preloaded links.", "false")],
   ["fastcgi-index", pending("Index file of FastCGI.")],

@@ -3,10 +3,33 @@
  * ones of 2 and 3. A rate limit is a guard: nothing tells one that spares capacity from one that
  * keeps passwords from being guessed.
  */
-import { type Dialect, type Row, guard, pending } from "./dialect.ts";
+import { type Dialect, type Row, gate, guard, pending, wish } from "./dialect.ts";
 import { SERVICE_WEIGHTS } from "./rind.ts";
+import { letsAllIn, parseFlag, parseSeconds } from "./values.ts";
 
 const ENTRY_POINTS = ["http", "https", "http,https", "https,http"];
+
+/** Traefik never asks whether the host has TLS. */
+const SSL_REDIRECT: Row = wish("Redirects to HTTPS.", parseFlag, (asked, redirect) => {
+  asked.tls.redirect = redirect;
+  if (redirect) asked.tls.force = true;
+});
+
+const HSTS_MAX_AGE: Row = wish("HSTS, seconds.", parseSeconds, (asked, seconds) => {
+  asked.tls.pieces.seconds = seconds;
+});
+
+const HSTS_SUBDOMAINS: Row = wish("HSTS for subdomains.", parseFlag, (asked, subdomains) => {
+  asked.tls.pieces.subdomains = subdomains;
+});
+
+const HSTS_PRELOAD: Row = wish("HSTS preload flag.", parseFlag, (asked, preload) => {
+  asked.tls.pieces.preload = preload;
+});
+
+const ROUTER_TLS: Row = wish("Serves this Ingress over TLS.", parseFlag, (asked, secured) => {
+  asked.tls.secured = secured;
+});
 
 const ROWS: readonly (readonly [string, Row])[] = [
   ["service-weights", SERVICE_WEIGHTS],
@@ -27,15 +50,15 @@ const ROWS: readonly (readonly [string, Row])[] = [
   ["custom-response-headers", pending("Headers added to responses.")],
   ["allowed-hosts", guard("Host names that are let in.")],
   ["proxy-headers", pending("Headers that may carry the host name.")],
-  ["ssl-redirect", pending("Redirects to HTTPS.", "false")],
+  ["ssl-redirect", SSL_REDIRECT],
   ["ssl-temporary-redirect", pending("Redirects to HTTPS with 302.", "false")],
   ["ssl-host", pending("Host name of the redirect to HTTPS.")],
   ["ssl-force-host", pending("Redirects to ssl-host always.", "false")],
   ["ssl-proxy-headers", pending("Headers that tell of HTTPS.")],
-  ["hsts-max-age", pending("HSTS, seconds.")],
-  ["hsts-include-subdomains", pending("HSTS for subdomains.", "false")],
-  ["hsts-preload", pending("HSTS preload flag.", "false")],
-  ["force-hsts", pending("HSTS on plain HTTP too.", "false")],
+  ["hsts-max-age", HSTS_MAX_AGE],
+  ["hsts-include-subdomains", HSTS_SUBDOMAINS],
+  ["hsts-preload", HSTS_PRELOAD],
+  ["force-hsts", pending("HSTS over plain HTTP, where clients ignore it.", "false")],
   ["frame-deny", pending("X-Frame-Options: DENY.", "false")],
   ["custom-frame-options-value", pending("X-Frame-Options.")],
   ["content-type-nosniff", pending("X-Content-Type-Options: nosniff.", "false")],
@@ -57,7 +80,7 @@ const ROWS: readonly (readonly [string, Row])[] = [
   ["auth-response-headers", guard("Headers taken from the authentication.")],
   ["auth-tls-secret", guard("Certificate for the authentication server.")],
   ["auth-tls-insecure", guard("Skips checking the authentication server.", "false")],
-  ["whitelist-source-range", guard("Client addresses that are let in.")],
+  ["whitelist-source-range", gate("Client addresses that are let in.", letsAllIn)],
   ["whitelist-x-forwarded-for", guard("Judges clients by X-Forwarded-For.", "false")],
   [
     "router.entrypoints",
@@ -74,7 +97,7 @@ const ROWS: readonly (readonly [string, Row])[] = [
   ["router.priority", pending("Order of this rule among all rules.")],
   ["router.pathmatcher", pending("How paths match.", "PathPrefix")],
   ["router.rulesyntax", pending("Version of the rule language.")],
-  ["router.tls", pending("Serves this Ingress over TLS.", "false")],
+  ["router.tls", ROUTER_TLS],
   ["router.tls.certresolver", pending("Where the certificate comes from.")],
   ["router.tls.domains.N.main", pending("Name on the certificate.")],
   ["router.tls.domains.N.sans", pending("More names on the certificate.")],
