@@ -1,5 +1,5 @@
 /**
- * The policy of a host for which several ask. There is one, since a handshake comes before the first
+ * The policy of a host for which several ask. There is one, since a handshake comes before any
  * path. Asking more never ends in less: the strictest word of those who rule a host holds for all
  * of it, and whoever cannot have what they asked for is not served.
  */
@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 
 import type { ClientAuth, Origin, TlsPolicy } from "../../core/model.ts";
 import type { Finding } from "../finding.ts";
-import { type Age, type Claim, FINDINGS_MAX, note } from "./draft.ts";
+import { type Age, type Claim, FINDINGS_MAX, compareAges, note } from "./draft.ts";
 import type { PolicyAsk, TlsClaim } from "./draft.ts";
 import { ANY_HOST } from "./hosts.ts";
 import type { Findings } from "./roster.ts";
@@ -76,18 +76,12 @@ function partiesOf(policies: readonly PolicyClaim[], routes: readonly Claim[]): 
     if (known === undefined) parties.set(idOf(age), { age, origin, ask: null });
   }
   for (const { age, origin, ask } of policies) parties.set(idOf(age), { age, origin, ask });
-  return [...parties.values()].sort((a, b) => compare(a.age, b.age));
+  return [...parties.values()].sort((a, b) => compareAges(a.age, b.age));
 }
 
 /** An object that was made anew under its old name is another one. */
 function idOf({ owner, uid }: Age): string {
   return `${owner} ${uid}`;
-}
-
-function compare(a: Age, b: Age): number {
-  if (a.createdMs !== b.createdMs) return a.createdMs < b.createdMs ? -1 : 1;
-  const [one, other] = [idOf(a), idOf(b)];
-  return one === other ? 0 : one < other ? -1 : 1;
 }
 
 /** All that is asked by those who rule, the oldest first; null when that is nothing. */

@@ -32,7 +32,7 @@ const VERIFY_CLIENT: Row = clientVerify(
   ]),
 );
 
-/** One that nginx takes and BoringSSL does not is ignored: what it speaks otherwise is no weaker. */
+/** One that only nginx can read is ignored: what is spoken otherwise is no weaker. */
 const SSL_CIPHERS: Row = wish("Ciphers of TLS 1.2.", parseCiphers, (asked, ciphers) => {
   asked.tls.ciphers = ciphers;
 });
