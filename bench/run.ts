@@ -19,13 +19,14 @@ import {
 } from "./load/arena.ts";
 import { measure, type Sample, warm } from "./load/measure.ts";
 import { enter, prepare, sysctls } from "./load/namespace.ts";
-import { OUT, PRODUCTS } from "./load/products.ts";
+import { build, OUT, PRODUCTS } from "./load/products.ts";
 import { judge, table } from "./load/report.ts";
 import { type Row, ROWS } from "./load/rows.ts";
 import { orderOf } from "./load/statistics.ts";
 
 const WARM_SECONDS = 5;
 const NEEDED = ["wrk", "gcc"];
+const PACKAGES = "apt install wrk gcc libc6-dev libssl-dev";
 
 type Plan = Readonly<{ rows: readonly Row[]; rounds: number; seconds: number; only: string[] }>;
 
@@ -40,7 +41,7 @@ async function main(): Promise<number> {
   }
   const missing = NEEDED.filter((name) => Bun.which(name) === null);
   if (missing.length > 0) {
-    console.error(`missing: ${missing.join(", ")}. On Debian: apt install wrk gcc libc6-dev`);
+    console.error(`missing: ${missing.join(", ")}. On Debian: ${PACKAGES}`);
     return 2;
   }
   const code = await enter(process.argv.slice(2));
@@ -74,6 +75,7 @@ async function main(): Promise<number> {
 
 async function runRows(plan: Plan): Promise<Sample[]> {
   const originPort = await startOrigin();
+  if (plan.rows.some((row) => row.kind === "handshakes")) build("handshakes");
   const contestants: Contestant[] = [];
   for (const product of PRODUCTS) {
     if (plan.only.length > 0 && !plan.only.includes(product.name)) continue;
@@ -122,6 +124,8 @@ function planOf(argv: string[]): Plan | string {
   const seconds = Number(values.seconds);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) return "--rounds: 1 to 100";
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > 60) return "--seconds: 1 to 60";
-  const rows = ROWS.filter((row) => positionals.length === 0 || positionals.includes(row.name));
+  const rows = ROWS.filter((row) =>
+    positionals.length === 0 ? !row.aside : positionals.includes(row.name),
+  );
   return { rows, rounds, seconds, only: values.only.split(",").filter((name) => name !== "") };
 }

@@ -4,7 +4,8 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { mortal } from "./namespace.ts";
 import { build, OUT, type Product } from "./products.ts";
-import { type Row } from "./rows.ts";
+import { Issuer } from "./pairs.ts";
+import { HOSTS, type RequestRow, type Row } from "./rows.ts";
 import { verify } from "./wrk.ts";
 
 const READY_MS_MAX = 10_000;
@@ -20,14 +21,39 @@ export const PRODUCT_CPU = 1;
 /** Whether each side can have a CPU of its own here. */
 export const PINNED = availableParallelism() > 1 && Bun.which("taskset") !== null;
 
-/** A contestant that serves. */
-export type Contestant = Readonly<{ product: Product; port: number; pid: number }>;
+/** A contestant that serves, over TLS too but for the floor. */
+export type Contestant = Readonly<{
+  product: Product;
+  port: number;
+  securePort: number;
+  pid: number;
+}>;
 
 /** What could not be started, and why. */
 export type Absent = Readonly<{ product: Product; reason: string }>;
 
+type Ports = Pick<Contestant, "port" | "securePort">;
+
+/** A request to see whether handshakes lead to the right place. */
+const HELLO: Omit<RequestRow, "name" | "host"> = {
+  kind: "requests",
+  secure: true,
+  method: "GET",
+  path: "/",
+  headers: {},
+  requestBytes: 0,
+  responseBytes: 64,
+  products: [],
+  targets: [],
+  aside: false,
+};
+
 const children: Bun.Subprocess[] = [];
 let nextPort = PORT_MIN;
+
+/** What all products show, so that none has a shorter one. */
+const issuer = new Issuer();
+const pairs = { secure: issuer.issue(HOSTS.secure, "ec"), rsa: issuer.issue(HOSTS.rsa, "rsa") };
 
 /** Starts the origin and returns its port. */
 export async function startOrigin(): Promise<number> {
@@ -49,10 +75,11 @@ export async function startProduct(
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
   const port = freePort();
-  const setup = { port, originPort, extraPort: freePort(), dir };
+  const securePort = freePort();
+  const setup = { port, securePort, originPort, extraPort: freePort(), pairs, dir };
   const child = run(product.command(setup), PRODUCT_CPU, join(dir, "log"));
-  const reason = (await answers(port)) ?? (await ready(port, rows));
-  if (reason === null) return { product, port, pid: child.pid };
+  const reason = (await answers(port)) ?? (await ready({ port, securePort }, rows));
+  if (reason === null) return { product, port, securePort, pid: child.pid };
   await stop(child);
   return { product, reason };
 }
@@ -136,19 +163,20 @@ async function accepts(port: number): Promise<boolean> {
 }
 
 /** Waits until every row is served right: who accepts may still be starting behind the port. */
-async function ready(port: number, rows: readonly Row[]): Promise<string | null> {
+async function ready(ports: Ports, rows: readonly Row[]): Promise<string | null> {
   const deadline = Date.now() + READY_MS_MAX;
-  let wrong = await serves(port, rows);
+  let wrong = await serves(ports, rows);
   while (wrong !== null && Date.now() < deadline) {
     await Bun.sleep(POLL_MS);
-    wrong = await serves(port, rows);
+    wrong = await serves(ports, rows);
   }
   return wrong;
 }
 
-async function serves(port: number, rows: readonly Row[]): Promise<string | null> {
+async function serves({ port, securePort }: Ports, rows: readonly Row[]): Promise<string | null> {
   for (const row of rows) {
-    const wrong = await verify(port, row);
+    const request = row.kind === "requests" ? row : { ...HELLO, name: row.name, host: row.host };
+    const wrong = await verify(request.secure ? securePort : port, request, issuer.root);
     if (wrong !== null) return `${row.name}: ${wrong}`;
   }
   return null;

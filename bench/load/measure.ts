@@ -11,6 +11,8 @@ const NOTHING: Counts = { requests: 0, bytes: 0, refused: 0, broken: 0, late: 0,
 
 /** Ticks are 10 ms long: what two readings of a few processes may differ by at both ends. */
 const TICK_ERROR_NS = 40e6;
+/** Clients that shake hands at the same time. */
+const HANDSHAKES_AT_ONCE = 16;
 /** wrk ends by itself; a wrk that does not is killed, and the round is void. */
 const GRACE_SECONDS = 20;
 
@@ -19,7 +21,7 @@ export type Sample = Readonly<{
   product: ProductName;
   round: number;
   requests: number;
-  /** CPU microseconds a request, over the product's whole process tree. */
+  /** CPU microseconds a request or a handshake, over the product's whole process tree. */
   microseconds: number;
   /** How much of it was used by threads that had ended before anybody could read their clock. */
   hiddenMicroseconds: number;
@@ -74,9 +76,18 @@ export async function measure(
 }
 
 function load(contestant: Contestant, row: Row, seconds: number): Promise<string> {
+  return runLoad(commandOf(contestant, row, seconds), seconds + GRACE_SECONDS);
+}
+
+function commandOf({ port, securePort }: Contestant, row: Row, seconds: number): string[] {
+  if (row.kind === "handshakes") {
+    const { host, version, resumed } = row;
+    const how = [`${seconds}`, `${HANDSHAKES_AT_ONCE}`, version, resumed ? "resumed" : "full"];
+    return [join(OUT, "handshakes"), `${securePort}`, host, ...how];
+  }
   const script = join(OUT, `${row.name}.lua`);
   writeFileSync(script, scriptOf(row));
-  return runLoad(wrkCommand(contestant.port, row, seconds, script), seconds + GRACE_SECONDS);
+  return wrkCommand(row.secure ? securePort : port, row, seconds, script);
 }
 
 function shares(before: CpuTicks, after: CpuTicks): { busy: number; steal: number } {

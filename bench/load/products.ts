@@ -1,10 +1,9 @@
 /** The contestants: how each is set up and started, one worker each, on a port of our choice. */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type ProductName } from "./rows.ts";
-
-/** The name every request asks for. */
-export const ORIGIN_HOST = "bench.example";
+import type { KeyPair } from "../../core/model.ts";
+import { manifestsOf } from "./manifests.ts";
+import { HOSTS, type ProductName } from "./rows.ts";
 
 const BENCH = join(import.meta.dir, "..");
 /** Everything a run writes goes here; git does not see it. */
@@ -17,10 +16,18 @@ const NGINX_BIG = [
   "proxy_buffer_size 256k;",
   "proxy_buffers 2 256k;",
   "proxy_busy_buffers_size 256k;",
-].join("\n      ");
+].join("\n  ");
 
 /** What a product needs to know. `extraPort` is for its own use. */
-export type Setup = Readonly<{ port: number; originPort: number; extraPort: number; dir: string }>;
+export type Setup = Readonly<{
+  port: number;
+  securePort: number;
+  originPort: number;
+  extraPort: number;
+  /** For the hosts that have TLS. */
+  pairs: Readonly<{ secure: KeyPair; rsa: KeyPair }>;
+  dir: string;
+}>;
 
 export type Product = Readonly<{
   name: ProductName;
@@ -36,46 +43,65 @@ export const PRODUCTS: readonly Product[] = [
     version: () => (Bun.which("gcc") === null ? null : "bench/floor/relay.c"),
     command: (setup) => [build("relay"), `${setup.port}`, `${setup.originPort}`],
   },
-  { name: "rind", version: rindVersion, command: rindCommand },
+  { name: "rind", version: rindVersion, command: (setup) => rindCommand(setup, []) },
+  {
+    name: "rind-peek",
+    version: rindVersion,
+    command: (setup) => rindCommand(setup, ["--unknown-sni", "refuse"]),
+  },
   { name: "nginx", version: nginxVersion, command: (setup) => nginxCommand(setup, "") },
   { name: "nginx-big", version: nginxVersion, command: (setup) => nginxCommand(setup, NGINX_BIG) },
   { name: "haproxy", version: haproxyVersion, command: haproxyCommand },
 ];
 
-/** Compiles bench/floor/NAME.c into bench/out and returns the program's path. */
-export function build(name: "origin" | "relay"): string {
+/** Programs in C: where the source is, and what it is linked with. */
+const PROGRAMS = {
+  origin: { source: "floor/origin.c", libraries: [] },
+  relay: { source: "floor/relay.c", libraries: [] },
+  handshakes: { source: "load/handshakes.c", libraries: ["-lssl", "-lcrypto"] },
+  paced: { source: "load/paced.c", libraries: ["-lssl", "-lcrypto", "-lm"] },
+} as const;
+
+/** Compiles a program into bench/out and returns its path. */
+export function build(name: keyof typeof PROGRAMS): string {
   mkdirSync(OUT, { recursive: true });
   const program = join(OUT, name);
-  const source = join(BENCH, "floor", `${name}.c`);
-  const built = Bun.spawnSync(["gcc", "-O2", "-Wall", "-o", program, source]);
+  const source = join(BENCH, PROGRAMS[name].source);
+  const { libraries } = PROGRAMS[name];
+  const built = Bun.spawnSync(["gcc", "-O2", "-Wall", "-o", program, source, ...libraries]);
   if (!built.success) throw new Error(`${source} does not compile: ${built.stderr}`);
   return program;
 }
 
-function rindCommand(setup: Setup): string[] {
+function rindCommand(setup: Setup, flags: readonly string[]): string[] {
   const manifests = join(setup.dir, "manifests");
   mkdirSync(manifests, { recursive: true });
-  writeFileSync(join(manifests, "bench.yaml"), manifestsOf(setup.originPort));
+  writeFileSync(join(manifests, "bench.json"), manifestsOf(setup.originPort, setup.pairs));
   const program = process.env["RIND_BENCH_PROGRAM"] ?? join(BENCH, "..", "rind.ts");
+  const at = (port: number): string => `127.0.0.1:${port}`;
   return [
     ...[process.execPath, program, "run", "--manifests", manifests, "--workers", "1"],
-    ...[
-      "--http",
-      `127.0.0.1:${setup.port}`,
-      "--https",
-      "none",
-      "--admin",
-      `127.0.0.1:${setup.extraPort}`,
-    ],
+    ...["--http", at(setup.port), "--https", at(setup.securePort), "--admin", at(setup.extraPort)],
+    ...flags,
   ];
 }
 
 function nginxCommand(setup: Setup, extra: string): string[] {
+  writePairs(setup);
   return ["nginx", "-p", setup.dir, "-c", fill("nginx.conf", setup, extra)];
 }
 
 function haproxyCommand(setup: Setup): string[] {
+  writePairs(setup);
   return ["haproxy", "-db", "-f", fill("haproxy.conf", setup, "")];
+}
+
+/** Chain and key in one file: HAProxy takes nothing else, and nginx takes it too. */
+function writePairs({ dir, pairs }: Setup): void {
+  mkdirSync(join(dir, "tls"), { recursive: true });
+  for (const [name, { chain, key }] of Object.entries(pairs)) {
+    writeFileSync(join(dir, "tls", `${name}.pem`), chain + key);
+  }
 }
 
 /** Fills a template of bench/peers in and returns the path of the result. */
@@ -83,8 +109,11 @@ function fill(template: string, setup: Setup, extra: string): string {
   const text = readFileSync(join(BENCH, "peers", template), "utf8")
     .replaceAll("{{dir}}", setup.dir)
     .replaceAll("{{port}}", `${setup.port}`)
+    .replaceAll("{{secure-port}}", `${setup.securePort}`)
     .replaceAll("{{origin}}", `${setup.originPort}`)
-    .replaceAll("{{host}}", ORIGIN_HOST)
+    .replaceAll("{{host}}", HOSTS.plain)
+    .replaceAll("{{secure-host}}", HOSTS.secure)
+    .replaceAll("{{rsa-host}}", HOSTS.rsa)
     .replaceAll("{{extra}}", extra);
   const path = join(setup.dir, template);
   writeFileSync(path, text);
@@ -108,31 +137,4 @@ function nginxVersion(): string | null {
 function haproxyVersion(): string | null {
   if (Bun.which("haproxy") === null) return null;
   return Bun.spawnSync(["haproxy", "-v"]).stdout.toString().split("\n")[0] ?? "";
-}
-
-function manifestsOf(originPort: number): string {
-  return `apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: { name: bench }
-spec:
-  rules:
-    - host: ${ORIGIN_HOST}
-      http:
-        paths:
-          - path: /
-            pathType: Prefix
-            backend: { service: { name: origin, port: { number: 80 } } }
----
-apiVersion: v1
-kind: Service
-metadata: { name: origin }
-spec: { ports: [{ port: 80, targetPort: ${originPort} }] }
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: { name: origin-1, labels: { kubernetes.io/service-name: origin } }
-addressType: IPv4
-ports: [{ port: ${originPort} }]
-endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }]
-`;
 }

@@ -5,16 +5,23 @@ import { type Estimate, estimate, median } from "./statistics.ts";
 
 const STEAL_MAX = 0.01;
 const WAITING_MAX = 0.05;
-const COLUMNS: readonly ProductName[] = ["floor", "rind", "nginx", "nginx-big", "haproxy"];
+const COLUMNS: readonly ProductName[] = [
+  "floor",
+  "rind",
+  "rind-peek",
+  "nginx",
+  "nginx-big",
+  "haproxy",
+];
 
 /** One line a promise; `passed` when none is missed and nothing is void. */
 export type Verdicts = Readonly<{ lines: readonly string[]; passed: boolean }>;
 
-/** CPU microseconds a request, median of the rounds; in brackets rind's ratio to that product. */
+/** CPU microseconds a piece, median of the rounds; in brackets rind's ratio to that product. */
 export function table(rows: readonly Row[], samples: readonly Sample[]): string {
   const lines = [
     "",
-    "CPU-µs a request (median of rounds); [rind ÷ product, 95 % interval]",
+    "CPU-µs a request or a handshake (median of rounds); [rind ÷ product, 95 % interval]",
     "",
     `| row | ${COLUMNS.join(" | ")} | rind RSS / PSS MB |`,
     `|---|${COLUMNS.map(() => "---:").join("|")}|---:|`,

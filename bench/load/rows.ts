@@ -1,25 +1,52 @@
 /** The rows: what is asked of every product, and what rind promises against the others. */
 
-/** Who is compared. `nginx-big` is nginx set up for large bodies. */
-export type ProductName = "floor" | "rind" | "nginx" | "nginx-big" | "haproxy";
+/**
+ * Who is compared. `nginx-big` is nginx set up for large bodies; `rind-peek` is rind made to read
+ * every ClientHello before the TLS library does.
+ */
+export type ProductName = "floor" | "rind" | "rind-peek" | "nginx" | "nginx-big" | "haproxy";
 
-/** rind's CPU a request is at most `max` times that of `than`. */
+/** The names that clients ask for: in clear, over TLS, and over TLS with an RSA certificate. */
+export const HOSTS = {
+  plain: "bench.example",
+  secure: "secure.example",
+  rsa: "rsa.example",
+} as const;
+
+/** rind's CPU a request, or a handshake, is at most `max` times that of `than`. */
 export type Target = Readonly<{ than: ProductName; max: number }>;
 
-export type Row = Readonly<{
+type Contest = Readonly<{
   name: string;
-  method: "GET" | "POST";
-  path: string;
-  headers: Readonly<Record<string, string>>;
-  requestBytes: number;
-  responseBytes: number;
+  host: (typeof HOSTS)[keyof typeof HOSTS];
   products: readonly ProductName[];
   targets: readonly Target[];
+  /** Runs only when it is asked for by name. */
+  aside: boolean;
 }>;
+
+/** Requests over connections that are kept: `secure` over TLS 1.3. */
+export type RequestRow = Contest &
+  Readonly<{
+    kind: "requests";
+    secure: boolean;
+    method: "GET" | "POST";
+    path: string;
+    headers: Readonly<Record<string, string>>;
+    requestBytes: number;
+    responseBytes: number;
+  }>;
+
+/** Connections that do no more than shake hands, from connect to close. */
+export type HandshakeRow = Contest &
+  Readonly<{ kind: "handshakes"; version: "1.2" | "1.3"; resumed: boolean }>;
+
+export type Row = RequestRow | HandshakeRow;
 
 /** Resident memory of the serving process after any row, MB (10⁶ bytes). */
 export const WORKER_RSS_MB_MAX = 70;
 
+const TLS_PRODUCTS = ["rind", "rind-peek", "nginx", "haproxy"] as const;
 const SMALL_PRODUCTS = ["floor", "rind", "nginx", "haproxy"] as const;
 const BIG_PRODUCTS = ["floor", "rind", "nginx", "nginx-big", "haproxy"] as const;
 const SMALL_TARGETS = [
@@ -59,9 +86,34 @@ const BROWSER_HEADERS = {
   Priority: "u=0, i",
 };
 
+const PLAIN = { kind: "requests", host: HOSTS.plain, secure: false, aside: false } as const;
+const SECURE = {
+  kind: "requests",
+  host: HOSTS.secure,
+  secure: true,
+  products: TLS_PRODUCTS,
+  aside: false,
+} as const;
 const GET = { method: "GET", headers: {}, requestBytes: 0 } as const;
-const SMALL = { products: SMALL_PRODUCTS, targets: SMALL_TARGETS } as const;
-const BIG = { products: BIG_PRODUCTS, targets: BIG_TARGETS } as const;
+const SMALL = { ...PLAIN, products: SMALL_PRODUCTS, targets: SMALL_TARGETS } as const;
+const BIG = { ...PLAIN, products: BIG_PRODUCTS, targets: BIG_TARGETS } as const;
+const POST_64K = {
+  method: "POST",
+  path: "/",
+  headers: {},
+  requestBytes: 64 << 10,
+  responseBytes: 64,
+  targets: [],
+} as const;
+const HANDSHAKE = {
+  kind: "handshakes",
+  host: HOSTS.secure,
+  version: "1.3",
+  resumed: false,
+  products: TLS_PRODUCTS,
+  targets: [],
+  aside: false,
+} as const;
 
 export const ROWS: readonly Row[] = [
   { ...GET, ...SMALL, name: "small", path: "/", responseBytes: 64 },
@@ -76,16 +128,31 @@ export const ROWS: readonly Row[] = [
   },
   { ...GET, ...BIG, name: "64k", path: "/64k", responseBytes: 64 << 10 },
   { ...GET, ...BIG, name: "1m", path: "/1m", responseBytes: 1 << 20 },
+  { ...BIG, ...POST_64K, name: "upload64k" },
   {
-    ...BIG,
-    name: "upload64k",
-    method: "POST",
+    ...GET,
+    ...SECURE,
+    name: "tls",
     path: "/",
-    headers: {},
-    requestBytes: 64 << 10,
     responseBytes: 64,
-    targets: [],
+    targets: [
+      { than: "nginx", max: 0.8 },
+      { than: "haproxy", max: 0.85 },
+    ],
   },
+  {
+    ...GET,
+    ...SECURE,
+    name: "tls64k",
+    path: "/64k",
+    responseBytes: 64 << 10,
+    targets: [{ than: "nginx", max: 0.8 }],
+  },
+  { ...SECURE, ...POST_64K, name: "tlsupload64k", aside: true },
+  { ...HANDSHAKE, name: "handshake", targets: [{ than: "nginx", max: 0.75 }] },
+  { ...HANDSHAKE, name: "handshake-resumed", resumed: true, aside: true },
+  { ...HANDSHAKE, name: "handshake-tls12", version: "1.2", aside: true },
+  { ...HANDSHAKE, name: "handshake-rsa", host: HOSTS.rsa, aside: true },
 ];
 
 /** The origin's body byte at `i`: any byte lost, doubled or moved shows. */

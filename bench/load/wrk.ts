@@ -1,6 +1,5 @@
 /** The generator: wrk, one thread, closed loop, 64 connections; its latency is not a result. */
-import { ORIGIN_HOST } from "./products.ts";
-import { bodyByte, type Row } from "./rows.ts";
+import { bodyByte, type RequestRow, type Row } from "./rows.ts";
 
 const CONNECTIONS = 64;
 /** Latency is not measured here; only an answer that would never come is a fault. */
@@ -18,15 +17,27 @@ export type Counts = Readonly<{
 }>;
 
 /** The wrk command of a row, pinned by the caller. `script` is a file that holds `scriptOf`. */
-export function wrkCommand(port: number, row: Row, seconds: number, script: string): string[] {
-  const url = `http://127.0.0.1:${port}${row.path}`;
+export function wrkCommand(
+  port: number,
+  row: RequestRow,
+  seconds: number,
+  script: string,
+): string[] {
+  // Its host is what a client asks for by SNI; the script leads wherever it goes to loopback.
+  const url = `${row.secure ? "https" : "http"}://${row.host}:${port}${row.path}`;
   const load = ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, `--timeout=${LATE_SECONDS}s`];
   return ["wrk", ...load, "-s", script, url];
 }
 
 /** A Lua script without per-request functions, so that wrk sends one constant request. */
-export function scriptOf(row: Row): string {
-  const lines = [`wrk.method = "${row.method}"`, `wrk.headers["Host"] = "${ORIGIN_HOST}"`];
+export function scriptOf(row: RequestRow): string {
+  const lines = [
+    "wrk.resolve = function(_, service)",
+    '  wrk.addrs = wrk.lookup("127.0.0.1", service)',
+    "end",
+    `wrk.method = "${row.method}"`,
+    `wrk.headers["Host"] = "${row.host}"`,
+  ];
   for (const [name, value] of Object.entries(row.headers)) {
     lines.push(`wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`);
   }
@@ -59,24 +70,31 @@ export function parseCounts(output: string): Counts | null {
 /** Why a run does not count, or `null`: a single failure or a short body voids it. */
 export function faultOf(counts: Counts, row: Row): string | null {
   const { requests, refused, broken, late, bad } = counts;
-  if (requests === 0) return "no request was answered";
+  const handshakes = row.kind === "handshakes";
+  if (requests === 0) return handshakes ? "no handshake was done" : "no request was answered";
   if (refused + broken + late + bad > 0) {
-    return `${refused} refused, ${broken} broken, ${late} late, ${bad} with a bad status`;
+    const unlike = handshakes ? "not as asked" : "with a bad status";
+    return `${refused} refused, ${broken} broken, ${late} late, ${bad} ${unlike}`;
   }
+  if (handshakes) return null;
   return counts.bytes < requests * row.responseBytes ? "bodies were short" : null;
 }
 
 /** Asks for a row once and compares every byte. Returns what is wrong, or `null`. */
-export async function verify(port: number, row: Row): Promise<string | null> {
-  const init: RequestInit = {
+export async function verify(port: number, row: RequestRow, ca: string): Promise<string | null> {
+  const init: BunFetchRequestInit = {
     method: row.method,
-    headers: { ...row.headers, Host: ORIGIN_HOST },
+    headers: { ...row.headers, Host: row.host },
     redirect: "manual",
     signal: AbortSignal.timeout(5_000),
+    ...(row.secure ? { tls: { ca, serverName: row.host } } : {}),
   };
   if (row.requestBytes > 0) init.body = "x".repeat(row.requestBytes);
   try {
-    const response = await fetch(`http://127.0.0.1:${port}${row.path}`, init);
+    const response = await fetch(
+      `${row.secure ? "https" : "http"}://127.0.0.1:${port}${row.path}`,
+      init,
+    );
     const body = new Uint8Array(await response.arrayBuffer());
     if (response.status !== 200) return `status ${response.status}`;
     if (body.length !== row.responseBytes) return `${body.length} bytes of ${row.responseBytes}`;

@@ -2,10 +2,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Sample } from "../measure.ts";
 import { judge, table } from "../report.ts";
-import { type ProductName, type Row } from "../rows.ts";
+import { HOSTS, type ProductName, type Row } from "../rows.ts";
 
 const ROW: Row = {
+  kind: "requests",
   name: "small",
+  host: HOSTS.plain,
+  secure: false,
   method: "GET",
   path: "/",
   headers: {},
@@ -13,6 +16,7 @@ const ROW: Row = {
   responseBytes: 64,
   products: ["rind", "nginx"],
   targets: [{ than: "nginx", max: 0.97 }],
+  aside: false,
 };
 
 const CASES: readonly [string, readonly Sample[], string, boolean][] = [
@@ -40,7 +44,7 @@ test("ratios compare samples of the same round", () => {
 
 test("a void product shows as void and never as a number", () => {
   const text = table([ROW], [of("rind", 9), of("nginx", 10, { fault: "short" })]);
-  assert.match(text, "| small | – | 9.00 | VOID | – | – |");
+  assert.match(text, "| small | – | 9.00 | – | VOID | – | – |");
 });
 
 function of(product: ProductName, microseconds: number, change?: number | Partial<Sample>): Sample {
