@@ -10,27 +10,48 @@ import { Dispatch } from "../dispatch.ts";
 import { DownstreamConnection } from "../downstream/connection.ts";
 import type { DownstreamSocket } from "../downstream/socket.ts";
 import { openSite } from "../downstream/site.ts";
+import { SECURE } from "../downstream/socket.ts";
 import { Exchange } from "../exchange.ts";
 import { OK } from "../fault.ts";
 import { Head } from "../head.ts";
 import { parseRequest } from "../http1/request.ts";
 import { parseResponse } from "../http1/response.ts";
 import { DEFAULT_LIMITS, limitsOf } from "../limits.ts";
-import { DEFAULT_POLICY, NONE, type Model } from "../model.ts";
+import { DEFAULT_POLICY, NONE, type Model, type RoutePolicy, type VirtualHost } from "../model.ts";
 import { Random } from "../random.ts";
 import { compileTable, match } from "../route/table.ts";
 import { Timers } from "../timers.ts";
 import { UpstreamConnection, type UpstreamSocket } from "../upstream/connection.ts";
 import { Endpoints } from "../upstream/endpoints.ts";
 
-const REQUEST = Buffer.from(
-  "GET /cheese/stilton?age=12 HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: test\r\n" +
-    "Accept: */*\r\nX-Forwarded-For: 192.0.2.1\r\nCookie: a=b\r\nConnection: keep-alive\r\n\r\n",
-);
+const requestOf = (host: string): Buffer =>
+  Buffer.from(
+    `GET /cheese/stilton?age=12 HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: test\r\n` +
+      "Accept: */*\r\nX-Forwarded-For: 192.0.2.1\r\nCookie: a=b\r\nConnection: keep-alive\r\n\r\n",
+  );
+const REQUEST = requestOf("shop.example");
+const GUARDED = requestOf("safe.example");
 const RESPONSE = Buffer.from(
   "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n" +
     "Keep-Alive: timeout=5\r\nConnection: keep-alive\r\n\r\ncheese",
 );
+
+const hostOf = (name: string, policy: RoutePolicy): VirtualHost => ({
+  name,
+  policy: "",
+  routes: [
+    {
+      id: name,
+      origin: { kind: "", namespace: "", name: "", field: "" },
+      match: {
+        path: { kind: "prefix", value: "/cheese" },
+        ...{ methods: [], headers: [], cookies: [], queries: [] },
+      },
+      action: { kind: "forward", split: [{ backend: "b", weight: 1 }], cursor: NONE },
+      policy,
+    },
+  ],
+});
 
 const endpoint = { address: "127.0.0.1", port: 1, uid: "" };
 const model: Model = {
@@ -39,22 +60,8 @@ const model: Model = {
   certificates: [],
   secure: [],
   hosts: [
-    {
-      name: "shop.example",
-      policy: "",
-      routes: [
-        {
-          id: "r",
-          origin: { kind: "", namespace: "", name: "", field: "" },
-          match: {
-            path: { kind: "prefix", value: "/cheese" },
-            ...{ methods: [], headers: [], cookies: [], queries: [] },
-          },
-          action: { kind: "forward", split: [{ backend: "b", weight: 1 }], cursor: NONE },
-          policy: DEFAULT_POLICY,
-        },
-      ],
-    },
+    hostOf("safe.example", { ...DEFAULT_POLICY, redirect: true, hsts: "max-age=63072000" }),
+    hostOf("shop.example", DEFAULT_POLICY),
   ],
 };
 
@@ -85,6 +92,7 @@ const router = new Dispatch(table, endpoints, upstreamSite);
 const limits = limitsOf({ keepAliveRequests: 0 });
 const site = openSite({ router, timers, limits, random: new Random(1), unacked: () => 0 });
 const client = new DownstreamConnection(socket as unknown as DownstreamSocket, site);
+const secured = new DownstreamConnection(socket as unknown as DownstreamSocket, site, null, SECURE);
 const live = endpoints.at(endpoints.indexOf("b"))!.endpoints[0]!;
 const head = new Head();
 const upstream = prime();
@@ -115,6 +123,15 @@ function exchangeOnce(): number {
   return live.idle;
 }
 
+/** Over TLS, where its route asks for that and for a line in the answer. */
+function exchangeSecured(): number {
+  secured.received(GUARDED);
+  upstream.received(RESPONSE);
+  live.settle();
+  live.settle();
+  return live.idle;
+}
+
 function parseBoth(): number {
   head.reset(REQUEST, 0);
   const request = parseRequest(head, REQUEST.length);
@@ -126,7 +143,17 @@ const before = socket.bytes;
 assert.is(exchangeOnce(), 1, "the exchange goes over the pooled connection");
 assert.ok(socket.bytes > before + REQUEST.length, "both ends were written to");
 
-const workloads = { "both heads parsed": parseBoth, "a whole exchange": exchangeOnce };
+const plain = socket.bytes;
+assert.is(exchangeOnce(), 1);
+const guarded = socket.bytes;
+assert.is(exchangeSecured(), 1, "the same with a guard");
+assert.ok(socket.bytes - guarded > guarded - plain, "and the line that it adds");
+
+const workloads = {
+  "both heads parsed": parseBoth,
+  "a whole exchange": exchangeOnce,
+  "a whole exchange of a guarded route": exchangeSecured,
+};
 await testCollections(import.meta.path, workloads, 2_000_000);
 
 test.run();
