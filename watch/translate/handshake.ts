@@ -2,7 +2,7 @@
 import type { ClientAuth, Route } from "../../core/model.ts";
 import type { KubeObject } from "../objects.ts";
 import { readAuthorities } from "./authorities.ts";
-import { type Asked, BLOCKED } from "./dialects/dialect.ts";
+import { type Asked, type AskedTls, BLOCKED } from "./dialects/dialect.ts";
 import { type Draft, type PolicyAsk, ageOf } from "./draft.ts";
 import { ANY_HOST } from "./hosts.ts";
 import { type Field, clip } from "./read.ts";
@@ -32,22 +32,33 @@ export function claimHandshakes(
   hosts: ReadonlyMap<string, readonly Route[]>,
 ): void {
   const { draft, object, field, asked, handshake } = subject;
-  const { ask, anyHost } = handshake;
+  const { ask } = handshake;
   const { namespace, name } = object.metadata;
   const origin = { kind: object.kind, namespace, name, field: "" };
   const age = ageOf(object, 0);
   for (const [host, routes] of hosts) {
     if (asked.tls.secured) draft.secure({ kind: "certificate", secret: "", host, origin, age });
     if (host === ANY_HOST) {
-      if (anyHost === "") continue;
-      const effect = "its paths without a host answer 503";
-      field.remark({ field: "spec", reason: anyHost, hint: "name a host in the rule", effect });
+      remarkAnyHost(field, handshake);
       continue;
     }
     if (ask !== null) draft.secure({ kind: "policy", ask, host, origin, age });
     if (!asked.tls.passthrough) continue;
     const backend = passthroughOf(subject, host, routes);
     draft.secure({ kind: "passthrough", backend, host, origin, age });
+  }
+}
+
+/** Nothing can be asked of the handshakes of any host; what is less than a lock is left out. */
+function remarkAnyHost(field: Field, { ask, anyHost }: Handshake): void {
+  const hint = "name a host in the rule";
+  if (anyHost !== "") {
+    const effect = "its paths without a host answer 503";
+    field.remark({ field: "spec", reason: anyHost, hint, effect });
+  } else if (ask !== null && ask.broken === "") {
+    const reason = "ciphers need a host";
+    const effect = "its paths without a host are served with those of all";
+    field.remark({ level: "warning", field: "spec", reason, hint, effect });
   }
 }
 
@@ -72,11 +83,21 @@ function passthroughOf({ field }: Subject, host: string, routes: readonly Route[
 
 /** null: it asks nothing. */
 function policyAskOf(subject: Subject, asked: Readonly<Asked>): PolicyAsk | null {
-  const { minVersion, ciphers } = asked.tls;
   const client = clientOf(subject, asked);
+  const { minVersion, ciphers } = ownOf(subject, asked.tls);
   if (typeof client === "string") return { minVersion, ciphers, client: null, broken: client };
   if (client === null && minVersion === null && ciphers === "") return null;
   return { minVersion, ciphers, client, broken: "" };
+}
+
+/** What is ours to decide: the backend's handshakes are its own. */
+function ownOf({ field }: Subject, tls: AskedTls): Pick<AskedTls, "minVersion" | "ciphers"> {
+  if (!tls.passthrough) return tls;
+  if (tls.minVersion !== null || tls.ciphers !== "") {
+    const reason = "asks for a version or ciphers, which passthrough leaves to the backend";
+    field.remark({ level: "warning", field: "metadata.annotations", reason, effect: "ignored" });
+  }
+  return { minVersion: null, ciphers: "" };
 }
 
 /** Who clients must be, null for anybody, or why that cannot be found out. */
@@ -103,6 +124,7 @@ function authoritiesOf(
 ): Readonly<{ pem: string }> | string {
   const { view, draft, object } = subject;
   const { namespace } = object.metadata;
+  if (secret === "") return `${clip(key)} cannot be read`;
   const [name = "", owner = namespace] = secret.split("/").reverse();
   if (owner !== namespace) {
     const hint = `copy it to namespace ${namespace}`;

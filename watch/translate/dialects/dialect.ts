@@ -41,7 +41,7 @@ export type AskedTls = {
 
 /** What is asked of clients. */
 export type AskedClient = {
-  /** The annotation and the Secret that it names, as it is written; null: none does. */
+  /** The annotation and the Secret that it names, "" if that cannot be read; null: none does. */
   authorities: Readonly<{ key: string; secret: string }> | null;
   /** The annotation that asks whether to check, and what it asks; null: none does. */
   verify: Readonly<{ key: string; as: ClientAuth["verify"] | "off" }> | null;
@@ -129,15 +129,20 @@ export function wish<T>(
   return annotation(doc, parse, heed, "ignored");
 }
 
-/** A row for one that protects the routes and is applied: a bad value closes them. */
+/**
+ * A row for one that protects the routes and is applied: a bad value closes them, and `spoil` notes
+ * what was asked for beyond that.
+ */
 export function lock<T>(
   doc: string,
   parse: (raw: string) => Parsed<T>,
   set: (asked: Asked, value: T, key: string) => void,
+  spoil: (asked: Asked, key: string) => void = () => {},
 ): Row {
   const read = (raw: string, asked: Asked, key: string): string => {
     const parsed = parse(raw);
     if (parsed.ok) set(asked, parsed.value, key);
+    else spoil(asked, key);
     return parsed.ok ? "" : parsed.reason;
   };
   return { kind: "applied", doc, bad: BLOCKED, locks: true, read };

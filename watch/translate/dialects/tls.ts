@@ -15,6 +15,9 @@ export const CLIENT_CA: Row = lock(
   (asked, secret, key) => {
     asked.client.authorities = { key, secret };
   },
+  (asked, key) => {
+    asked.client.authorities = { key, secret: "" };
+  },
 );
 
 export const CLIENT_DEPTH: Row = lock(

@@ -137,6 +137,12 @@ for (const [closes, key, ...values] of BAD) {
   }
 }
 
+test("an unreadable name of a Secret still asks for certificates", () => {
+  for (const key of [`${RIND}/client-ca`, `${NGINX}/auth-tls-secret`]) {
+    assert.equal(read({ [key]: "a b" }).asked.client.authorities, { key, secret: "" });
+  }
+});
+
 test("what might be a password is not in the finding about the name of a Secret", () => {
   const { findings } = read({ [`${RIND}/client-ca`]: "user:hunter2" });
   assert.not.match(JSON.stringify(findings), /hunter2/);
