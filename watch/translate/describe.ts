@@ -2,7 +2,7 @@
  * A model and its findings as text: what `rind routes` prints, goldens compare and people paste
  * into reports.
  *
- *     shop.example.com
+ *     shop.example.com  tls shop/cert
  *       =/healthz   shop/web:http                              Ingress shop/web rules[0].paths[0]
  *       /api        90 shop/api-v1:http | 10 shop/api-v2:http  Ingress shop/api rules[0].paths[0]
  *     shop/web:http  10.0.0.1:8080, 10.0.0.2:8080
@@ -15,6 +15,7 @@ import {
   type Model,
   type Route,
   type RoutePolicy,
+  type SecureHost,
   type ValueMatch,
   type VirtualHost,
   type Weighted,
@@ -27,13 +28,21 @@ const LISTED_MAX = 8;
 /** Widest column that is padded: a longer cell pushes only its own line to the right. */
 const WIDTH_MAX = 56;
 
+/** A host; it can have certificates and no routes. */
+type Named = Pick<VirtualHost, "name" | "routes">;
+
 /**
  * The text form: hosts with their routes in the order in which they are tried, backends with their
  * endpoints, then findings. Ends with a line feed. Equal input gives equal text.
  */
 export function describe(model: Model, findings: readonly Finding[]): string {
   const lines: string[] = [];
-  for (const host of model.hosts.toSorted(compareHosts)) lines.push(...describeHost(host));
+  const secure = new Map(model.secure.map((host) => [host.name, host]));
+  const routed = new Set(model.hosts.map(({ name }) => name));
+  const bare = model.secure.flatMap(({ name }) => (routed.has(name) ? [] : [{ name, routes: [] }]));
+  for (const host of [...model.hosts, ...bare].sort(compareHosts)) {
+    lines.push(...describeHost(host, secure.get(host.name) ?? null));
+  }
   if (model.hosts.length === 0) lines.push("no routes");
   lines.push(...align(model.backends.map(cellsOfBackend)));
   for (const finding of findings) lines.push(describeFinding(finding));
@@ -53,9 +62,22 @@ export function tellFinding(finding: Finding): string {
   return `${object}  ${told.filter((part) => part !== "").join("; ")}`;
 }
 
-function describeHost(host: VirtualHost): readonly string[] {
+function describeHost(host: Named, secure: SecureHost | null): readonly string[] {
   const routes = host.routes.toSorted(compareRoutes).map(cellsOfRoute);
-  return [host.name, ...align(routes).map((line) => `  ${line}`)];
+  const title = [host.name, ...(secure === null ? [] : describeSecure(secure))].join("  ");
+  return [title, ...align(routes).map((line) => `  ${line}`)];
+}
+
+/** The Secrets of its certificates, then what is asked of clients. */
+function describeSecure({ certificates, policy, passthrough }: SecureHost): readonly string[] {
+  if (passthrough !== "") return [`passthrough ${passthrough}`];
+  const words = [`tls ${certificates.length === 0 ? "default" : certificates.join(" ")}`];
+  if (policy === null) return words;
+  const { minVersion, ciphers, client } = policy;
+  if (minVersion !== null) words.push(`tls>=${minVersion}`);
+  if (ciphers !== "") words.push(`ciphers=${ciphers}`);
+  if (client !== null) words.push(`client=${client.verify}`);
+  return words;
 }
 
 function cellsOfRoute(route: Route): readonly string[] {
@@ -118,6 +140,8 @@ function describePolicy(policy: RoutePolicy): readonly string[] {
   if (timeouts.headMs !== usual.headMs) words.push(`head=${timeouts.headMs}ms`);
   if (timeouts.idleMs !== usual.idleMs) words.push(`idle=${timeouts.idleMs}ms`);
   if (bodyBytesMax !== null) words.push(`body<=${bodyBytesMax}`);
+  if (policy.redirect) words.push("https");
+  if (policy.hsts !== "") words.push(`hsts="${policy.hsts}"`);
   return words;
 }
 
@@ -147,11 +171,11 @@ function align(rows: readonly (readonly string[])[]): readonly string[] {
 }
 
 /** Exact names in alphabetical order, then wildcards, then any host. */
-function compareHosts(a: VirtualHost, b: VirtualHost): number {
+function compareHosts(a: Named, b: Named): number {
   return rankOf(a) - rankOf(b) || order(a.name, b.name);
 }
 
-function rankOf(host: VirtualHost): number {
+function rankOf(host: Named): number {
   return host.name === "*" ? 2 : host.name.startsWith("*.") ? 1 : 0;
 }
 

@@ -14,6 +14,7 @@ import {
 import type { Finding } from "../finding.ts";
 import { type KubeObject, keyOf } from "../objects.ts";
 import type { Wants } from "../source/source.ts";
+import type { CertificateFacts } from "./certificates.ts";
 import type { AddressRules } from "./forbidden.ts";
 import type { Selector } from "./selector.ts";
 
@@ -68,6 +69,8 @@ export const TRUSTING = {
  */
 export type Translation = Readonly<{
   model: Model;
+  /** What there is to say of the certificates of the model, in their order. */
+  certificates: readonly CertificateFacts[];
   findings: readonly Finding[];
   /** The findings that were not there in the translation before. */
   fresh: readonly Finding[];
@@ -80,6 +83,7 @@ export type Translation = Readonly<{
 /** Of no object at all. */
 export const NOTHING: Translation = {
   model: EMPTY_MODEL,
+  certificates: [],
   findings: [],
   fresh: [],
   ours: new Set(),

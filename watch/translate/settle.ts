@@ -1,8 +1,10 @@
 /** Who gets a path that several claims are on: decided for one host at a time. */
-import type { Route } from "../../core/model.ts";
+import type { Action, Route } from "../../core/model.ts";
+import { isChallenge } from "./clientauth.ts";
 import { type Claim, FINDINGS_MAX, REPAIRED, REST, compareAges, note, surplusOf } from "./draft.ts";
 import { ANY_HOST } from "./hosts.ts";
 import type { Findings } from "./roster.ts";
+import type { HostTls } from "./secured.ts";
 import type { Finding } from "../finding.ts";
 
 /**
@@ -16,12 +18,16 @@ const ROUTES_MAX = 5_000;
  */
 const LENGTH_MAX = 1_048_576;
 
+const REFUSED: Action = { kind: "respond", status: 503, body: "" };
+
 /**
  * The routes of one host, first come first: the winner of a path is routed, a loser gets a finding
- * that names the winner. The order of the claims does not matter.
+ * that names the winner. The order of the claims does not matter. What was decided about the
+ * handshakes of the host holds for its routes.
  */
 export function settle(
   claims: readonly Claim[],
+  tls: HostTls,
 ): Readonly<{ routes: readonly Route[]; findings: Findings }> {
   const findings = new Map<string, Finding>();
   /** How often each object lost: one can lose ten thousand paths. */
@@ -47,10 +53,20 @@ export function settle(
       continue;
     }
     taken[kind].set(value, claim);
-    routes.push(claim.route);
+    routes.push(routeOf(claim, tls));
     length += value.length;
   }
   return { routes, findings };
+}
+
+/** A route of somebody who is refused keeps its path, and hides no other one. */
+function routeOf({ route, secured, age }: Claim, tls: HostTls): Route {
+  const policy = tls.secured(route.origin.namespace) ? secured : route.policy;
+  const refused = tls.closed || tls.refused.has(age.owner);
+  // Somebody outside waits for the answer to a challenge, with which the host begins.
+  const action = refused && !isChallenge(route.match.path.value) ? REFUSED : route.action;
+  const same = policy === route.policy && action === route.action;
+  return same ? route : { ...route, action, policy };
 }
 
 /** There is no room left for it beside so many others. */

@@ -8,8 +8,10 @@ import type { Changes, Snapshot } from "../snapshot.ts";
 import type { Kind } from "../resources.ts";
 import { type Claim, NOTHING, type Output } from "./draft.ts";
 import type { Draft, TranslateOptions, Translation } from "./draft.ts";
+import { claimDefault } from "./fallback.ts";
 import { translateIngress } from "./ingress.ts";
 import { Counted, Counts, type Findings, Ledger, Roster } from "./roster.ts";
+import { type HostTls, Secured } from "./secured.ts";
 import { settle } from "./settle.ts";
 import { type Made, Unit, Units } from "./units.ts";
 import type { View } from "./view.ts";
@@ -34,6 +36,9 @@ type Owner = { readonly unit: Unit; object: KubeObject };
 export class Translator {
   readonly #options: TranslateOptions;
   readonly #units: Units;
+  readonly #secured: Secured;
+  /** What the settings ask for, which belongs to no object. */
+  readonly #settings = new Unit<void>("Rind", "", claimDefault, undefined);
   readonly #owners = new Map<Kind, Map<string, Owner>>();
   readonly #sites = new Map<string, Site>();
   /** Hosts whose claims changed, and backends that changed or are led to from now on or no more. */
@@ -58,6 +63,14 @@ export class Translator {
     this.#options = options;
     const made: Made = (unit, before, now) => this.#made(unit, before, now);
     this.#units = new Units(options, made, pause);
+    this.#units.soil(this.#settings);
+    this.#secured = new Secured({
+      pair: (secret) => this.#units.pair(secret),
+      routes: (host) => [...(this.#sites.get(host)?.claims ?? [])],
+      hosts: () => this.#sites.keys(),
+      find: (before, now) => this.#ledger.replace(before, now),
+      lead: (before, now) => this.#lead(before, now),
+    });
   }
 
   /**
@@ -78,6 +91,10 @@ export class Translator {
     }
     this.#units.touch(changes);
     this.#units.run(snapshot);
+    // What a host asks of handshakes is known before its routes are settled.
+    for (const name of this.#secured.settle()) {
+      if (this.#sites.has(name)) this.#dirtySites.add(name);
+    }
     for (const name of this.#dirtySites) this.#settle(name);
     this.#dirtySites.clear();
     for (const id of this.#dirtyBackends) this.#place(id);
@@ -113,6 +130,7 @@ export class Translator {
   /** Books what a unit says now in the place of what it said before. */
   #made(unit: Unit, before: Output, now: Output): void {
     if (unit.topic === "Backend") this.#dirtyBackends.add(unit.key);
+    if (unit.topic === "Pair") this.#secured.touchPair(unit.key);
     this.#ledger.replace(before.findings, now.findings);
     this.#ours.replace(before.ours, now.ours);
     this.#secrets.replace(before.secrets, now.secrets);
@@ -120,6 +138,7 @@ export class Translator {
     for (const backend of now.backends.values()) this.#putBroken(backend);
     for (const { id } of before.backends.values()) this.#dropBroken(id);
     // Of a unit that could not be made again they are the ones of before.
+    if (now.tls !== before.tls) this.#secured.replace(before.tls, now.tls);
     if (now.claims === before.claims) return;
     for (const claim of now.claims) this.#claim(claim);
     for (const claim of before.claims) this.#unclaim(claim);
@@ -148,35 +167,43 @@ export class Translator {
     this.#sites.set(claim.host, site);
     site.claims.add(claim);
     this.#dirtySites.add(claim.host);
+    this.#secured.touchRoutes(claim.host);
   }
 
   #unclaim(claim: Claim): void {
     this.#sites.get(claim.host)?.claims.delete(claim);
     this.#dirtySites.add(claim.host);
+    this.#secured.touchRoutes(claim.host);
   }
 
   #settle(name: string): void {
     const site = this.#sites.get(name)!;
     const { host: before } = site;
-    const { routes, findings } = settle([...site.claims]);
+    const tls = this.#secured.of(name);
+    const { routes, findings } = settle([...site.claims], tls);
     this.#ledger.replace(site.findings, findings);
     site.findings = findings;
     if (site.claims.size === 0) this.#sites.delete(name);
-    site.host = routes.length === 0 ? null : hostOf(name, routes, before);
+    site.host = routes.length === 0 ? null : hostOf({ name, routes, tls }, before);
     if (site.host === before) return;
     this.#hosts.set(name, site.host);
-    this.#lead(before?.routes ?? [], site.host?.routes ?? []);
+    this.#leadRoutes(before?.routes ?? [], site.host?.routes ?? []);
   }
 
-  /** Backends are in the model when a route leads to them. */
-  #lead(before: Routes, now: Routes): void {
+  #leadRoutes(before: Routes, now: Routes): void {
     let start = 0;
     while (start < before.length && before[start] === now[start]) start += 1;
     let more = 0;
     const most = Math.min(before.length, now.length) - start;
     while (more < most && before.at(-1 - more) === now.at(-1 - more)) more += 1;
-    const left = backendsOf(before.slice(start, before.length - more));
-    const taken = backendsOf(now.slice(start, now.length - more));
+    this.#lead(
+      backendsOf(before.slice(start, before.length - more)),
+      backendsOf(now.slice(start, now.length - more)),
+    );
+  }
+
+  /** Backends are in the model when something leads to them. */
+  #lead(left: readonly string[], taken: readonly string[]): void {
     this.#led.replace(left, taken);
     for (const id of left) this.#dirtyBackends.add(id);
     for (const id of taken) this.#dirtyBackends.add(id);
@@ -194,34 +221,39 @@ export class Translator {
     const last = this.#last;
     const hosts = this.#hosts.list();
     const backends = this.#backends.list();
-    const same = last !== NOTHING && hosts === last.model.hosts && backends === last.model.backends;
-    const model: Model = same
-      ? last.model
-      : {
-          version: this.#options.version,
-          hosts,
-          backends,
-          certificates: [],
-          secure: [],
-        };
+    const { certificates, secure, facts } = this.#secured.lists();
+    const same =
+      last !== NOTHING &&
+      hosts === last.model.hosts &&
+      backends === last.model.backends &&
+      certificates === last.model.certificates &&
+      secure === last.model.secure;
+    const { version } = this.#options;
+    const model: Model = same ? last.model : { version, hosts, backends, certificates, secure };
     const secrets = this.#secrets.set();
     const names = this.#names.set();
     const unwanted = secrets === last.wants.secrets && names === last.wants.names;
     const wants = unwanted ? last.wants : { secrets, names };
-    return { model, ...this.#ledger.list(), ours: this.#ours.set(), wants };
+    const ours = this.#ours.set();
+    return { model, certificates: facts, ...this.#ledger.list(), ours, wants };
   }
 }
 
 /** The host with these routes; routes that are as before are the same ones, and so is the host. */
-function hostOf(name: string, routes: Routes, before: VirtualHost | null): VirtualHost {
+function hostOf(
+  { name, routes, tls }: Readonly<{ name: string; routes: Routes; tls: HostTls }>,
+  before: VirtualHost | null,
+): VirtualHost {
   const known = new Map((before?.routes ?? []).map((route) => [route.id, route]));
   const kept = routes.map((route) => {
     const same = known.get(route.id);
     return same !== undefined && Bun.deepEquals(same, route, true) ? same : route;
   });
   const unchanged =
-    before?.routes.length === kept.length && kept.every((route, i) => route === before.routes[i]);
-  return unchanged ? before! : { name, policy: "", routes: kept };
+    before?.policy === tls.policy &&
+    before.routes.length === kept.length &&
+    kept.every((route, i) => route === before.routes[i]);
+  return unchanged ? before : { name, policy: tls.policy, routes: kept };
 }
 
 /** The id of a backend for each time that a route leads to it. */

@@ -84,7 +84,10 @@ type Step = readonly [event: StoreEvent, seen: string];
 /** What is said of the pair of a Secret but for whether one is remembered. */
 function forget(text: string): string {
   const memory = /; (the certificate of before is served|clients get the default certificate)$/gm;
-  return text.replace(memory, "").replace(/; (the pair of before is used|it is not used)$/gm, "");
+  return text
+    .replace(memory, "")
+    .replace(/; (the pair of before is used|it is not used)$/gm, "")
+    .replace("tls default/web", "tls default");
 }
 
 const SERVED = "default/web:80";

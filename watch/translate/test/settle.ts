@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 
 import { DEFAULT_POLICY, NONE, type PathMatch } from "../../../core/model.ts";
 import { type Claim, REPAIRED, REST, RULE } from "../draft.ts";
+import { OPEN } from "../secured.ts";
 import { settle } from "../settle.ts";
 
 const NEW_MS = 2_000;
@@ -50,7 +51,8 @@ test("the first of each path is routed, in whatever order the claims came", () =
   const firsts = [ORDERED[0]!, ORDERED[3]!, ORDERED[8]!].map(({ route }) => route);
   for (let start = 0; start < ORDERED.length; start++) {
     const turned = [...ORDERED.slice(start), ...ORDERED.slice(0, start)];
-    for (const claims of [turned, turned.toReversed()]) assert.equal(settle(claims).routes, firsts);
+    for (const claims of [turned, turned.toReversed()])
+      assert.equal(settle(claims, OPEN).routes, firsts);
   }
 });
 
@@ -62,7 +64,7 @@ test("of any two claims the same one wins, whichever came first", () => {
         [winner, loser],
         [loser, winner],
       ]) {
-        assert.equal(settle(claims).routes, [winner.route]);
+        assert.equal(settle(claims, OPEN).routes, [winner.route]);
       }
     }
   });
