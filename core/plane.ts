@@ -16,8 +16,9 @@ import { Random } from "./random.ts";
 import { shareCursors } from "./route/split.ts";
 import { compileTable, patchTable } from "./route/table.ts";
 import { Timers } from "./timers.ts";
-import { connect, knock } from "./upstream/connect.ts";
+import { connect, connectRaw, knock } from "./upstream/connect.ts";
 import { assertBackend, Endpoints } from "./upstream/endpoints.ts";
+import { passagesTo } from "./upstream/passage.ts";
 
 export type PlaneConfig = EdgeSettings &
   Readonly<{
@@ -70,10 +71,8 @@ export class Plane {
     const securePort = config.https.length > 0 ? config.tls.port : NONE;
     this.#dispatch = new Dispatch(table, this.#endpoints, upstream, securePort);
     const parts = { router: this.#dispatch, timers, limits, random, unacked: unackedBy() };
-    this.#site = openSite(parts, {
-      trusted: cidrsOf(config.trusted),
-      proxies: cidrsOf(config.proxies),
-    });
+    const peers = { trusted: cidrsOf(config.trusted), proxies: cidrsOf(config.proxies) };
+    this.#site = openSite(parts, peers, passagesTo(this.#endpoints, upstream, connectRaw));
     this.#timers.start();
   }
 

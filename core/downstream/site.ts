@@ -5,6 +5,7 @@ import { headLimitsOf } from "../http1/fields.ts";
 import type { HeadLimits } from "../http1/fields.ts";
 import type { Limits } from "../limits.ts";
 import { Notices } from "../notice.ts";
+import type { Passages } from "../pipe.ts";
 import type { Random } from "../random.ts";
 import type { Timers } from "../timers.ts";
 import { Admission } from "./admission.ts";
@@ -39,6 +40,7 @@ export type Site = SiteParts &
     readonly headLimits: HeadLimits;
     readonly connections: Set<Attached>;
     readonly notices: Notices;
+    readonly passages: Passages;
     /** Every answer is the last one of its connection. */
     draining: boolean;
   };
@@ -46,14 +48,17 @@ export type Site = SiteParts &
 const NOBODY = new Cidrs([]);
 const NO_PEERS: Peers = { trusted: NOBODY, proxies: NOBODY };
 
+/** For connections that are handed on unopened: nowhere. */
+const NO_PASSAGES: Passages = { open: () => null };
+
 /** A site without connections; it admits as many of them as `limits` says. */
-export function openSite(parts: SiteParts, peers = NO_PEERS): Site {
+export function openSite(parts: SiteParts, peers = NO_PEERS, passages = NO_PASSAGES): Site {
   const admission = new Admission(parts.limits, parts.timers);
   const waiting = new Waiting(parts.limits, parts.timers);
   const spans = spansOf(parts.limits);
   const headLimits = headLimitsOf(parts.limits);
   const connections = new Set<Attached>();
   const notices = new Notices(parts.timers);
-  const shared = { admission, waiting, spans, headLimits, connections, notices };
+  const shared = { admission, waiting, spans, headLimits, connections, notices, passages };
   return { ...parts, ...shared, ...peers, draining: false };
 }

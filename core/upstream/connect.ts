@@ -2,6 +2,7 @@
 import { contain, reportBug } from "../contain.ts";
 import { KNOCKS_MAX, KNOCK_MS, KNOCK_STAY_MS } from "../limits.ts";
 import type { UpstreamConnection } from "./connection.ts";
+import type { RawConnection } from "./raw.ts";
 import type { Knocker } from "./site.ts";
 
 /** One set of callbacks for all upstream sockets; the connection hangs on `socket.data`. */
@@ -49,6 +50,40 @@ async function dial(connection: UpstreamConnection): Promise<void> {
     data: connection,
     socket: HANDLERS,
   });
+}
+
+const RAW_HANDLERS: Bun.SocketHandler<RawConnection> = {
+  binaryType: "buffer",
+  open(socket) {
+    socket.data.opened(socket);
+  },
+  data(socket, bytes) {
+    socket.data.received(bytes);
+  },
+  drain(socket) {
+    socket.data.drained();
+  },
+  end(socket) {
+    socket.data.ended();
+  },
+  close(socket, error) {
+    socket.data.closed(error === undefined);
+  },
+  connectError() {
+    // As above.
+  },
+  error(socket, error) {
+    reportBug(error);
+    socket.data.broken();
+  },
+};
+
+/** As `connect`, for a connection that carries bytes as they are. */
+export function connectRaw(connection: RawConnection): void {
+  const { address: hostname, port } = connection.endpoint;
+  const options = { hostname, port, allowHalfOpen: true, data: connection, socket: RAW_HANDLERS };
+  const dialled = async (): Promise<unknown> => Bun.connect(options);
+  dialled().catch(() => contain(connection, () => connection.refused()));
 }
 
 const KNOCK_HANDLERS: Bun.SocketHandler<Knock> = {

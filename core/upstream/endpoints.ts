@@ -66,6 +66,12 @@ export class Endpoints {
     return index === NONE ? null : (this.#backends[index] ?? null);
   }
 
+  /** The backend with this id; null when it is not in the model. */
+  named(id: string): Backend | null {
+    const backend = this.at(this.#numbers.get(id) ?? NONE);
+    return backend?.present === true ? backend : null;
+  }
+
   /** Gives a backend its endpoints; unchanged addresses keep their connections and their health. */
   put(backend: model.Backend): void {
     assertBackend(backend);

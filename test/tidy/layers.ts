@@ -39,7 +39,7 @@ const ROOTS = [...BASE, ...NOUNS];
 const CERTIFICATES = ["der", "x509", "selfsigned"].map((name) => `core/${name}.ts`);
 const PURE = ["core/route/", "core/http1/", "core/http2/", "core/tls/"];
 /** What a connection of either side is made of. */
-const WAY = [...PURE, "core/output.ts", "core/exchange.ts", "core/filter/"];
+const WAY = [...PURE, "core/output.ts", "core/pipe.ts", "core/exchange.ts", "core/filter/"];
 const TRAFFIC = [...WAY, "core/upstream/", "core/downstream/"];
 /** The process side of the data plane, without the process that moves the bytes. */
 const KEEPERS = ["cursors", "launch", "process", "reserve", "slot"]
@@ -62,6 +62,7 @@ const ROOMS: readonly Room[] = [
   { files: ["core/http2/"], may: ROOTS },
   { files: ["core/tls/"], may: ROOTS },
   { files: ["core/output.ts"], may: [...ROOTS, "core/http1/"] },
+  { files: ["core/pipe.ts"], may: ROOTS },
   // An exchange knows no codec: HTTP/2 streams will carry it too.
   { files: ["core/exchange.ts"], may: [...ROOTS, "core/route/"], types: ["core/upstream/"] },
   { files: ["core/filter/"], may: [...ROOTS, "core/route/", "core/exchange.ts"] },
