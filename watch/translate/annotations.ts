@@ -59,7 +59,7 @@ function readRow(ingress: Field, row: Row, written: Written, asked: Asked): void
     if (row.locks && value === "") return;
     const reason = row.read(written.raw, asked, written.key);
     if (reason === "") return;
-    if (row.locks && asked.blocked === "") asked.blocked = `${clip(written.key)} ${reason}`;
+    if (row.locks && asked.blocked === "") asked.blocked = `${clip(written.key)}: ${reason}`;
     return ingress.remark({ field, reason, effect: row.bad });
   }
   const same = value.toLowerCase();

@@ -21,9 +21,14 @@ type Handshake = Readonly<{ ask: PolicyAsk | null; anyHost: string }>;
  */
 export function readHandshake(subject: Subject, asked: Readonly<Asked>): Handshake {
   const ask = policyAskOf(subject, asked);
-  if (asked.tls.passthrough) return { ask, anyHost: "passthrough needs a host" };
+  if (asked.tls.passthrough) return { ask, anyHost: "passthrough is for named hosts only" };
   const strict = ask !== null && (ask.client !== null || ask.minVersion !== null);
-  return { ask, anyHost: strict ? "what is asked of handshakes needs a host" : "" };
+  return {
+    ask,
+    anyHost: strict
+      ? "client certificates and versions of TLS are asked for on named hosts only"
+      : "",
+  };
 }
 
 /** Claims what is asked for each host, by the routes that the Ingress has for it. */
@@ -56,7 +61,7 @@ function remarkAnyHost(field: Field, { ask, anyHost }: Handshake): void {
     const effect = "its paths without a host answer 503";
     field.remark({ field: "spec", reason: anyHost, hint, effect });
   } else if (ask !== null && ask.broken === "") {
-    const reason = "ciphers need a host";
+    const reason = "ciphers are for named hosts only";
     const effect = "its paths without a host are served with those of all";
     field.remark({ level: "warning", field: "spec", reason, hint, effect });
   }
@@ -106,7 +111,8 @@ function clientOf(subject: Subject, { client, tls }: Readonly<Asked>): ClientAut
   if (verify?.as === "off") return null;
   if (authorities === null) {
     if (verify === null) return null;
-    return breakOff(subject, verify.key, "names no Secret with authorities, which it needs");
+    const hint = "name a Secret with ca.crt in client-ca or auth-tls-secret";
+    return breakOff(subject, verify.key, "is set, and no authorities are named", hint);
   }
   const { key } = authorities;
   if (tls.passthrough) {

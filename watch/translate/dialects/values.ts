@@ -30,7 +30,7 @@ export function wordOf<T>(words: ReadonlyMap<string, T>): (raw: string) => Parse
     const word = raw.trim();
     const value = words.get(word);
     if (value !== undefined) return { ok: true, value };
-    return expected([...words.keys()].join(", "), word);
+    return expected(`one of ${[...words.keys()].join(", ")}`, word);
   };
 }
 
