@@ -23,7 +23,8 @@ export type PolicyClaim = Extract<TlsClaim, { kind: "policy" }>;
 
 /**
  * What was decided about a host. The routes of `refused` owners answer 503, and if it is `closed`
- * those of all; but routes for challenges, which are served in clear, are none of its business.
+ * those of all; but routes for challenges, which are served in clear, are none of its business. An
+ * Ingress that is broken answers 503 by itself, and is not among them.
  */
 export type SettledPolicy = Readonly<{
   policy: TlsPolicy | null;
@@ -59,7 +60,7 @@ export function settlePolicies({ policies, routes }: Host): SettledPolicy {
   const first = ruling.find(({ ask }) => (ask?.client ?? null) !== null) ?? broken;
   for (const party of parties) {
     const { age, ask } = party;
-    if (ask !== null && !meets(policy, ask)) refused.add(age.owner);
+    if (ask !== null && ask.broken === "" && !meets(policy, ask)) refused.add(age.owner);
     const finding = findingOf(party, { host, policy, closed, first, ruler });
     if (finding !== null && findings.size < FINDINGS_MAX) note(findings, finding);
   }
@@ -117,7 +118,6 @@ function rank({ verify }: ClientAuth): number {
 
 /** Whether a policy asks of clients at least what was asked for. */
 function meets(policy: TlsPolicy | null, ask: PolicyAsk): boolean {
-  if (ask.broken !== "") return false;
   if (ask.minVersion === "1.3" && policy?.minVersion !== "1.3") return false;
   if (ask.client === null) return true;
   const client = policy?.client ?? null;
@@ -146,8 +146,8 @@ function findingOf({ origin, ask }: Party, verdict: Verdict): Finding | null {
   const { kind, namespace, name, field } = origin;
   const about = { kind, namespace, name, field };
   const place = host === ANY_HOST ? "any host" : host;
-  // What is wrong with it has been remarked on it.
-  if (ask !== null && ask.broken !== "" && !(closed && first?.ask === ask)) return null;
+  // What is wrong with it has been remarked on it, and none of its routes is served.
+  if (ask !== null && ask.broken !== "") return null;
   const by = first === undefined ? "" : `${first.origin.namespace}/${first.origin.name}`;
   if (closed) {
     const reason = `clients of ${place} cannot be checked, as Ingress ${by} asks for`;

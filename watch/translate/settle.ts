@@ -64,9 +64,15 @@ function routeOf({ route, secured, age }: Claim, tls: HostTls): Route {
   const policy = tls.secured(route.origin.namespace) ? secured : route.policy;
   const refused = tls.closed || tls.refused.has(age.owner);
   // Somebody outside waits for the answer to a challenge, with which the host begins.
-  const action = refused && !isChallenge(route.match.path.value) ? REFUSED : route.action;
+  const served = isChallenge(route.match.path.value) || saysWhy(route);
+  const action = refused && !served ? REFUSED : route.action;
   const same = policy === route.policy && action === route.action;
   return same ? route : { ...route, action, policy };
+}
+
+/** Whether it goes to a backend of its own, which stands for what is wrong: that says more. */
+function saysWhy({ id, action }: Route): boolean {
+  return action.kind === "forward" && action.split.length === 1 && action.split[0]!.backend === id;
 }
 
 /** There is no room left for it beside so many others. */
