@@ -66,19 +66,28 @@ export function claimTls(subject: Subject): void {
       if (fits) claims.add(entry, { host, field: entry.field.path });
     }
   }
+  const open = entries.find((entry) => entry.open);
+  const bare = open === undefined ? [] : rest.filter((host) => !claims.has(host));
+  for (const host of bare) remarkBare(subject, open!, host);
 }
 
 /** So many and no more. */
 class Claims {
   readonly #subject: Subject;
+  readonly #hosts = new Set<string>();
   #count = 0;
 
   constructor(subject: Subject) {
     this.#subject = subject;
   }
 
+  has(host: string): boolean {
+    return this.#hosts.has(host);
+  }
+
   add({ secret, order }: Entry, { host, field }: Site): void {
     const { draft, object, field: ingress } = this.#subject;
+    this.#hosts.add(host);
     this.#count += 1;
     if (this.#count > CLAIMS_MAX) {
       const reason = `asks for more than ${CLAIMS_MAX} certificates for its hosts`;
@@ -169,6 +178,14 @@ function remarkHost(
   const reason = `the certificate of Secret ${name} is not for ${host}`;
   const effect = "clients refuse it";
   ingress.remark({ level, field, reason, hint: `it is for ${listNames([...names])}`, effect });
+}
+
+/** The entry is for all hosts of the rules, and its certificate is not. */
+function remarkBare({ field }: Subject, { field: { path } }: Entry, host: string): void {
+  const reason = `its certificate is not for ${host}`;
+  const hint = `list ${host} under hosts to have it served over HTTPS all the same`;
+  const effect = `${host} is served over plain HTTP`;
+  field.remark({ level: "warning", field: path, reason, hint, effect });
 }
 
 function listNames(names: readonly string[]): string {
