@@ -204,11 +204,12 @@ export const PEER_EVENTS = {
   },
 };
 
-/** Opens a connection to `address`, which defaults to IPv4 loopback. */
-export async function dial(port: number, address = "127.0.0.1"): Promise<Peer> {
+/** Opens a connection to `address`, which defaults to IPv4 loopback; from an address of choice. */
+export async function dial(port: number, address = "127.0.0.1", from?: string): Promise<Peer> {
   const socket = await Bun.connect<Peer>({
     hostname: address,
     port,
+    ...(from !== undefined && { localAddress: from }),
     allowHalfOpen: true,
     socket: {
       ...PEER_EVENTS,
