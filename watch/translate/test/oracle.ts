@@ -6,6 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 
 import { Random } from "../../../core/random.ts";
+import { openAuthority } from "../../../test/pki.ts";
 import { type KubeObject, type Kind, readObject } from "../../objects.ts";
 import { RESOURCES } from "../../resources.ts";
 import type { Snapshot } from "../../snapshot.ts";
@@ -19,6 +20,8 @@ import { OPTIONS } from "./fixture/manifests.ts";
 const STEPS = Number(process.env["STEPS"] ?? 1_500);
 const SEED = Number(process.env["SEED"] ?? crypto.getRandomValues(new Int32Array(1))[0]!);
 console.log(`seed ${SEED} (SEED=… repeats it)`);
+
+const AUTHORITIES = [openAuthority("a").certificate, openAuthority("b").certificate];
 
 type Raw = Record<string, unknown>;
 
@@ -84,7 +87,8 @@ class Maker {
       return { type: "name", name: this.one("api.example", "db.example"), resolved };
     }
     if (kind === "Secret" && this.below(4) === 0) {
-      return { type: "absent", kind, key: `${this.namespace()}/tls`, known: this.below(2) === 0 };
+      const key = `${this.namespace()}/${this.one("tls", "ca")}`;
+      return { type: "absent", kind, key, known: this.below(2) === 0 };
     }
     if (this.below(25) > 0) {
       return { type: this.one("put", "put", "put", "put", "gone"), object: this.object(kind) };
@@ -151,6 +155,7 @@ class Maker {
           ...this.rarely(8, { "nginx.ingress.kubernetes.io/whitelist-source-range": "10.0.0.0/8" }),
           ...this.rarely(8, { "nginx.ingress.kubernetes.io/auth-secret": this.one("tls", "a/b") }),
           ...this.rarely(8, { "rind.dev/unheard-of": "1" }),
+          ...this.handshake(),
         },
       },
       spec: {
@@ -160,6 +165,19 @@ class Maker {
         ...this.rarely(4, { tls: [{ secretName: this.one("tls", "gone") }] }),
         ...this.rarely(30, { rules: "junk" }),
       },
+    };
+  }
+
+  /** What is asked of TLS towards clients. */
+  handshake(): Raw {
+    const key = "rind.dev/client-ca";
+    return {
+      ...this.rarely(4, { [key]: this.one("ca", "ca", "other-ca", "gone", "a/b", "!") }),
+      ...this.rarely(6, { "rind.dev/client-verify": this.one("optional", "off", "odd") }),
+      ...this.rarely(8, { "rind.dev/tls-min-version": this.one("1.2", "1.3", "1.4") }),
+      ...this.rarely(8, { "rind.dev/passthrough": this.one("true", "false") }),
+      ...this.rarely(8, { "rind.dev/ssl-redirect": this.one("always", "false") }),
+      ...this.rarely(8, { "traefik.ingress.kubernetes.io/router.tls": "true" }),
     };
   }
 
@@ -259,6 +277,15 @@ class Maker {
   }
 
   secret(): Raw {
+    if (this.below(2) === 0) {
+      const authority = this.one(AUTHORITIES[0]!, AUTHORITIES[0]!, AUTHORITIES[1]!, "junk");
+      return {
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { name: this.one("ca", "ca", "other-ca"), namespace: this.namespace() },
+        stringData: { "ca.crt": authority },
+      };
+    }
     return {
       apiVersion: "v1",
       kind: "Secret",
@@ -327,6 +354,10 @@ function snapshotAnew(store: Store, { names, absent }: Snapshot): Snapshot {
   return anew.snapshot([]);
 }
 
+function policiesIn({ model }: Translation): number {
+  return model.secure.filter(({ policy }) => policy !== null && policy.client !== null).length;
+}
+
 function splitsIn({ model }: Translation): number {
   const routes = model.hosts.flatMap((host) => host.routes);
   return routes.filter(({ action }) => action.kind === "forward" && action.split.length > 1).length;
@@ -343,6 +374,7 @@ for (const [name, options] of [
     let before = translator.translate(store.snapshot([]), null);
     const said = new Set<string>();
     let splits = 0;
+    let policies = 0;
     for (let step = 0; step < STEPS; step++) {
       for (let edits = 1 + maker.below(3); edits > 0; edits--) store.apply(maker.event());
       const changes = store.changes();
@@ -358,10 +390,12 @@ for (const [name, options] of [
       checkFresh(before, after);
       for (const { reason } of after.fresh) said.add(reason);
       splits += splitsIn(after);
+      policies += policiesIn(after);
       before = after;
     }
     // Most things that can happen should: else this looks at nothing.
     assert.ok(said.size > 80 && splits > STEPS / 30, `${said.size} findings, ${splits} splits`);
+    assert.ok(policies > STEPS / 60, `${policies} policies`);
   });
 }
 
