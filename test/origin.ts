@@ -25,14 +25,23 @@ export type Echoed = Readonly<{
   framing: string;
 }>;
 
-/** Listens on a port of `address`, 0 for a free one, and runs `script` for each connection. */
-export function openOrigin(script: Script, address = "127.0.0.1", port = 0): Origin {
+/**
+ * Listens on a port of `address`, 0 for a free one, and runs `script` for each connection; with
+ * `tls` it is one over TLS.
+ */
+export function openOrigin(
+  script: Script,
+  address = "127.0.0.1",
+  port = 0,
+  tls: Bun.TLSOptions | null = null,
+): Origin {
   const peers: Peer[] = [];
   const failures: string[] = [];
   const listener = Bun.listen<Peer>({
     hostname: address,
     port,
     allowHalfOpen: true,
+    ...(tls === null ? {} : { tls }),
     socket: {
       ...PEER_EVENTS,
       open(socket) {

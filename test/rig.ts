@@ -5,6 +5,7 @@ import {
   type Delta,
   type Endpoint,
   type RoutePolicy,
+  type UpstreamTls,
 } from "../core/model.ts";
 import { assert } from "../core/assert.ts";
 import { type Limits, limitsOf } from "../core/limits.ts";
@@ -33,11 +34,14 @@ export type RigOptions = Readonly<{
   endpoints?: (origin: Origin) => readonly Endpoint[];
   listen?: string;
   originAddress?: string;
+  /** What the origin speaks TLS with, and what the backend's settings for it are. */
+  originTls?: Bun.TLSOptions;
+  tls?: UpstreamTls;
 }>;
 
 /** Opens an origin that runs `script`, and a plane that sends it everything. */
 export function openRig(script: Script, options: RigOptions = {}): Rig {
-  const origin = openOrigin(script, options.originAddress ?? "127.0.0.1");
+  const origin = openOrigin(script, options.originAddress ?? "127.0.0.1", 0, options.originTls);
   const endpoints = options.endpoints ?? (({ address, port }) => [{ address, port, uid: "" }]);
   const host = options.listen ?? "127.0.0.1";
   const limits = limitsOf(options.limits ?? {});
@@ -54,7 +58,7 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
     trusted: options.trusted ?? [],
     proxies: options.proxies ?? [],
   });
-  plane.apply(deltaOf(endpoints(origin), options.policy ?? DEFAULT_POLICY));
+  plane.apply(deltaOf(endpoints(origin), options.policy ?? DEFAULT_POLICY, options.tls));
   assert(plane.listen() === null, "a free port can be listened on");
   const port = plane.addresses().http[0]?.port ?? 0;
   const clients: Peer[] = [];
@@ -87,7 +91,11 @@ export async function withRig(
 }
 
 /** The first model: any host, any path, one backend. */
-export function deltaOf(endpoints: readonly Endpoint[], policy: RoutePolicy): Delta {
+export function deltaOf(
+  endpoints: readonly Endpoint[],
+  policy: RoutePolicy,
+  tls: UpstreamTls | null = null,
+): Delta {
   const reason = endpoints.length === 0 ? "no endpoint" : "";
   const route = {
     id: "wire",
@@ -107,7 +115,7 @@ export function deltaOf(endpoints: readonly Endpoint[], policy: RoutePolicy): De
     version: 1,
     hosts: [{ name: "*", policy: "", routes: [route] }],
     hostsGone: [],
-    backends: [{ id: "wire", endpoints, reason, balance: "leastRequest", tls: null }],
+    backends: [{ id: "wire", endpoints, reason, balance: "leastRequest", tls }],
     backendsGone: [],
     certificates: [],
     certificatesGone: [],

@@ -32,24 +32,50 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
   },
 };
 
+/** The same over TLS: nobody gets a socket as opened before it is known who is behind it. */
+const SECURE_HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
+  ...HANDLERS,
+  open(socket) {
+    socket.data.reached(socket);
+  },
+  handshake(socket, success, error) {
+    const { data } = socket;
+    const { secure, address } = data.endpoint;
+    const reason = secure!.judge(socket, success, error, address);
+    if (reason !== "") return data.distrusted(reason);
+    // A new handshake inside this one could replace who was checked (TLS 1.2).
+    socket.disableRenegotiation();
+    data.opened(socket);
+  },
+  error(socket, error) {
+    // What the other side says in an alert, such as that it wants a certificate, comes as one.
+    if ("errno" in error) return socket.data.distrusted(alertOf(error));
+    reportBug(error);
+    socket.data.broken();
+  },
+};
+
 /**
  * Starts to connect; the outcome arrives as `opened` or `refused`, never before this returns. There
  * is no way to cancel it: a connection that gave up waiting terminates the socket that opens late.
  */
 export function connect(connection: UpstreamConnection): void {
-  dial(connection).catch(() => contain(connection, () => connection.refused()));
+  const refused = (): void => contain(connection, () => connection.refused());
+  if (connection.endpoint.secure?.options === null) setImmediate(refused);
+  else dial(connection).catch(refused);
 }
 
 /** In a promise of its own, since Bun.connect throws at once for an address it does not like. */
 async function dial(connection: UpstreamConnection): Promise<void> {
-  const { address, port } = connection.endpoint;
-  await Bun.connect({
-    hostname: address,
-    port,
-    allowHalfOpen: true,
-    data: connection,
-    socket: HANDLERS,
-  });
+  const { address, port, secure } = connection.endpoint;
+  const to = { hostname: address, port, allowHalfOpen: true, data: connection };
+  if (secure === null) await Bun.connect({ ...to, socket: HANDLERS });
+  else await Bun.connect({ ...to, tls: secure.options!, socket: SECURE_HANDLERS });
+}
+
+/** What an error of BoringSSL says behind its last colon: `TLSV1_ALERT_CERTIFICATE_REQUIRED`. */
+function alertOf({ message }: Error): string {
+  return `it ended TLS: ${message.slice(message.lastIndexOf(":") + 1)}`;
 }
 
 const RAW_HANDLERS: Bun.SocketHandler<RawConnection> = {

@@ -26,6 +26,7 @@ import {
   RESPONSE_TIMEOUT,
   TUNNEL_IDLE,
   UNSOLICITED,
+  UPSTREAM_TLS_FAILED,
 } from "../fault.ts";
 import type { Head } from "../head.ts";
 import { CHUNKS_MAX, LONG_READ } from "../limits.ts";
@@ -58,6 +59,7 @@ const SLAB = new Slab();
 const FAILED = [
   CONNECT_FAILED,
   CONNECT_TIMEOUT,
+  UPSTREAM_TLS_FAILED,
   CONNECTION_LOST,
   HEAD_CUT,
   RESPONSE_TIMEOUT,
@@ -301,6 +303,13 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     this.#out.adopt(other.#out);
   }
 
+  /** The backend took the connection, and TLS with it begins: until `opened` nothing is sent. */
+  reached(socket: UpstreamSocket): void {
+    if (this.#state === CONNECTING) this.#socket = socket;
+    else this.opened(socket);
+  }
+
+  /** The way to the backend is there, and it is known who is at the other end of it. */
   opened(socket: UpstreamSocket): void {
     const exchange = this.#exchange;
     if (this.#state === DEAD || exchange === null) {
@@ -333,7 +342,20 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
 
   refused(): void {
     this.#discount();
-    if (this.#state === CONNECTING) this.#fail(CONNECT_FAILED);
+    const impossible = this.endpoint.secure?.options === null;
+    if (this.#state === CONNECTING) this.#fail(impossible ? UPSTREAM_TLS_FAILED : CONNECT_FAILED);
+  }
+
+  /** There is no TLS with the other side any more, and a reason for operators. */
+  distrusted(reason: string): void {
+    if (this.#state === DEAD) return;
+    this.endpoint.secure?.tell(reason, this.endpoint);
+    this.#fail(this.#loss());
+  }
+
+  /** What it means that the backend is gone: on the way to `opened` it had no TLS for us. */
+  #loss(): number {
+    return this.#state === CONNECTING ? UPSTREAM_TLS_FAILED : this.#answer.lossFault;
   }
 
   /** The backend sends no more. */
@@ -342,7 +364,7 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     if (this.#state === DEAD) return;
     if (exchange !== null && this.#answer.tunnel) this.#halve(exchange);
     else if (exchange !== null && this.#answer.endsByClose && !this.#out.dead) this.#done(exchange);
-    else this.#fail(this.#answer.lossFault);
+    else this.#fail(this.#loss());
   }
 
   closed(): void {
@@ -352,7 +374,7 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     if (this.#state === DEAD) return;
     // A tunnel has no message that could be cut short: however it closes, it is over.
     if (exchange !== null && this.#answer.tunnel) this.#done(exchange);
-    else this.#fail(this.#answer.lossFault);
+    else this.#fail(this.#loss());
   }
 
   broken(): void {
@@ -391,8 +413,12 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     else if (FAILED.includes(fault)) endpoint.health.failed(now, fault);
   }
 
-  /** Bytes that nobody asked for would answer the next request: GHSA-35p6-xmwp-9g52. */
+  /**
+   * Bytes that nobody asked for would answer the next request (GHSA-35p6-xmwp-9g52), and those
+   * before the end of the handshake are anybody's (CVE-2026-1642).
+   */
   #unasked(): void {
+    if (this.#state === CONNECTING) return this.#fail(UPSTREAM_TLS_FAILED);
     if (this.#state === IDLE) tally(UNSOLICITED);
     this.#kill(true);
   }

@@ -10,6 +10,7 @@ import type { UpstreamConnection } from "./connection.ts";
 import { Health } from "./health.ts";
 import { Queue, type Waiter } from "./queue.ts";
 import type { Room, Tenant } from "./room.ts";
+import type { Secure } from "./secure.ts";
 import type { UpstreamSite } from "./site.ts";
 
 /** Endpoints with connections that settle, and whether the end of this turn is awaited. */
@@ -17,10 +18,12 @@ const unsettled: Endpoint[] = [];
 let awaited = false;
 
 export class Endpoint implements Tenant {
-  /** Address, port and uid: what makes it this endpoint and no other. */
+  /** Address, port, uid and TLS settings: what makes it this endpoint and no other. */
   readonly key: string;
   readonly address: string;
   readonly port: number;
+  /** How TLS is spoken with it; null is not at all. */
+  readonly secure: Secure | null;
   readonly health: Health;
   /** How many backends list this endpoint. */
   users = 0;
@@ -48,14 +51,15 @@ export class Endpoint implements Tenant {
 
   constructor(
     key: string,
-    model: Readonly<{ address: string; port: number }>,
+    at: Readonly<{ address: string; port: number; secure: Secure | null }>,
     site: UpstreamSite,
     room: Room,
   ) {
     this.key = key;
-    this.address = model.address;
-    this.port = model.port;
-    this.health = new Health(model, site);
+    this.address = at.address;
+    this.port = at.port;
+    this.secure = at.secure;
+    this.health = new Health(at, site);
     this.idleMs = site.limits.upstreamIdleMs;
     this.#site = site;
     this.#room = room;

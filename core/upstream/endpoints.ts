@@ -12,6 +12,7 @@ import { namedBackends, type Table } from "../route/table.ts";
 import { Endpoint } from "./endpoint.ts";
 import { PICKERS } from "./picker.ts";
 import { Room } from "./room.ts";
+import { type Secure, Secures } from "./secure.ts";
 import type { UpstreamSite } from "./site.ts";
 
 const PORT_MAX = 65_535;
@@ -24,6 +25,8 @@ export class Backend {
   readonly id: string;
   endpoints: readonly Endpoint[] = [];
   pick = PICKERS.leastRequest;
+  /** How TLS is spoken with its endpoints; null is not at all. */
+  secure: Secure | null = null;
   /** Where round robin goes on. */
   turn = 0;
   /** It is in the model; else only a number that a table names, or has named. */
@@ -41,6 +44,7 @@ export class Endpoints {
   readonly #free: number[] = [];
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #room: Room;
+  readonly #secures: Secures;
   /** Numbers whose backend is not present, and how many may be before they are looked through. */
   #vacant = 0;
   #vacantMax = VACANT_MAX;
@@ -48,6 +52,7 @@ export class Endpoints {
   constructor(site: UpstreamSite) {
     this.#site = site;
     this.#room = new Room(site.limits.upstreamTotal, this.#endpoints);
+    this.#secures = new Secures(site.timers);
   }
 
   /** The number of a backend, made on first sight: a route may name it before it arrives. */
@@ -76,9 +81,11 @@ export class Endpoints {
   put(backend: model.Backend): void {
     assertBackend(backend);
     const live = this.at(this.indexOf(backend.id))!;
-    const before = live.endpoints;
-    live.endpoints = backend.endpoints.map((endpoint) => this.#acquire(endpoint));
+    const { endpoints: before, secure: secured } = live;
+    live.secure = backend.tls === null ? null : this.#secures.take(backend.tls);
+    live.endpoints = backend.endpoints.map((endpoint) => this.#acquire(endpoint, live.secure));
     for (const endpoint of before) this.#release(endpoint);
+    if (secured !== null) this.#secures.give(secured);
     live.pick = PICKERS[backend.balance];
     // Workers and replicas begin at different places, or the first endpoint would get most.
     if (before.length === 0) live.turn = this.#site.random.below(live.endpoints.length || 1);
@@ -92,6 +99,8 @@ export class Endpoints {
     if (live === null || !live.present) return;
     for (const endpoint of live.endpoints) this.#release(endpoint);
     live.endpoints = [];
+    if (live.secure !== null) this.#secures.give(live.secure);
+    live.secure = null;
     live.present = false;
     this.#vacant++;
   }
@@ -123,6 +132,11 @@ export class Endpoints {
     return this.#numbers.size;
   }
 
+  /** How many TLS settings are in use. */
+  get secures(): number {
+    return this.#secures.size;
+  }
+
   /** How many connections to backends there are: dialling, busy and idle. */
   get connections(): number {
     return this.#room.open;
@@ -135,9 +149,12 @@ export class Endpoints {
     return sum;
   }
 
-  #acquire(endpoint: model.Endpoint): Endpoint {
-    const key = keyOf(endpoint);
-    const live = this.#endpoints.get(key) ?? new Endpoint(key, endpoint, this.#site, this.#room);
+  #acquire({ address, port, uid }: model.Endpoint, secure: Secure | null): Endpoint {
+    // An address alone is not an identity: a new pod may get that of a dead one. And what is sent
+    // to one whose certificate was checked must not go to it by a connection without TLS.
+    const key = `${address} ${port} ${uid}${secure === null ? "" : ` ${secure.key}`}`;
+    const at = { address, port, secure };
+    const live = this.#endpoints.get(key) ?? new Endpoint(key, at, this.#site, this.#room);
     this.#endpoints.set(key, live);
     live.users++;
     return live;
@@ -148,11 +165,6 @@ export class Endpoints {
     this.#endpoints.delete(endpoint.key);
     endpoint.drain();
   }
-}
-
-/** An address alone is not an identity: a new pod may get the address of a dead one. */
-function keyOf(endpoint: model.Endpoint): string {
-  return `${endpoint.address} ${endpoint.port} ${endpoint.uid}`;
 }
 
 /** Throws for a backend that nothing can connect to: a bug of who made the model. */

@@ -18,7 +18,7 @@ for (const [name, address, port] of ADDRESSES) {
     let told = (): void => {};
     const over = new Promise<void>((resolve) => (told = resolve));
     const double = {
-      endpoint: { address, port },
+      endpoint: { address, port, secure: null },
       opened: (socket: { terminate: () => void }) => (socket.terminate(), told()),
       closed: () => {},
       broken: () => told(),

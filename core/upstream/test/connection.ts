@@ -91,7 +91,12 @@ function setup(request: string, takes = (): boolean => true): Setup {
     knock: () => {},
   };
   const room = new Room(Number.POSITIVE_INFINITY, new Map());
-  const endpoint = new Endpoint("key", { address: "192.0.2.2", port: 80 }, site, room);
+  const endpoint = new Endpoint(
+    "key",
+    { address: "192.0.2.2", port: 80, secure: null },
+    site,
+    room,
+  );
   endpoint.users = 1;
   const exchange = new Exchange(fakeDown(told, takes), router);
   const connection = new UpstreamConnection(endpoint, site);

@@ -22,7 +22,12 @@ function setup(given: Partial<Limits> = {}): Readonly<{ endpoint: Endpoint; time
     knock: () => {},
   };
   const room = new Room(Number.POSITIVE_INFINITY, new Map());
-  const endpoint = new Endpoint("key", { address: "192.0.2.1", port: 80 }, site, room);
+  const endpoint = new Endpoint(
+    "key",
+    { address: "192.0.2.1", port: 80, secure: null },
+    site,
+    room,
+  );
   endpoint.users = 1;
   return { endpoint, timers };
 }
