@@ -53,6 +53,8 @@ class Passthrough implements Attached, PipeOwner, Patient {
 
   begin(bytes: Buffer): void {
     this.#pipe.backend.send(bytes);
+    // No more of it waits here than was read already.
+    this.#pipe.client.hold();
     this.#passage = this.#site.passages.open(this.#backend, this.#pipe);
     if (this.#passage === null) this.failed(OK);
   }

@@ -60,6 +60,16 @@ function isGone({ site }: Setup): boolean {
   return site.connections.size === 0 && site.admission.open === 0 && site.waiting.total === 0;
 }
 
+test("while no backend is there, nothing more is read", () => {
+  const it = setup();
+  assert.equal(it.socket.done, ["pause"]);
+  it.pipe.backend.attach(it.backend);
+  assert.equal(it.socket.done, ["pause", "resume"]);
+  it.socket.done.length = 0;
+  it.socket.data!.abort();
+  assert.equal(it.socket.done, ["reset"]);
+});
+
 test("it counts as a connection of its client until it is over", () => {
   const it = setup();
   assert.is(it.site.admission.connectionsOf("192.0.2.1"), 1);
@@ -71,7 +81,7 @@ test("it counts as a connection of its client until it is over", () => {
   assert.not(isGone(it));
   it.pipe.backend.closed(true);
   assert.ok(isGone(it));
-  assert.equal(it.socket.done, ["fin", "end"]);
+  assert.equal(it.socket.done.slice(-2), ["fin", "end"]);
   assert.is(it.closes(), 1);
 });
 
@@ -82,7 +92,7 @@ test("without a way, or when it turns out to be none, the client gets an alert",
     if (open) it.pipe.owner.failed(CONNECT_FAILED);
     assert.is(tallied(PASSTHROUGH_FAILED), before + 1);
     assert.is(it.socket.written, ALERT);
-    assert.equal(it.socket.done, ["end"]);
+    assert.is(it.socket.done.at(-1), "end");
     assert.ok(isGone(it));
   }
 });
@@ -140,7 +150,7 @@ test("at the end of a drain the backend is told, and the client read no more", (
   assert.equal(it.backend.done, []);
   it.socket.data!.farewell();
   assert.equal(it.backend.done, ["fin"]);
-  assert.equal(it.socket.done, ["pause"]);
+  assert.is(it.socket.done.at(-1), "pause");
   it.pipe.backend.received(Buffer.from("the end"));
   assert.match(it.socket.written, "the end");
   it.socket.data!.abort();
