@@ -39,7 +39,7 @@ const OPEN: Guard = { policy: null, redirect: false, hsts: "" };
  */
 export function compileGuard(policy: string, route: Route, like: Guard | null): Guard | null {
   const { redirect, hsts } = route.policy;
-  if (policy !== "" && route.match.path.value.startsWith(CHALLENGES)) return OPEN;
+  if (policy !== "" && `${route.match.path.value}/`.startsWith(CHALLENGES)) return OPEN;
   const said = HSTS_VALUE.test(hsts) && hsts.length <= HSTS_MAX;
   if (policy === "" && !said) return redirect ? REDIRECT : null;
   const line = said ? `Strict-Transport-Security: ${hsts}\r\n` : "";

@@ -187,7 +187,7 @@ test("HTTPS at another port is told with it", async () => {
   }
 });
 
-test("where nobody speaks HTTPS nobody is sent there, and a policy is still not served", async () => {
+test("without HTTPS nobody is sent there, and what has a policy is not served", async () => {
   const own = open(443, [], {});
   try {
     assert.is(shown(await over(own, GET("/b"))), "200");

@@ -41,6 +41,8 @@ const GUARDS = {
   hsts: compileGuard("", routeOf({ hsts: "max-age=1" }), null),
   policy: compileGuard("p", routeOf({}), null),
   solver: compileGuard("p", routeOf({ path: `${CHALLENGE}token` }), null),
+  solvers: compileGuard("p", routeOf({ path: CHALLENGE.slice(0, -1) }), null),
+  wider: compileGuard("p", routeOf({ path: "/.well-known" }), null),
 };
 
 /** Rows: guard, way, path, and the verdict where there is an HTTPS, and where there is none. */
@@ -68,6 +70,8 @@ const CASES: readonly (readonly [keyof typeof GUARDS, Way, string, number, numbe
   ["policy", UNDER_Q, "/", STRAY, STRAY],
   ["policy", P_IN_CLEAR, "/", ELSEWHERE, ADMITTED],
   ["solver", CLEAR, `${CHALLENGE}token`, ADMITTED, ADMITTED],
+  ["solvers", CLEAR, `${CHALLENGE}token`, ADMITTED, ADMITTED],
+  ["wider", CLEAR, `${CHALLENGE}token`, ELSEWHERE, STRAY],
   ["solver", TLS, `${CHALLENGE}token`, ADMITTED, ADMITTED],
   ["solver", UNDER_Q, `${CHALLENGE}token`, ADMITTED, ADMITTED],
 ];
