@@ -2,13 +2,15 @@
  * `bun bench/run.ts [ROW…] [--rounds N] [--seconds S] [--only a,b]`: rind beside nginx, HAProxy
  * and the floor in one run, interleaved, as CPU time a request. Ends by itself; exit 1 when a
  * promise of bench/load/rows.ts is missed or a row is void. `bun bench/run.ts cluster` measures
- * rind behind an API server instead (bench/cluster.ts).
+ * rind behind an API server instead (bench/cluster.ts), and `… flood` how long clients wait while
+ * others shake hands (bench/flood.ts).
  */
 import { writeFileSync } from "node:fs";
 import { arch, cpus, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { cluster } from "./cluster.ts";
+import { flood } from "./flood.ts";
 import {
   clear,
   clearNow,
@@ -31,7 +33,12 @@ const PACKAGES = "apt install wrk gcc libc6-dev libssl-dev";
 type Plan = Readonly<{ rows: readonly Row[]; rounds: number; seconds: number; only: string[] }>;
 
 const argv = process.argv.slice(2);
-process.exit(argv[0] === "cluster" ? await cluster(argv.slice(1)) : await main());
+const OTHERS = new Map([
+  ["cluster", cluster],
+  ["flood", flood],
+]);
+const other = OTHERS.get(argv[0] ?? "");
+process.exit(other === undefined ? await main() : await other(argv.slice(1)));
 
 async function main(): Promise<number> {
   const plan = planOf(process.argv.slice(2));

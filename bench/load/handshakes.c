@@ -2,11 +2,12 @@
  * Handshakes as fast as they go: so many connections at a time, each shakes hands, says that it
  * closes, waits until the server has closed, and begins anew. No request is made.
  *
- *   handshakes PORT NAME SECONDS CONNECTIONS 1.2|1.3 full|resumed
+ *   handshakes PORT NAME SECONDS CONNECTIONS 1.2|1.3 full|resumed|hello
  *
  * The server's end is awaited, since a client is done before the server has read its last message.
  * `resumed` gets one session by one request, for some servers send tickets with their first bytes
- * only, and shows it each time. It prints what was agreed on, and in the words of wrk's script
+ * only, and shows it each time. `hello` is an attack: always the same ClientHello, which costs the
+ * client nothing, and a reset as soon as the server has done its part. It prints what was agreed on, and in the words of wrk's script
  * (wrk.ts): handshakes, bytes (0), refused, broken, late, and not as asked.
  */
 #include "tls.h"
@@ -15,11 +16,15 @@ enum { EVENTS_MAX = 256, CONNECTIONS_MAX = 1024 };
 
 struct conn {
   int fd;
-  SSL *ssl; /* NULL when there is no connection */
+  int open;
+  SSL *ssl; /* NULL in an attack */
   int shaken;
 };
 
 static int port, resumed, epoll;
+/* What `hello` sends; 0 bytes otherwise. */
+static unsigned char hello[4096];
+static int hello_length;
 static const char *name;
 static SSL_CTX *context;
 static SSL_SESSION *session;
@@ -35,23 +40,52 @@ static int keep_session(SSL *ssl, SSL_SESSION *fresh) {
 
 static void begin(struct conn *conn) {
   conn->shaken = 0;
-  conn->ssl = NULL;
   conn->fd = open_socket(port);
-  if (conn->fd < 0) {
+  conn->open = conn->fd >= 0;
+  if (!conn->open) {
     refused++;
     return;
   }
-  conn->ssl = open_ssl(context, conn->fd, name);
+  conn->ssl = hello_length ? NULL : open_ssl(context, conn->fd, name);
   if (resumed) SSL_set_session(conn->ssl, session);
   struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = conn};
   epoll_ctl(epoll, EPOLL_CTL_ADD, conn->fd, &event);
 }
 
 static void end(struct conn *conn) {
+  struct linger reset = {.l_onoff = 1, .l_linger = 0};
+  if (hello_length) setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   SSL_free(conn->ssl);
   close(conn->fd);
-  conn->ssl = NULL;
+  conn->open = 0;
   ERR_clear_error();
+}
+
+/* Returns 1 when the server has answered the hello, or never will. */
+static int attack(struct conn *conn) {
+  char answer[4096];
+  if (!conn->shaken) {
+    if (send(conn->fd, hello, hello_length, 0) == hello_length) conn->shaken = 1;
+    else if (errno == EAGAIN || errno == ENOTCONN) return 0;
+    else return broken++, 1;
+  }
+  ssize_t length = recv(conn->fd, answer, sizeof answer, 0);
+  if (length < 0 && errno == EAGAIN) return 0;
+  /* 22 is a handshake record; 21 would be an alert (RFC 8446, 5.1). */
+  if (length > 0 && answer[0] == 22) done++;
+  else broken++;
+  return 1;
+}
+
+/* Keeps a ClientHello for later. */
+static void get_hello(void) {
+  SSL *ssl = SSL_new(context);
+  SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+  SSL_set_tlsext_host_name(ssl, name);
+  SSL_set_connect_state(ssl);
+  SSL_do_handshake(ssl);
+  hello_length = BIO_read(SSL_get_wbio(ssl), hello, sizeof hello);
+  SSL_free(ssl);
 }
 
 /* Returns 1 when the connection has ended, well or not. */
@@ -97,7 +131,8 @@ static void get_session(void) {
 
 int main(int argc, char **argv) {
   if (argc != 7)
-    return fprintf(stderr, "usage: handshakes PORT NAME SECONDS CONNECTIONS 1.2|1.3 full|resumed\n"),
+    return fputs("usage: handshakes PORT NAME SECONDS CONNECTIONS 1.2|1.3 full|resumed|hello\n",
+                 stderr),
            2;
   static struct conn conns[CONNECTIONS_MAX];
   signal(SIGPIPE, SIG_IGN);
@@ -116,6 +151,7 @@ int main(int argc, char **argv) {
     if (!session) return fprintf(stderr, "the server gave no session\n"), 1;
     resumed = 1;
   }
+  if (!strcmp(argv[6], "hello")) get_hello();
   epoll = epoll_create1(0);
   for (int i = 0; i < count; i++) begin(&conns[i]);
   int open = count;
@@ -127,10 +163,10 @@ int main(int argc, char **argv) {
     if (over && events == 0) break;
     for (int i = 0; i < events; i++) {
       struct conn *conn = ready[i].data.ptr;
-      if (!conn->ssl || !advance(conn)) continue;
+      if (!conn->open || !(hello_length ? attack(conn) : advance(conn))) continue;
       end(conn);
       if (!over) begin(conn);
-      if (!conn->ssl) open--;
+      if (!conn->open) open--;
     }
   }
   if (agreed[0]) printf("agreed %s\n", agreed);
