@@ -70,7 +70,7 @@ export class Proxy {
   async started(): Promise<void> {
     await until("rind serves", () => this.#gone || this.#doors !== "");
     const [, http, admin] =
-      /http=127\.0\.0\.1:(\d+) admin=127\.0\.0\.1:(\d+)/.exec(this.#doors) ?? [];
+      /http=127\.0\.0\.1:(\d+) https=\S* admin=127\.0\.0\.1:(\d+)/.exec(this.#doors) ?? [];
     if (admin === undefined) throw new Error(`rind did not start:\n${this.errors.join("\n")}`);
     this.port = Number(http);
     this.adminPort = Number(admin);
