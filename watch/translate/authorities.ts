@@ -10,6 +10,8 @@ const CERTIFICATES_KEY = "ca.crt";
 const REVOKED_KEY = "ca.crl";
 /** Authorities of one Secret: their names go to every client that is asked for a certificate. */
 const AUTHORITIES_MAX = 100;
+/** Characters of all of them together: every host that names them carries a copy. */
+const LENGTH_MAX = 65_536;
 /** RFC 7468 §5: what is around the blocks is for people. */
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
@@ -53,7 +55,9 @@ function parse(secret: KubeObject): Parsed<string> {
     }
     texts.add(certificate.toString().trim());
   }
-  return { ok: true, value: [...texts].sort().join("\n") + "\n" };
+  const value = `${[...texts].sort().join("\n")}\n`;
+  if (value.length <= LENGTH_MAX) return { ok: true, value };
+  return refuse(`the certificates of ${CERTIFICATES_KEY} have more than ${LENGTH_MAX} characters`);
 }
 
 /** null: it is none, or of a kind that the library does not know. */

@@ -23,8 +23,7 @@ export type PolicyClaim = Extract<TlsClaim, { kind: "policy" }>;
 
 /**
  * What was decided about a host. The routes of `refused` owners answer 503, and if it is `closed`
- * those of all; but routes for challenges, which are served in clear, are none of its business. An
- * Ingress that is broken answers 503 by itself, and is not among them.
+ * those of all; but routes for challenges, which are served in clear, are none of its business.
  */
 export type SettledPolicy = Readonly<{
   policy: TlsPolicy | null;
@@ -60,7 +59,7 @@ export function settlePolicies({ policies, routes }: Host): SettledPolicy {
   const first = ruling.find(({ ask }) => (ask?.client ?? null) !== null) ?? broken;
   for (const party of parties) {
     const { age, ask } = party;
-    if (ask !== null && ask.broken === "" && !meets(policy, ask)) refused.add(age.owner);
+    if (ask !== null && !meets(policy, ask)) refused.add(age.owner);
     const finding = findingOf(party, { host, policy, closed, first, ruler });
     if (finding !== null && findings.size < FINDINGS_MAX) note(findings, finding);
   }
@@ -118,6 +117,7 @@ function rank({ verify }: ClientAuth): number {
 
 /** Whether a policy asks of clients at least what was asked for. */
 function meets(policy: TlsPolicy | null, ask: PolicyAsk): boolean {
+  if (ask.broken !== "") return false;
   if (ask.minVersion === "1.3" && policy?.minVersion !== "1.3") return false;
   if (ask.client === null) return true;
   const client = policy?.client ?? null;

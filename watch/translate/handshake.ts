@@ -8,6 +8,12 @@ import { ANY_HOST } from "./hosts.ts";
 import { type Field, clip } from "./read.ts";
 import type { View } from "./view.ts";
 
+/**
+ * Characters of authorities that the hosts of one Ingress carry together: each host has a copy of
+ * its own. Hosts beyond answer 503.
+ */
+const AUTHORITIES_MAX = 1_048_576;
+
 type Subject = Readonly<{ view: View; draft: Draft; object: KubeObject; field: Field }>;
 
 /** What an Ingress asks of handshakes, and why its routes of any host answer 503, or "". */
@@ -41,13 +47,16 @@ export function claimHandshakes(
   const { namespace, name } = object.metadata;
   const origin = { kind: object.kind, namespace, name, field: "" };
   const age = ageOf(object, 0);
+  let room = AUTHORITIES_MAX;
   for (const [host, routes] of hosts) {
     if (asked.tls.secured) draft.secure({ kind: "certificate", secret: "", host, origin, age });
     if (host === ANY_HOST) {
       remarkAnyHost(field, handshake);
       continue;
     }
-    if (ask !== null) draft.secure({ kind: "policy", ask, host, origin, age });
+    room -= ask?.client?.authorities.length ?? 0;
+    const full = ask !== null && room < 0 ? crowded(field, ask) : ask;
+    if (full !== null) draft.secure({ kind: "policy", ask: full, host, origin, age });
     if (!asked.tls.passthrough) continue;
     const backend = passthroughOf(subject, host, routes);
     draft.secure({ kind: "passthrough", backend, host, origin, age });
@@ -65,6 +74,16 @@ function remarkAnyHost(field: Field, { ask, anyHost }: Handshake): void {
     const effect = "its paths without a host are served with those of all";
     field.remark({ level: "warning", field: "spec", reason, hint, effect });
   }
+}
+
+/** There is no room left for the authorities of one more host. */
+function crowded(field: Field, ask: PolicyAsk): PolicyAsk {
+  const reason =
+    "asks for client certificates on too many hosts: copies of the authorities have more than " +
+    `${AUTHORITIES_MAX} characters together`;
+  const hint = "use several Ingresses, or fewer authorities";
+  field.remark({ field: "spec.rules", reason, hint, effect: "hosts beyond answer 503" });
+  return { ...ask, client: null, broken: reason };
 }
 
 /** The backend of a host that gets connections unopened: that of / or else of the first path. */

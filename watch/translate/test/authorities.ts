@@ -70,6 +70,16 @@ for (const [title, values, reason] of REFUSED) {
   });
 }
 
+test("authorities that are too long are refused", () => {
+  const many = Array.from({ length: 100 }, (_, i) =>
+    openAuthority(`authority ${i} ${"x".repeat(40)}`),
+  );
+  const bundle = many.map(({ certificate }) => certificate).join("");
+  assert.ok(bundle.length > 65_536, `${bundle.length}`);
+  const read = readAuthorities(secretOf({ "ca.crt": bundle }));
+  assert.match(read.ok ? "" : read.reason, /more than 65536 characters/);
+});
+
 test("a list of revoked ones in data is refused, whatever it is", () => {
   const data = { "ca.crt": Buffer.from(A.certificate).toString("base64"), "ca.crl": "§" };
   assert.is(readAuthorities(secretOf({}, data)).ok, false);
