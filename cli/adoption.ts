@@ -3,6 +3,7 @@ import type { Parsed } from "./address.ts";
 import type { Given } from "./flags.ts";
 import { isName } from "../watch/objects.ts";
 import { TRUSTING, type TranslateOptions } from "../watch/translate/draft.ts";
+import { parseHsts } from "../watch/translate/dialects/values.ts";
 import { parseNamePattern } from "../watch/translate/external.ts";
 import { type Selector, parseSelector } from "../watch/translate/selector.ts";
 
@@ -31,6 +32,8 @@ export function readAdoption(given: Given, cluster = false): Parsed<Adoption> {
   if (certificate !== "" && !isSecret(certificate)) {
     return about("default-certificate", `"${certificate}" is not NAMESPACE/NAME of a Secret`);
   }
+  const hsts = parseHsts(given.last("hsts") ?? "off");
+  if (!hsts.ok) return about("hsts", hsts.reason);
   const value = {
     ...TRUSTING,
     classes: given.last("class") === undefined ? ["rind"] : given.all("class"),
@@ -41,7 +44,7 @@ export function readAdoption(given: Given, cluster = false): Parsed<Adoption> {
     allSecrets: !cluster || given.last("secrets") === "all",
     defaultCertificate: certificate,
     sslRedirect: redirect === "on",
-    hsts: given.last("hsts") ?? "",
+    hsts: hsts.value,
   };
   return { ok: true, value };
 }

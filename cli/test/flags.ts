@@ -18,6 +18,7 @@ const ALLOWED: readonly FlagName[] = [
   "limit",
   "trusted-proxy",
   "class",
+  "hsts",
 ];
 const DEFAULTS = {
   http: "0.0.0.0:8000",
@@ -55,6 +56,8 @@ const WRONG: readonly [string, RegExp][] = [
   ["--workers many", /--workers: "many" is not auto or a number/],
   ["--workers -1", /--workers: "-1" is not/],
   ["--workers 257", /--workers: "257" is not auto or a number up to 256/],
+  ["--hsts forever", /--hsts: expected max-age/],
+  ["--hsts preload", /--hsts: has no max-age/],
   ["--drain 5", /--drain: "5" is not a time/],
   ["--drain 2h", /--drain: "2h" is not a time/],
   ["--drain 61m", /up to an hour/],
