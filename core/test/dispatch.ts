@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { FakeSocket } from "../../test/socket.ts";
 import { Dispatch } from "../dispatch.ts";
 import { Exchange } from "../exchange.ts";
-import { RETRIES_FULL } from "../fault.ts";
+import { MISDIRECTED, RETRIES_FULL } from "../fault.ts";
 import { Head } from "../head.ts";
 import { parseRequest } from "../http1/request.ts";
 import { limitsOf, type Limits } from "../limits.ts";
@@ -35,6 +35,10 @@ type Dial = Readonly<{
   refuse: () => void;
   receive: (bytes: string) => void;
 }>;
+
+type Way = Pick<Downstream, "secure" | "policy">;
+
+const CLEAR: Way = { secure: false, policy: "" };
 
 class World {
   readonly dials: Dial[] = [];
@@ -71,8 +75,8 @@ class World {
   }
 
   /** Sends a request as a client's connection would; what its client is told goes to `told`. */
-  ask(request: string, idempotent = !request.startsWith("POST")): Exchange {
-    const exchange = new Exchange(downOf(this.told), this.#dispatch);
+  ask(request: string, idempotent = !request.startsWith("POST"), way: Way = CLEAR): Exchange {
+    const exchange = new Exchange({ ...downOf(this.told), ...way }, this.#dispatch);
     const bytes = Buffer.from(request, "latin1");
     const head = new Head();
     head.reset(bytes, 0);
@@ -160,6 +164,30 @@ function downOf(told: string[]): Downstream {
     resume: () => {},
     over: () => {},
   };
+}
+
+/** Rows: how a connection came, and whether the routes of everybody answer it. */
+const WAYS: readonly (readonly [Way, string])[] = [
+  [CLEAR, "200"],
+  [{ secure: true, policy: "" }, "200"],
+  [{ secure: true, policy: "p" }, "421 by rind"],
+  [{ secure: false, policy: "p" }, "421 by rind"],
+];
+
+for (const [way, told] of WAYS) {
+  test(`a connection that came ${JSON.stringify(way)}: ${told}`, () => {
+    const world = new World(1);
+    const misdirected = tallied(MISDIRECTED);
+    world.ask(GET, true, way);
+    assert.is(world.dials.length, told === "200" ? 1 : 0, "a stray request dials nobody");
+    for (const dial of world.dials) {
+      dial.open();
+      dial.receive(OK_EMPTY);
+    }
+    assert.equal(world.told, [told]);
+    assert.is(tallied(MISDIRECTED) - misdirected, told === "200" ? 0 : 1);
+    world.expectClean();
+  });
 }
 
 test("a refused request goes to each endpoint once, whole, until one takes it", () => {
