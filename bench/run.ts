@@ -1,14 +1,15 @@
 /**
  * `bun bench/run.ts [ROW…] [--rounds N] [--seconds S] [--only a,b]`: rind beside nginx, HAProxy
  * and the floor in one run, interleaved, as CPU time a request. Ends by itself; exit 1 when a
- * promise of bench/load/rows.ts is missed or a row is void. `bun bench/run.ts cluster` measures
- * rind behind an API server instead (bench/cluster.ts), and `… flood` how long clients wait while
- * others shake hands (bench/flood.ts).
+ * promise of bench/load/rows.ts is missed or a row is void. Others are `bun bench/run.ts
+ * cluster`, behind an API server (bench/cluster.ts); `… flood`, waiting while others shake hands
+ * (bench/flood.ts); `… certificates`, what many of them cost (bench/certificates.ts).
  */
 import { writeFileSync } from "node:fs";
 import { arch, cpus, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { certificates } from "./certificates.ts";
 import { cluster } from "./cluster.ts";
 import { flood } from "./flood.ts";
 import {
@@ -34,6 +35,7 @@ type Plan = Readonly<{ rows: readonly Row[]; rounds: number; seconds: number; on
 
 const argv = process.argv.slice(2);
 const OTHERS = new Map([
+  ["certificates", certificates],
   ["cluster", cluster],
   ["flood", flood],
 ]);

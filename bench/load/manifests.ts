@@ -28,13 +28,13 @@ export function manifestsOf(originPort: number, pairs: Pairs): string {
 }
 
 /** A Secret of type kubernetes.io/tls. */
-function secretOf(name: string, { chain, key }: KeyPair) {
+export function secretOf(name: string, { chain, key }: KeyPair) {
   const data = { "tls.crt": btoa(chain), "tls.key": btoa(key) };
   return { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/tls", metadata: { name }, data };
 }
 
 /** An Ingress for all of a host; with TLS, by the Secret of the same name. */
-function ingressOf(name: string, host: string, secure: boolean) {
+export function ingressOf(name: string, host: string, secure: boolean) {
   const backend = { service: { name: "origin", port: { number: 80 } } };
   const rules = [{ host, http: { paths: [{ path: "/", pathType: "Prefix", backend }] } }];
   return {
