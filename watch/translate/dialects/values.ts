@@ -7,6 +7,8 @@ import { type Parsed, quote } from "../read.ts";
 
 /** Longest list of ciphers, characters. */
 const CIPHERS_MAX = 1_000;
+/** Longest list of address ranges that is read, characters: whoever lists more means some of them. */
+const RANGES_MAX = 1_000;
 /** Names of ciphers, and groups of them, as OpenSSL's cipher lists have them. */
 const CIPHERS = /^[A-Za-z0-9+!@=:_-]+$/;
 /** Ten digits of seconds are more than three hundred years. */
@@ -60,6 +62,7 @@ export function parseSecret(raw: string): Parsed<string> {
 
 /** Whether a list of address ranges has every address there is, of IPv4 and of IPv6. */
 export function letsAllIn(list: string): boolean {
+  if (list.length > RANGES_MAX) return false;
   const ranges = list.split(",").map((text) => parseCidr(text));
   const whole = ranges.flatMap((range) => {
     return range.ok && range.value.bits === 0 ? [range.value.groups.length] : [];
