@@ -7,7 +7,7 @@ import { type Parsed, quote } from "../read.ts";
 
 /** Longest list of ciphers, characters. */
 const CIPHERS_MAX = 1_000;
-/** Longest list of address ranges that is read, characters: whoever lists more means some of them. */
+/** Longest list of address ranges that is read, characters: a longer one means some of them. */
 const RANGES_MAX = 1_000;
 /** Names of ciphers, and groups of them, as OpenSSL's cipher lists have them. */
 const CIPHERS = /^[A-Za-z0-9+!@=:_-]+$/;

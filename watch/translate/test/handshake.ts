@@ -58,7 +58,7 @@ function shut({ model }: Translation, host: string): boolean {
   });
 }
 
-test("authorities change with their Secret, and bad ones close the host until they are good", () => {
+test("authorities change with their Secret, and bad ones close the host for a while", () => {
   const store = new Store();
   const translator = new Translator(OPTIONS);
   const put = (...raws: readonly Raw[]): Translation => {
