@@ -21,9 +21,16 @@ const STEPS = Number(process.env["STEPS"] ?? 1_500);
 const SEED = Number(process.env["SEED"] ?? crypto.getRandomValues(new Int32Array(1))[0]!);
 console.log(`seed ${SEED} (SEED=… repeats it)`);
 
-const AUTHORITIES = [openAuthority("a").certificate, openAuthority("b").certificate];
-
 type Raw = Record<string, unknown>;
+
+const authority = openAuthority("servers");
+const AUTHORITIES = [authority.certificate, openAuthority("clients").certificate, "junk"];
+const PAIRS: readonly Raw[] = [
+  authority.issue({ names: ["a.example"] }),
+  authority.issue({ names: ["a.example", "b.example"] }),
+  authority.issue({ names: ["a.example"], kind: "rsa" }),
+  authority.issue({ names: ["*.example"] }),
+].map(({ chain, key }) => ({ "tls.crt": btoa(chain), "tls.key": btoa(key) }));
 
 class Maker {
   readonly #random: Random;
@@ -86,10 +93,7 @@ class Maker {
       const resolved = this.one(null, { addresses, problem: this.one("", "it timed out") });
       return { type: "name", name: this.one("api.example", "db.example"), resolved };
     }
-    if (kind === "Secret" && this.below(4) === 0) {
-      const key = `${this.namespace()}/${this.one("tls", "ca")}`;
-      return { type: "absent", kind, key, known: this.below(2) === 0 };
-    }
+    if (kind === "Secret") return this.secretEvent();
     if (this.below(25) > 0) {
       return { type: this.one("put", "put", "put", "put", "gone"), object: this.object(kind) };
     }
@@ -116,7 +120,7 @@ class Maker {
       case "Endpoints":
         return this.endpoints();
       case "Secret":
-        return this.secret();
+        throw new Error("secretEvent makes those");
       case "Namespace":
         return {
           apiVersion: "v1",
@@ -162,7 +166,7 @@ class Maker {
         rules,
         ...this.rarely(5, { ingressClassName: this.one("rind", "ours", "theirs") }),
         ...this.rarely(3, { defaultBackend: backend }),
-        ...this.rarely(4, { tls: [{ secretName: this.one("tls", "gone") }] }),
+        ...this.rarely(2, { tls: Array.from({ length: 1 + this.below(2) }, () => this.tls()) }),
         ...this.rarely(30, { rules: "junk" }),
       },
     };
@@ -178,6 +182,14 @@ class Maker {
       ...this.rarely(8, { "rind.dev/passthrough": this.one("true", "false") }),
       ...this.rarely(8, { "rind.dev/ssl-redirect": this.one("always", "false") }),
       ...this.rarely(8, { "traefik.ingress.kubernetes.io/router.tls": "true" }),
+    };
+  }
+
+  tls(): Raw {
+    const host = this.one("a.example", "a.example", "b.example", "*.example", "c.example", "*");
+    return {
+      secretName: this.one("one", "one", "two", "bad", "gone", ""),
+      ...this.rarely(2, { hosts: [host] }),
     };
   }
 
@@ -276,22 +288,27 @@ class Maker {
     };
   }
 
-  secret(): Raw {
-    if (this.below(2) === 0) {
-      const authority = this.one(AUTHORITIES[0]!, AUTHORITIES[0]!, AUTHORITIES[1]!, "junk");
-      return {
-        apiVersion: "v1",
-        kind: "Secret",
-        metadata: { name: this.one("ca", "ca", "other-ca"), namespace: this.namespace() },
-        stringData: { "ca.crt": authority },
-      };
+  /**
+   * Those with a good pair keep having one, and the others never have any: a translator remembers
+   * the last good pair, and one that starts anew cannot (certificates.ts tests that).
+   */
+  secretEvent(): StoreEvent {
+    const namespace = this.namespace();
+    const name = this.one("one", "one", "two", "ca", "ca", "other-ca", "bad");
+    const lasting = name === "one" || name === "two";
+    if (!lasting && this.below(6) === 0) {
+      const key = `${namespace}/${name}`;
+      return { type: "absent", kind: "Secret", key, known: this.below(2) === 0 };
     }
-    return {
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: { name: "tls", namespace: this.namespace() },
-      data: this.one<Raw>({}, { "tls.crt": "AAAA", "tls.key": "AAAA" }, { "tls.crt": "§" }),
-    };
+    const values = lasting
+      ? this.one(...PAIRS)
+      : name === "bad"
+        ? this.one<Raw>({}, { "tls.crt": "AAAA", "tls.key": "AAAA" }, { "tls.crt": "§" })
+        : { "ca.crt": btoa(this.one(...AUTHORITIES)) };
+    const raw = { apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, data: values };
+    const { object } = readObject(raw, "oracle");
+    if (object === null) throw new Error(`seed ${SEED} makes no Secret`);
+    return { type: lasting ? "put" : this.one("put", "put", "gone"), object };
   }
 }
 
@@ -302,13 +319,16 @@ const STRICT: TranslateOptions = {
   addresses: { allowed: [], admin: [], apiServer: [] },
   externalNames: ["api.example"],
   allSecrets: false,
+  defaultCertificate: "default/two",
+  hsts: "max-age=1",
 };
 
 /** What nobody may tell apart: everything but which findings are fresh. */
-function comparable({ model, findings, ours, wants }: Translation): unknown {
+function comparable({ model, certificates, findings, ours, wants }: Translation): unknown {
   const { secrets, names } = wants;
   return {
     model,
+    certificates,
     findings,
     ours: [...ours].sort(),
     wants: [[...secrets].sort(), [...names].sort()],
@@ -320,6 +340,9 @@ function checkIdentity(before: Translation, after: Translation): void {
   const pairs = [
     [before.model.hosts, after.model.hosts],
     [before.model.backends, after.model.backends],
+    [before.model.certificates, after.model.certificates],
+    [before.model.secure, after.model.secure],
+    [before.certificates, after.certificates],
     [before.findings, after.findings],
   ] as const;
   for (const [old, next] of pairs) {
@@ -363,6 +386,13 @@ function splitsIn({ model }: Translation): number {
   return routes.filter(({ action }) => action.kind === "forward" && action.split.length > 1).length;
 }
 
+/** Hosts with two certificates, with authorities of clients, or that are not opened. */
+function secureIn({ model }: Translation): number {
+  return model.secure.filter(({ certificates, policy, passthrough }) => {
+    return certificates.length > 1 || (policy?.client ?? null) !== null || passthrough !== "";
+  }).length;
+}
+
 for (const [name, options] of [
   ["a folder", OPTIONS],
   ["a strict cluster", STRICT],
@@ -375,6 +405,7 @@ for (const [name, options] of [
     const said = new Set<string>();
     let splits = 0;
     let policies = 0;
+    let secure = 0;
     for (let step = 0; step < STEPS; step++) {
       for (let edits = 1 + maker.below(3); edits > 0; edits--) store.apply(maker.event());
       const changes = store.changes();
@@ -391,18 +422,20 @@ for (const [name, options] of [
       for (const { reason } of after.fresh) said.add(reason);
       splits += splitsIn(after);
       policies += policiesIn(after);
+      secure += secureIn(after);
       before = after;
     }
     // Most things that can happen should: else this looks at nothing.
-    assert.ok(said.size > 80 && splits > STEPS / 30, `${said.size} findings, ${splits} splits`);
+    const told = `${said.size} findings, ${splits} splits, ${secure} secure hosts`;
     assert.ok(policies > STEPS / 60, `${policies} policies`);
+    assert.ok(said.size > 80 && splits > STEPS / 30 && secure > STEPS / 30, told);
   });
 }
 
 test("when everything is gone nothing is left", () => {
   const maker = new Maker(new Random(SEED));
   const store = new Store();
-  const translator = new Translator(STRICT);
+  const translator = new Translator({ ...STRICT, defaultCertificate: "" });
   for (let i = 0; i < 200; i++) store.apply(maker.event());
   translator.translate(store.snapshot([]), null);
   for (const kind of ["Ingress", "Service", "EndpointSlice"] as const) {
@@ -411,6 +444,7 @@ test("when everything is gone nothing is left", () => {
   const left = translator.translate(store.snapshot([]), store.changes());
   const nothing = {
     model: { version: 1, hosts: [], backends: [], certificates: [], secure: [] },
+    certificates: [],
     findings: [],
     ours: [],
   };
