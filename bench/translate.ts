@@ -215,6 +215,7 @@ async function stream(count: number): Promise<void> {
   let turns = 0;
   const loop = new Loop({
     clock: systemClock,
+    wall: Date.now,
     source: { watch: (to) => void (sink = to), stop: () => {} },
     translator: () => {
       const translator = new Translator(OPTIONS);

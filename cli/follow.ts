@@ -157,6 +157,7 @@ function loopOf(subject: Subject, board: Board, to: Followers): Loop {
   let stoodIn = false;
   return new Loop({
     clock: systemClock,
+    wall: Date.now,
     source: withNames(source, { clock: systemClock, random: chance(), lookup: systemLookup() }),
     ...(saved === null ? {} : { saved }),
     translator: () => {

@@ -8,13 +8,15 @@ import { EMPTY_MODEL, type Model } from "../core/model.ts";
 import { Cursors } from "./cursors.ts";
 import { equal } from "./diff.ts";
 import { type Finding, newIn, stillIn } from "./finding.ts";
+import { Expiry } from "./expiry.ts";
 import { Holdoff } from "./holdoff.ts";
 import { type Saved, staleFinding } from "./saved.ts";
 import type { Kind, KubeObject } from "./objects.ts";
 import type { Changes, Snapshot } from "./snapshot.ts";
 import type { Source, SourceEvent, Wants } from "./source/source.ts";
-import { Store, type StoreEvent } from "./store.ts";
-import { type Told, freshOf, sameTold } from "./told.ts";
+import { Store, isEndpoints } from "./store.ts";
+import { NOTHING_TOLD, type Told, freshOf, sameTold } from "./told.ts";
+import type { CertificateFacts } from "./translate/certificates.ts";
 import { NOTHING, type Translation } from "./translate/draft.ts";
 
 const HOLDOFF = { quietMs: 10, maxMs: 100 };
@@ -40,6 +42,8 @@ const BUG: Finding = {
 export type Published = Readonly<{
   /** A version that was seen before means that only something else here changed. */
   model: Model;
+  /** What there is to say of the certificates of the model, in their order. */
+  certificates: readonly CertificateFacts[];
   /** All there are: those of the source first. */
   findings: readonly Finding[];
   /** Those that were not published before. */
@@ -58,6 +62,8 @@ export type Translate = (snapshot: Snapshot, changes: Changes | null) => Transla
 
 export type LoopConfig = Readonly<{
   clock: Clock;
+  /** Milliseconds of Unix, which certificates are dated by. */
+  wall: () => number;
   source: Source;
   /**
    * Gives a translate that remembers nothing yet: one at the start, and one after each that threw.
@@ -81,6 +87,7 @@ export class Loop {
   readonly #store = new Store();
   readonly #cursors = new Cursors();
   readonly #holdoff: Holdoff;
+  readonly #expiry: Expiry;
   #sourceFindings: readonly Finding[] = [];
   #synced = false;
   #stopped = false;
@@ -95,7 +102,7 @@ export class Loop {
   #patientUntil = 0;
   /** What was published last, and what its findings were put together from. */
   #published = NOTHING_PUBLISHED;
-  #told: Told = { source: NO_FINDINGS, bugs: NO_FINDINGS, objects: NO_FINDINGS };
+  #told: Told = NOTHING_TOLD;
   /** Whether the last publish failed. */
   #unpublished = false;
   #publishing = false;
@@ -109,7 +116,9 @@ export class Loop {
 
   constructor(config: LoopConfig) {
     this.#config = config;
-    this.#holdoff = new Holdoff(config.clock, HOLDOFF, () => this.#turn());
+    const { clock, wall } = config;
+    this.#holdoff = new Holdoff(clock, HOLDOFF, () => this.#turn());
+    this.#expiry = new Expiry({ clock, wall, moved: () => this.#touch(false) });
   }
 
   /**
@@ -132,6 +141,7 @@ export class Loop {
     this.#stopped = true;
     this.#config.source.stop();
     this.#holdoff.cancel();
+    this.#expiry.stop();
     this.#cancelRetry?.();
     this.#cancelGrace?.();
     this.#config.saved?.stop();
@@ -187,15 +197,16 @@ export class Loop {
     const snapshot = this.#store.snapshot(this.#sourceFindings);
     const wanted = this.#good.wants;
     const bugs = this.#translate(snapshot);
-    const { model, findings: objects, ours, wants } = this.#good;
+    const { model, certificates, findings: objects, ours, wants } = this.#good;
+    this.#expiry.watch(certificates);
     if (wants !== wanted) this.#config.source.want?.(wants);
     // Before there is any good model there is nothing to serve, and nobody to say it to.
     if (model.version === 0 || this.#early()) return;
-    const told = { source: snapshot.findings, bugs, objects };
+    const told = { source: snapshot.findings, bugs, expiry: this.#expiry.findings(), objects };
     const last = this.#published;
     const same = sameTold(told, this.#told) && ours === last.ours && wants === last.wants;
     if (same && model === last.model && !this.#unpublished) return;
-    const findings = same ? last.findings : [...told.source, ...bugs, ...objects];
+    const findings = same ? last.findings : [...told.source, ...bugs, ...told.expiry, ...objects];
     // What a publish that failed was to tell may not have been heard.
     const unheard = this.#unpublished ? last.fresh : NO_FINDINGS;
     const fresh = this.#begun
@@ -204,7 +215,8 @@ export class Loop {
     this.#begun = true;
     this.#told = told;
     const others = snapshot.ingresses.size - ours.size;
-    void this.#publish({ model, findings, fresh, ours, others, wants, keptMs: this.#keptMs });
+    const said = { certificates, findings, fresh, ours, others, wants };
+    void this.#publish({ model, ...said, keptMs: this.#keptMs });
   }
 
   /** Published now, the first model would answer 503 for what comes within milliseconds. */
@@ -285,11 +297,4 @@ export class Loop {
       return failure;
     }
   }
-}
-
-/** These change with every pod, and a change of theirs routes nothing anew. */
-function isEndpoints(event: StoreEvent): boolean {
-  if (event.type === "name") return true;
-  const kind = "object" in event ? event.object.kind : event.kind;
-  return kind === "EndpointSlice" || kind === "Endpoints";
 }

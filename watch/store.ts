@@ -66,3 +66,10 @@ export class Store {
     return changed;
   }
 }
+
+/** These change with every pod, and a change of theirs routes nothing anew. */
+export function isEndpoints(event: StoreEvent): boolean {
+  if (event.type === "name") return true;
+  const kind = "object" in event ? event.object.kind : event.kind;
+  return kind === "EndpointSlice" || kind === "Endpoints";
+}

@@ -24,6 +24,8 @@ const FINDING: Finding = {
 
 const BUG_REASON = "this version of rind cannot translate the objects: Error: boom";
 
+const DAY_MS = 86_400_000;
+
 type Rig = {
   readonly clock: FakeClock;
   readonly loop: Loop;
@@ -60,6 +62,7 @@ function rig(): Rig {
   let sink: (event: SourceEvent) => void = () => assert.unreachable();
   const loop = new Loop({
     clock,
+    wall: () => clock.now(),
     source: {
       watch: (to) => void (sink = to),
       stop: () => void (sink = () => {}),
@@ -483,6 +486,31 @@ test("the saved state is not asked for when the sync was in time", async () => {
   on.tell({ type: "synced" });
   await pass(on, 10_000);
   assert.equal(on.published, ["1 one "]);
+});
+
+test("a certificate that was good at the start has a finding when its end is near", async () => {
+  const on = rig();
+  const dates = { notBeforeMs: -1, notAfterMs: 30 * DAY_MS };
+  const certificate = { id: "default/tls", key: "ec", names: ["a.example"], ...dates };
+  on.translates = { certificates: [certificate] };
+  on.loop.start();
+  on.tell({ type: "put", object: ingress("one") });
+  on.tell({ type: "synced" });
+  await pass(on, 0);
+  await pass(on, 15 * DAY_MS);
+  assert.equal(on.published, ["1 one "]);
+  await pass(on, DAY_MS + 100);
+  assert.equal(on.published, ["1 one ", "1 one Secret"]);
+  await pass(on, 14 * DAY_MS);
+  assert.equal(on.published.slice(2), ["1 one Secret"]);
+  assert.match(
+    on.fresh.join(),
+    /^tls its certificate expires on .*,tls its certificate expired on/,
+  );
+  on.translates = { certificates: [{ ...certificate, notAfterMs: 90 * DAY_MS }] };
+  on.tell({ type: "put", object: ingress("two") });
+  await pass(on, 100);
+  assert.equal(on.published.slice(3), ["2 one,two "]);
 });
 
 test("a saved state that cannot be published is tried again, and stays what it is", async () => {

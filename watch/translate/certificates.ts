@@ -16,6 +16,8 @@ import type { View } from "./view.ts";
 
 /** Certificates of one chain: clients get them all, with every handshake. */
 const CHAIN_MAX = 20;
+/** Names that a finding lists. */
+const NAMES_SHOWN = 4;
 /** Bits of an RSA key: with fewer there is no handshake in TLS 1.3, or clients refuse it. */
 const RSA_BITS_MIN = 1_024;
 const RSA_BITS_GOOD = 2_048;
@@ -82,6 +84,13 @@ export function covers(names: ReadonlySet<string>, host: string): boolean {
 export function above(host: string): string {
   const dot = host.indexOf(".");
   return dot > 0 && !host.startsWith("*") ? `*${host.slice(dot)}` : "";
+}
+
+/** The first few names of a certificate, for a finding; `none` where it has none. */
+export function listNames(names: readonly string[], none: string): string {
+  if (names.length === 0) return none;
+  const more = names.length - NAMES_SHOWN;
+  return `${names.slice(0, NAMES_SHOWN).join(", ")}${more > 0 ? `, and ${more} more` : ""}`;
 }
 
 /** One certificate of a chain, with the text it was read from. */

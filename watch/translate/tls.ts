@@ -1,6 +1,6 @@
 /** `spec.tls` of an Ingress: each entry claims certificates for hosts. */
 import type { KubeObject } from "../objects.ts";
-import { PAIR_HINT, type Pair, above, covers } from "./certificates.ts";
+import { PAIR_HINT, type Pair, above, covers, listNames } from "./certificates.ts";
 import { type Draft, ageOf } from "./draft.ts";
 import { ANY_HOST, parseHost } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
@@ -11,8 +11,7 @@ import type { View } from "./view.ts";
 const CLAIMS_MAX = 10_000;
 /** Among so many hosts one is looked for that a misspelt one may mean. */
 const HOSTS_COMPARED_MAX = 50;
-/** Names of a certificate that a finding lists. */
-const NAMES_SHOWN = 4;
+const NO_NAME = "no DNS name at all";
 
 /**
  * `hosts` are those of the rules. `secrets` are the names of Secrets that may be asked for: others
@@ -177,7 +176,13 @@ function remarkHost(
   const name = clip(entry.secret.slice(entry.secret.indexOf("/") + 1));
   const reason = `the certificate of Secret ${name} is not for ${host}`;
   const effect = "clients refuse it";
-  ingress.remark({ level, field, reason, hint: `it is for ${listNames([...names])}`, effect });
+  ingress.remark({
+    level,
+    field,
+    reason,
+    hint: `it is for ${listNames([...names], NO_NAME)}`,
+    effect,
+  });
 }
 
 /** The entry is for all hosts of the rules, and its certificate is not. */
@@ -186,10 +191,4 @@ function remarkBare({ field }: Subject, { field: { path } }: Entry, host: string
   const hint = `list ${host} under hosts to have it served over HTTPS all the same`;
   const effect = `${host} is served over plain HTTP`;
   field.remark({ level: "warning", field: path, reason, hint, effect });
-}
-
-function listNames(names: readonly string[]): string {
-  if (names.length === 0) return "no DNS name at all";
-  const more = names.length - NAMES_SHOWN;
-  return `${names.slice(0, NAMES_SHOWN).join(", ")}${more > 0 ? `, and ${more} more` : ""}`;
 }
