@@ -79,6 +79,8 @@ export function readConfig(given: Given, defaults: Defaults): Parsed<Config> {
   if (!ranges.ok) return ranges;
   const adoption = readAdoption(given, cluster.value !== null);
   if (!adoption.ok) return adoption;
+  // Whether anybody in front of it speaks HTTPS is not known: then only who asks is redirected.
+  const sure = doors.value.https.length > 0 || given.last("ssl-redirect") !== undefined;
   const value = {
     ...doors.value,
     manifests: given.all("manifests"),
@@ -86,7 +88,7 @@ export function readConfig(given: Given, defaults: Defaults): Parsed<Config> {
     ranges: ranges.value,
     state: given.last("state") ?? null,
     workers: workers.value,
-    adoption: adoption.value,
+    adoption: sure ? adoption.value : { ...adoption.value, sslRedirect: false },
     lameDuckMs: lameDuck.value,
     drainMs: drain.value,
     limits: limits.value,

@@ -45,7 +45,7 @@ const FLAGS = {
   "ssl-redirect": {
     kind: "one",
     value: "on|off",
-    doc: "send HTTP to HTTPS where a host has TLS (default: on)",
+    doc: "send HTTP to HTTPS where a host has TLS (default: on with --https)",
   },
   "proxy-protocol": {
     kind: "list",

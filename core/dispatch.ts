@@ -18,7 +18,6 @@ import { HTTPS, Head, PATH_ODD } from "./head.ts";
 import { WIDEST_LIMITS } from "./http1/fields.ts";
 import { parseRequest } from "./http1/request.ts";
 import { ATTEMPTS_MAX, LIMITS } from "./limits.ts";
-import { NONE } from "./model.ts";
 import { Notices } from "./notice.ts";
 import { AGAIN, Budget, MOVE, replayMax, verdict } from "./retry.ts";
 import { ADMITTED, ELSEWHERE, judge, secureUrl } from "./route/guard.ts";
@@ -37,6 +36,12 @@ import type { UpstreamSite } from "./upstream/site.ts";
 /** Picks that may come out as an endpoint that was tried, before all are looked at. */
 const DRAWS_MAX = 3;
 
+/** Where HTTPS is: the port that clients know for it, and whether this rind listens for it. */
+type Https = Readonly<{ port: number; own: boolean }>;
+
+/** Whoever speaks HTTPS with clients stands in front. */
+const IN_FRONT: Https = { port: 443, own: false };
+
 const NO_BYTES = new Uint8Array(0);
 
 const RETRIED_HEAD = new Head();
@@ -49,16 +54,15 @@ export class Dispatch implements Router {
   /** How many exchanges are in flight, and how many of them were sent again. */
   readonly budget: Budget;
   readonly #notices: Notices;
-  /** The port that clients know for HTTPS; NONE: nobody listens there. */
-  readonly #securePort: number;
+  readonly #https: Https;
 
-  constructor(table: Table, endpoints: Endpoints, site: UpstreamSite, securePort = NONE) {
+  constructor(table: Table, endpoints: Endpoints, site: UpstreamSite, https = IN_FRONT) {
     this.table = table;
     this.#endpoints = endpoints;
     this.#site = site;
     this.budget = new Budget(site.limits);
     this.#notices = new Notices(site.timers);
-    this.#securePort = securePort;
+    this.#https = https;
   }
 
   // === hot ===
@@ -119,8 +123,8 @@ export class Dispatch implements Router {
   /** Whether the request came as its route demands; otherwise it is answered. */
   #admits(exchange: Exchange, head: Head, guard: Guard | null): boolean {
     const { down } = exchange;
-    const port = this.#securePort;
-    switch (judge(guard, down, head, port !== NONE)) {
+    const { port, own } = this.#https;
+    switch (judge(guard, down, head, own)) {
       case ADMITTED:
         if (guard !== null && down.secure) exchange.hsts = guard.hsts;
         return true;

@@ -19,6 +19,8 @@ const ALLOWED: readonly FlagName[] = [
   "trusted-proxy",
   "class",
   "hsts",
+  "https",
+  "ssl-redirect",
 ];
 const DEFAULTS = {
   http: "0.0.0.0:8000",
@@ -95,6 +97,23 @@ test("what is not given is the default", () => {
   assert.equal(adoption.classes, ["rind"]);
   assert.equal(manifests, []);
 });
+
+/** Rows: flags, and whether hosts with TLS are redirected when nobody says so. */
+const REDIRECTS: readonly (readonly [string, boolean])[] = [
+  ["--https 127.0.0.1:8443", true],
+  ["--https 127.0.0.1:8443 --ssl-redirect off", false],
+  ["--https none", false],
+  ["--https none --ssl-redirect on", true],
+  ["--https none --ssl-redirect off", false],
+];
+
+for (const [line, redirects] of REDIRECTS) {
+  test(`${line}: hosts with TLS are ${redirects ? "" : "not "}redirected`, () => {
+    const { adoption, tls } = configOf(line.split(" "));
+    assert.is(adoption.sslRedirect, redirects);
+    assert.is(tls.port, line.includes("none") ? 443 : 8_443);
+  });
+}
 
 test("lists grow, single values are replaced by the last", () => {
   const line = "--http :1 --http=[::1]:2 --workers 3 --workers 0 --class a --class b --drain 500ms";

@@ -48,15 +48,16 @@ export function compileGuard(policy: string, route: Route, like: Guard | null): 
 }
 
 /**
- * What becomes of a request of a route with this guard. `elsewhere`: there is an HTTPS to go to.
+ * What becomes of a request of a route with this guard. `own`: this rind listens for HTTPS; where
+ * it does not, a redirect leads to whoever ends TLS in front of it, but nobody there has a policy.
  * The path must be canonical, so that nothing else hides behind that of a challenge.
  */
-export function judge(guard: Guard | null, way: Way, head: Head, elsewhere: boolean): number {
+export function judge(guard: Guard | null, way: Way, head: Head, own: boolean): number {
   const policy = guard === null ? "" : guard.policy;
   if (!way.secure && (head.flags & HTTPS) !== 0) return STRAY;
-  if (elsewhere && guard !== null && guard.redirect && !way.secure) {
+  if (guard !== null && guard.redirect && !way.secure) {
     // A host with a policy of its own is never served in clear.
-    if (policy !== "" || !isChallenge(head)) return ELSEWHERE;
+    if (policy === "" ? !isChallenge(head) : own) return ELSEWHERE;
   }
   // Whatever a proxy says about its client: the client did not show us its certificate.
   return policy === null || policy === way.policy ? ADMITTED : STRAY;

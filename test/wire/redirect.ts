@@ -187,10 +187,11 @@ test("HTTPS at another port is told with it", async () => {
   }
 });
 
-test("without HTTPS nobody is sent there, and what has a policy is not served", async () => {
-  const own = open(443, [], {});
+test("without HTTPS of its own who must is sent in front, and a policy is not served", async () => {
+  const own = open(443, ["127.0.0.0/8"], {});
   try {
-    assert.is(shown(await over(own, GET("/b"))), "200");
+    assert.is(shown(await over(own, GET("/b"))), "308 https://a.example/b");
+    assert.is(shown(await over(own, GET("/b", "a.example", SAID))), "200");
     assert.is(shown(await over(own, GET("/b", "client.example"))), "421");
     assert.is(shown(await over(own, GET(`${CHALLENGE}token`, "client.example"))), "200");
   } finally {

@@ -45,22 +45,22 @@ const GUARDS = {
   wider: compileGuard("p", routeOf({ path: "/.well-known" }), null),
 };
 
-/** Rows: guard, way, path, and the verdict where there is an HTTPS, and where there is none. */
+/** Rows: guard, way, path, and the verdict where rind has an HTTPS, and where it has none. */
 const CASES: readonly (readonly [keyof typeof GUARDS, Way, string, number, number])[] = [
   ["none", CLEAR, "/", ADMITTED, ADMITTED],
   ["none", TLS, "/", ADMITTED, ADMITTED],
   ["none", UNDER_P, "/", STRAY, STRAY],
-  ["redirect", CLEAR, "/", ELSEWHERE, ADMITTED],
-  ["redirect", CLEAR, "/a", ELSEWHERE, ADMITTED],
+  ["redirect", CLEAR, "/", ELSEWHERE, ELSEWHERE],
+  ["redirect", CLEAR, "/a", ELSEWHERE, ELSEWHERE],
   ["redirect", TLS, "/a", ADMITTED, ADMITTED],
   ["redirect", UNDER_P, "/a", STRAY, STRAY],
   ["redirect", CLEAR, `${CHALLENGE}token`, ADMITTED, ADMITTED],
   ["redirect", CLEAR, `${CHALLENGE}a/b`, ADMITTED, ADMITTED],
-  ["redirect", CLEAR, CHALLENGE, ELSEWHERE, ADMITTED],
-  ["redirect", CLEAR, "/.well-known/acme-challenge", ELSEWHERE, ADMITTED],
-  ["redirect", CLEAR, "/.well-known/acme-challenges/a", ELSEWHERE, ADMITTED],
-  ["redirect", CLEAR, `/x${CHALLENGE}a`, ELSEWHERE, ADMITTED],
-  ["redirect", CLEAR, "/.well-known/ACME-challenge/a", ELSEWHERE, ADMITTED],
+  ["redirect", CLEAR, CHALLENGE, ELSEWHERE, ELSEWHERE],
+  ["redirect", CLEAR, "/.well-known/acme-challenge", ELSEWHERE, ELSEWHERE],
+  ["redirect", CLEAR, "/.well-known/acme-challenges/a", ELSEWHERE, ELSEWHERE],
+  ["redirect", CLEAR, `/x${CHALLENGE}a`, ELSEWHERE, ELSEWHERE],
+  ["redirect", CLEAR, "/.well-known/ACME-challenge/a", ELSEWHERE, ELSEWHERE],
   ["hsts", CLEAR, "/", ADMITTED, ADMITTED],
   ["hsts", UNDER_P, "/", STRAY, STRAY],
   ["policy", CLEAR, "/", ELSEWHERE, STRAY],
@@ -76,11 +76,11 @@ const CASES: readonly (readonly [keyof typeof GUARDS, Way, string, number, numbe
   ["solver", UNDER_Q, `${CHALLENGE}token`, ADMITTED, ADMITTED],
 ];
 
-for (const [name, way, target, there, nowhere] of CASES) {
+for (const [name, way, target, there, without] of CASES) {
   test(`${name}: ${JSON.stringify(way)} ${target}`, () => {
     const head = headOf({ host: "a", target });
     assert.is(judge(GUARDS[name], way, head, true), there);
-    assert.is(judge(GUARDS[name], way, head, false), nowhere, "no HTTPS");
+    assert.is(judge(GUARDS[name], way, head, false), without, "no HTTPS");
   });
 }
 
