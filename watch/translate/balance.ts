@@ -1,10 +1,12 @@
 /** How requests are spread over the endpoints of a Service, as its annotation says. */
 import type { Balance } from "../../core/model.ts";
+import { SERVICE_KEYS } from "./backendtls.ts";
 import { nearest } from "./nearest.ts";
 import { type Field, clip, quote } from "./read.ts";
 
 const PREFIX = "rind.dev/";
 const ANNOTATION = `${PREFIX}load-balance`;
+const KNOWN = [ANNOTATION, ...SERVICE_KEYS];
 const BALANCES = new Map<string, Balance>([
   ["least-request", "leastRequest"],
   ["round-robin", "roundRobin"],
@@ -13,7 +15,7 @@ const BALANCES = new Map<string, Balance>([
 /** What the Service asks for. A value that means nothing is remarked, and the default is used. */
 export function readBalance(service: Field, annotations: ReadonlyMap<string, string>): Balance {
   for (const key of annotations.keys()) {
-    if (key.startsWith(PREFIX) && key !== ANNOTATION) remarkUnknown(service, key);
+    if (key.startsWith(PREFIX) && !KNOWN.includes(key)) remarkUnknown(service, key);
   }
   const raw = annotations.get(ANNOTATION);
   const balance = BALANCES.get(raw?.trim() ?? "least-request");
@@ -28,7 +30,7 @@ export function readBalance(service: Field, annotations: ReadonlyMap<string, str
 }
 
 function remarkUnknown(service: Field, key: string): void {
-  const near = nearest(key, [ANNOTATION]);
+  const near = nearest(key, KNOWN);
   service.remark({
     level: "warning",
     field: `metadata.annotations[${clip(key)}]`,

@@ -16,6 +16,7 @@ import {
   type Route,
   type RoutePolicy,
   type SecureHost,
+  type UpstreamTls,
   type ValueMatch,
   type VirtualHost,
   type Weighted,
@@ -152,7 +153,19 @@ function cellsOfBackend(backend: Backend): readonly string[] {
   });
   const more = backend.endpoints.length - listed.length;
   const balance = backend.balance === "roundRobin" ? ["round-robin"] : [];
-  return [backend.id, `${listed.join(", ")}${more > 0 ? `, and ${more} more` : ""}`, ...balance];
+  const tls = backend.tls === null ? [] : [describeTls(backend.tls)];
+  return [
+    backend.id,
+    `${listed.join(", ")}${more > 0 ? `, and ${more} more` : ""}`,
+    ...balance,
+    ...tls,
+  ];
+}
+
+/** `tls` and the name that is checked. */
+function describeTls({ name, verify, identity }: UpstreamTls): string {
+  const checked = verify ? `tls=${name || "address"}` : "tls unverified";
+  return identity === null ? checked : `${checked} with a certificate`;
 }
 
 function align(rows: readonly (readonly string[])[]): readonly string[] {

@@ -2,6 +2,7 @@
 import { type Action, NONE, type PathMatch, type Route } from "../../core/model.ts";
 import type { KubeObject } from "../objects.ts";
 import { readAnnotations } from "./annotations.ts";
+import { asksBackend, remarkDoubt } from "./backendtls.ts";
 import { adopted } from "./classes.ts";
 import { isChallenge } from "./clientauth.ts";
 import type { Asked } from "./dialects/dialect.ts";
@@ -173,12 +174,14 @@ function actionOf(subject: Subject, plan: Plan, id: string): Action {
   const { view, draft, object, asked } = subject;
   const { namespace } = object.metadata;
   const several = plan.targets.length > 1;
+  const over = asksBackend(asked.backend) ? asked.backend : null;
   const members = new Map<string, Member>();
   plan.targets.forEach((target, i) => {
     // The backend of a broken target is the route's own, and each of several is another one.
     const own = i === 0 ? id : `${id} ${i}`;
-    const site = { id: own, namespace, effect: several ? SHARE_503 : PATH_503 };
+    const site = { id: own, namespace, effect: several ? SHARE_503 : PATH_503, over };
     const member = resolve(view, draft, target, site);
+    remarkDoubt(subject.field, asked.backend, member.doubt);
     if (members.has(member.backend)) remarkTwice(subject, plan, member);
     members.set(member.backend, member);
   });

@@ -1,4 +1,6 @@
 /** From the target of a path to a member of it: a backend, real or standing for a broken one. */
+import type { Doubt } from "./backendtls.ts";
+import type { AskedBackend } from "./dialects/dialect.ts";
 import type { Draft } from "./draft.ts";
 import type { Target } from "./targets.ts";
 import type { View } from "./view.ts";
@@ -12,11 +14,19 @@ const PORT_NAME = /^[a-z][a-z0-9-]*$/;
 /** Longest id of a backend: namespace, name and port of the longest names. */
 const ID_MAX = 600;
 
-/** Who asks: the id of the route, its namespace, and what a broken target means for it. */
-export type Site = Readonly<{ id: string; namespace: string; effect: string }>;
+/**
+ * Who asks: the id of the route, its namespace, what a broken target means for it, and what is
+ * asked of the way to the backend.
+ */
+export type Site = Readonly<{
+  id: string;
+  namespace: string;
+  effect: string;
+  over: Readonly<AskedBackend> | null;
+}>;
 
 /** `whole` is false for a backend that stands for something broken. */
-export type Member = Readonly<{ service: string; backend: string; whole: boolean }>;
+export type Member = Readonly<{ service: string; backend: string; whole: boolean; doubt: Doubt }>;
 
 /**
  * The member that a target makes. One that leads nowhere is remarked, and becomes a backend
@@ -31,12 +41,12 @@ export function resolve(view: View, draft: Draft, target: Target, site: Site): M
       balance: "leastRequest",
       tls: null,
     });
-    return { service: "", backend: site.id, whole: false };
+    return { service: "", backend: site.id, whole: false, doubt: null };
   }
   const { name: service, port } = target;
   const key = `${site.namespace}/${service}`;
-  const aim = view.aim(key, port);
-  if (aim.ok) return { service, backend: aim.backend, whole: true };
+  const aim = view.aim(key, port, site.over);
+  if (aim.ok) return { service, backend: aim.backend, whole: true, doubt: aim.doubt };
   const { reason, hint } = aim;
   const where = aim.at === "name" ? target.nameAt : target.portAt;
   where.remark({ field: where.path, reason, hint, effect: site.effect });
@@ -47,7 +57,7 @@ export function resolve(view: View, draft: Draft, target: Target, site: Site): M
   const name = `?${key}:${label}`;
   const backend = name.length > ID_MAX ? site.id : name;
   draft.put({ id: backend, endpoints: [], reason, balance: "leastRequest", tls: null });
-  return { service, backend, whole: false };
+  return { service, backend, whole: false, doubt: null };
 }
 
 /** How many pods a member counts for. Only weights ask, so that others need not follow pods. */

@@ -10,8 +10,14 @@ const NAME_MAX = 63;
 const PORTS_MAX = 100;
 const IGNORED = "this port is ignored";
 
-/** `target` is the targetPort as it is written. */
-export type Port = Readonly<{ name: string; number: number; protocol: string; target: unknown }>;
+/** `target` is the targetPort as it is written; `app` is the appProtocol, or "". */
+export type Port = Readonly<{
+  name: string;
+  number: number;
+  protocol: string;
+  target: unknown;
+  app: string;
+}>;
 
 type Read = Readonly<{ ports: readonly Port[]; findings: readonly Finding[] }>;
 
@@ -52,5 +58,6 @@ function readPort(port: Field): Port | null {
     return null;
   }
   if (number === null || number === undefined) return null;
-  return { name, number, protocol: clip(protocol), target: at(port, "targetPort").value };
+  const app = text(at(port, "appProtocol")) ?? "";
+  return { name, number, protocol: clip(protocol), target: at(port, "targetPort").value, app };
 }

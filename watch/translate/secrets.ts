@@ -18,6 +18,7 @@ const VALUE_MAX = 262_144;
 const ANNOTATIONS = [
   "nginx.ingress.kubernetes.io/auth-secret",
   "nginx.ingress.kubernetes.io/proxy-ssl-secret",
+  "rind.dev/backend-tls-secret",
   "traefik.ingress.kubernetes.io/auth-secret",
   "traefik.ingress.kubernetes.io/auth-tls-secret",
   "ingress.kubernetes.io/auth-secret",

@@ -1,7 +1,19 @@
 /** From the Service port that a path names to a backend of the model. */
-import type { Backend } from "../../core/model.ts";
-import { SERVICE_LABEL } from "../objects.ts";
+import type { Backend, UpstreamTls } from "../../core/model.ts";
+import { type KubeObject, SERVICE_LABEL } from "../objects.ts";
+import {
+  wayOf,
+  type Doubt,
+  doubtOf,
+  overId,
+  overlay,
+  plainId,
+  readServiceAsk,
+  remarkDoubt,
+  settingsOf,
+} from "./backendtls.ts";
 import { readBalance } from "./balance.ts";
+import type { AskedBackend } from "./dialects/dialect.ts";
 import type { Draft } from "./draft.ts";
 import { findEndpoints } from "./endpoints.ts";
 import { type Alias, findNamed, readAlias } from "./external.ts";
@@ -25,35 +37,70 @@ const NOBODY: ReadonlySet<string> = new Set();
 
 /** Where a Service port leads: to a backend, or nowhere, which is to be said of name or port. */
 export type Aim =
-  | Readonly<{ ok: true; backend: string }>
+  | Readonly<{
+      ok: true;
+      backend: string;
+      /** How it is spoken to, where that is not for the Service alone to say. */
+      over: Readonly<AskedBackend> | null;
+      /** What an Ingress may not have meant. */
+      doubt: Doubt;
+    }>
   | Readonly<{ ok: false; at: "name" | "port"; reason: string; hint: string }>;
 
-/** Finds the backend of a port, as it is written in an Ingress, of the Service under `key`. */
-export function aimAt(view: View, draft: Draft, key: string, wanted: number | string): Aim {
+/** A port as an Ingress writes it, of the Service under `key`, and what it asks of the way there. */
+type Wanted = Readonly<{
+  key: string;
+  wanted: number | string;
+  over: Readonly<AskedBackend> | null;
+}>;
+
+/** Finds the backend that a port leads to. */
+export function aimAt(view: View, draft: Draft, { key, wanted, over }: Wanted): Aim {
   const service = view.services.get(key);
   if (service === undefined) return missing(view, key);
-  const spec = at(
-    whole(service, (finding) => draft.find(finding)),
-    "spec",
-  );
-  const alias = aliasOf(draft, spec, key);
+  const field = whole(service, (finding) => draft.find(finding));
+  const alias = aliasOf(draft, at(field, "spec"), key);
   if (alias?.ok === false) return { ...alias, at: "name" };
   const ports = portsOf(draft, service);
   // An alias need not list ports: then the path says where it goes.
   const free = alias !== null && ports.length === 0;
   const port = free ? freePort(wanted) : findPort(ports, wanted);
   if (port !== null && port.protocol === "TCP") {
-    return { ok: true, backend: `${key}:${port.name || port.number}` };
+    const own = readServiceAsk(field, service.metadata.annotations, port.app);
+    if (own.problem !== "") return { ok: false, at: "name", reason: own.problem, hint: "" };
+    return aimOver(`${key}:${port.name || port.number}`, own.ask, over);
   }
   const [reason, hint] = explainPort(ports, port, wanted, key);
   return { ok: false, at: "port", reason, hint };
 }
 
-/** The backend under `id`: `namespace/name:port`, with the name of the port if it has one. */
-export function backendOf(view: View, draft: Draft, id: string): Backend {
+/** Ingresses that ask for what the Service says anyway share its backend with all others. */
+function aimOver(
+  id: string,
+  own: Readonly<AskedBackend>,
+  over: Readonly<AskedBackend> | null,
+): Aim {
+  const ask = over === null ? own : overlay(own, over);
+  const same = wayOf(ask) === wayOf(own);
+  const doubt = over === null ? null : doubtOf(ask);
+  return { ok: true, backend: same ? id : overId(id, ask), over: same ? null : ask, doubt };
+}
+
+/** A backend to be made: how it is spoken to if not as its Service says, and how it was before. */
+type Making = Readonly<{
+  id: string;
+  over: Readonly<AskedBackend> | null;
+  before: UpstreamTls | null;
+}>;
+
+/**
+ * The backend under `id`: `namespace/name:port`, with the name of the port if it has one, and with
+ * how it is spoken to if that is not as its Service says.
+ */
+export function backendOf(view: View, draft: Draft, { id, over, before }: Making): Backend {
   const colon = id.indexOf(":");
   const key = id.slice(0, colon);
-  const label = id.slice(colon + 1);
+  const label = plainId(id).slice(colon + 1);
   const service = view.services.get(key);
   if (service === undefined) return nobody(id, "its Service is gone");
   const field = whole(service, (finding) => draft.find(finding));
@@ -64,12 +111,19 @@ export function backendOf(view: View, draft: Draft, id: string): Backend {
   const port = portOf(ports, label, alias !== null);
   if (port === null) return nobody(id, "its port is gone");
   const balance = readBalance(field, service.metadata.annotations);
+  const own = readServiceAsk(muted(field), service.metadata.annotations, port.app).ask;
+  if (over === null) remarkDoubt(field, own, doubtOf(own));
+  const { namespace } = service.metadata;
+  const subject = { view, draft, service: field, namespace, name: nameOf(service, alias), before };
+  const settings = settingsOf(subject, over ?? own);
+  if (!settings.ok) return nobody(id, settings.reason);
+  const tls = settings.value;
   const max = Math.floor(ENDPOINTS_MAX / Math.max(1, ports.length));
   const { endpoints, reason } =
     alias === null
       ? findEndpoints(view, draft, field, { key, port: port.name, max })
       : findNamed(view, draft, field, { name: alias.name, port: port.number });
-  if (endpoints.length > 0) return { id, endpoints, reason: "", balance, tls: null };
+  if (endpoints.length > 0) return { id, endpoints, reason: "", balance, tls };
   const sliced = alias !== null || view.slices.has(key) || view.endpoints.has(key);
   field.remark({
     level: "warning",
@@ -78,7 +132,17 @@ export function backendOf(view: View, draft: Draft, id: string): Backend {
     hint: sliced ? "" : `add an EndpointSlice labelled ${SERVICE_LABEL}: ${service.metadata.name}`,
     effect: "paths that lead to it answer 503",
   });
-  return { id, endpoints, reason: `no ready endpoint: ${reason}`, balance, tls: null };
+  return { id, endpoints, reason: `no ready endpoint: ${reason}`, balance, tls };
+}
+
+/** What endpoints are expected to be called: as the API server calls webhooks, or as DNS does. */
+function nameOf({ metadata }: KubeObject, alias: Extract<Alias, { ok: true }> | null): string {
+  return alias === null ? `${metadata.name}.${metadata.namespace}.svc` : alias.name;
+}
+
+/** Where something has been remarked before. */
+function muted(field: Field): Field {
+  return { ...field, remark: () => {} };
 }
 
 /** A backend to which nothing should lead: the aim that did changes together with the Service. */
@@ -117,7 +181,7 @@ function findPort(ports: readonly Port[], wanted: number | string): Port | null 
 
 function freePort(number: number | string): Port | null {
   if (typeof number !== "number" || !Number.isInteger(number)) return null;
-  return { name: "", number, protocol: "TCP", target: undefined };
+  return { name: "", number, protocol: "TCP", target: undefined, app: "" };
 }
 
 function explainPort(

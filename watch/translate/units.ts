@@ -4,12 +4,13 @@
  *
  *     Service ─► Aim ───────┬─► Ingress ─► claims ─► host
  *     Service, slices ─► Backend ─(pods, where weights ask)─┤
- *     Secret ─► Pair ───────────────────────────────────────┘
+ *     Secret ─► Pair ──────────┴────────────────────────────┘
  */
 import type { Snapshot } from "../snapshot.ts";
 import type { Changes } from "../snapshot.ts";
 import type { Finding } from "../finding.ts";
 import { type Pair, pairOf } from "./certificates.ts";
+import type { AskedBackend } from "./dialects/dialect.ts";
 import { Draft, NO_OUTPUT, note, type Output, type TranslateOptions } from "./draft.ts";
 import { Links } from "./links.ts";
 import { type Aim, aimAt, backendOf, nobody } from "./services.ts";
@@ -63,9 +64,9 @@ export class Units {
   readonly #recorder: Recorder;
   /** To be made again, in this order: those of objects come last, for they look at the others. */
   readonly #dirty = {
+    Pair: new Set<Unit>(),
     Backend: new Set<Unit>(),
     Aim: new Set<Unit>(),
-    Pair: new Set<Unit>(),
     other: new Set<Unit>(),
   };
   /** Looked at by nobody, unless somebody does before the sweep. */
@@ -77,7 +78,7 @@ export class Units {
     this.#made = made;
     this.#pause = pause;
     this.#recorder = new Recorder({
-      aim: (service, port) => this.#aim(service, port),
+      aim: (service, port, over) => this.#aim(service, port, over),
       pair: (secret) => this.#pair(secret),
       pods: (backend) => this.#pods(backend),
     });
@@ -174,15 +175,15 @@ export class Units {
     for (const unit of this.#links.of(topic, key)) this.soil(unit);
   }
 
-  #aim(service: string, port: number | string): Aim {
-    const key = `${service} ${JSON.stringify(port)}`;
+  #aim(service: string, port: number | string, over: Readonly<AskedBackend> | null): Aim {
+    const key = `${service} ${JSON.stringify(port)}${over === null ? "" : JSON.stringify(over)}`;
     const aim = this.#wanted(this.#aims, key, () => {
       return new Unit(
         "Aim",
         key,
         (view, draft) => {
-          const made = aimAt(view, draft, service, port);
-          if (made.ok) this.#lead(made.backend);
+          const made = aimAt(view, draft, { key: service, wanted: port, over });
+          if (made.ok) this.#lead(made.backend, made.over);
           return made;
         },
         UNAIMED,
@@ -193,14 +194,21 @@ export class Units {
   }
 
   /** Keeps the backend of an aim alive, and makes it if it is new. */
-  #lead(id: string): void {
+  #lead(id: string, over: Readonly<AskedBackend> | null): void {
     this.#recorder.note("Backend", id);
     this.#wanted(this.#backends, id, () => {
-      return new Unit("Backend", id, (view, draft) => backendOf(view, draft, id), nobody(id, BUG));
+      const unit: Unit<Backend> = new Unit(
+        "Backend",
+        id,
+        // What its Secret held is remembered, too.
+        (view, draft) => backendOf(view, draft, { id, over, before: unit.value?.tls ?? null }),
+        nobody(id, BUG),
+      );
+      return unit;
     });
   }
 
-  /** The one piece with a memory: what was good is kept for as long as somebody looks at it. */
+  /** A piece with a memory: what was good is kept for as long as somebody looks at it. */
   #pair(secret: string): Pair {
     const pair = this.#wanted(this.#pairs, secret, () => {
       const unit: Unit<Pair> = new Unit(

@@ -6,6 +6,7 @@ import { assert } from "../../core/assert.ts";
 import type { KubeObject } from "../objects.ts";
 import type { Resolved, Snapshot, Topic } from "../snapshot.ts";
 import type { Pair } from "./certificates.ts";
+import type { AskedBackend } from "./dialects/dialect.ts";
 import type { Aim } from "./services.ts";
 
 /** A collection to look things up in. Keep nothing of it: it is read during one translation. */
@@ -27,8 +28,11 @@ export type View = Readonly<{
   namespaces: Look<KubeObject>;
   siblings: Look<ReadonlySet<string>>;
   names: Look<Resolved>;
-  /** Where a port of a Service, as an Ingress writes it, leads. */
-  aim(service: string, port: number | string): Aim;
+  /**
+   * Where a port of a Service, as an Ingress writes it, leads; `over` is what that Ingress asks of
+   * the way there, or null.
+   */
+  aim(service: string, port: number | string, over: Readonly<AskedBackend> | null): Aim;
   /** The pair of a Secret, `namespace/name`, as last found good, and what is wrong with it now. */
   pair(secret: string): Pair;
   /** How many endpoints a backend has that an aim of this same piece leads to. */
@@ -85,8 +89,8 @@ export class Recorder implements View {
     return this.#current().classes;
   }
 
-  aim(service: string, port: number | string): Aim {
-    return this.#pieces.aim(service, port);
+  aim(service: string, port: number | string, over: Readonly<AskedBackend> | null): Aim {
+    return this.#pieces.aim(service, port, over);
   }
 
   pair(secret: string): Pair {

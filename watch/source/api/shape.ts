@@ -124,7 +124,7 @@ const ingress = map({
 const service = map({
   type: text,
   externalName: text,
-  ports: list(map({ name: text, protocol: text, port, targetPort: portOrName })),
+  ports: list(map({ name: text, protocol: text, port, targetPort: portOrName, appProtocol: text })),
 });
 
 const endpoint = map({

@@ -19,6 +19,7 @@ export type Asked = {
   withheld: boolean;
   tls: AskedTls;
   client: AskedClient;
+  backend: AskedBackend;
 };
 
 /** What is asked of TLS towards clients; null where nobody asked. */
@@ -50,6 +51,22 @@ export type AskedClient = {
   forward: boolean;
 };
 
+/** What is asked of the way to the backends; null where nobody asked. */
+export type AskedBackend = {
+  /** The annotation that names a protocol; "" when none does. */
+  key: string;
+  /** It is spoken over TLS. */
+  https: boolean | null;
+  /** Secret with authorities, and with what is shown to the backend. */
+  secret: string | null;
+  /** The certificate of the backend is checked. */
+  verify: boolean | null;
+  /** What it must be for. */
+  name: string | null;
+  /** The backend is told that name. */
+  sni: boolean | null;
+};
+
 /** Of an Ingress without annotations. The depth is ingress-nginx's. */
 export function askedOf(): Asked {
   return {
@@ -67,6 +84,7 @@ export function askedOf(): Asked {
       ciphers: "",
     },
     client: { authorities: null, verify: null, depth: 1, forward: false },
+    backend: { key: "", https: null, secret: null, verify: null, name: null, sni: null },
   };
 }
 

@@ -4,6 +4,7 @@
  * of requests and connections are among them, since they also keep passwords from being guessed.
  */
 import { type Dialect, type Row, gate, guard, pending, wish, withheld } from "./dialect.ts";
+import { NGINX_BACKEND } from "./backend.ts";
 import { CLIENT_CA, CLIENT_DEPTH, CLIENT_FORWARD, PASSTHROUGH, clientVerify } from "./tls.ts";
 import { letsAllIn, parseCiphers, parseFlag } from "./values.ts";
 
@@ -83,12 +84,8 @@ const ROWS: readonly (readonly [string, Row])[] = [
   ["server-snippet", guard("Raw nginx configuration, which may deny access.")],
   ["stream-snippet", guard("Raw nginx configuration, which may deny access.")],
   // --- the way to the backend ---
-  ["backend-protocol", guard("Protocol spoken to the backend.", "HTTP", "AUTO_HTTP")],
+  ...NGINX_BACKEND,
   ["ssl-passthrough", PASSTHROUGH],
-  ["proxy-ssl-verify", guard("Whether the backend's certificate is checked.", "off")],
-  ["proxy-ssl-secret", pending("Client certificate shown to the backend.")],
-  ["proxy-ssl-name", pending("Name the backend's certificate must have.")],
-  ["proxy-ssl-server-name", pending("Sends SNI to the backend.", "off")],
   ["proxy-ssl-ciphers", pending("Ciphers towards the backend.")],
   ["proxy-ssl-protocols", pending("TLS versions towards the backend.")],
   ["proxy-ssl-verify-depth", pending("Length of the chain of the backend's certificate.")],

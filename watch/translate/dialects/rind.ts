@@ -1,6 +1,7 @@
 /** rind's own annotations, and the rows it shares with other dialects. */
 import { parseWeights } from "../shares.ts";
 import { type Dialect, type Row, annotation, lock, wish } from "./dialect.ts";
+import { RIND_BACKEND } from "./backend.ts";
 import {
   CIPHERS,
   CLIENT_CA,
@@ -92,6 +93,7 @@ export const RIND: Dialect = {
     ["client-depth", CLIENT_DEPTH],
     ["client-forward", CLIENT_FORWARD],
     ["passthrough", PASSTHROUGH],
+    ...RIND_BACKEND,
   ]),
-  alike: ["auth", "allow", "deny", "client-"],
+  alike: ["auth", "allow", "deny", "client-", "backend-tls-"],
 };

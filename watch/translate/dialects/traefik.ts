@@ -4,6 +4,7 @@
  * keeps passwords from being guessed.
  */
 import { type Dialect, type Row, gate, guard, pending, wish } from "./dialect.ts";
+import { PROTOCOL } from "./backend.ts";
 import { SERVICE_WEIGHTS } from "./rind.ts";
 import { letsAllIn, parseFlag, parseSeconds } from "./values.ts";
 
@@ -38,6 +39,7 @@ const ROWS: readonly (readonly [string, Row])[] = [
   ["rewrite-target", pending("Replaces the matched path prefix.")],
   ["app-root", pending("Redirects / to another path.")],
   ["priority", pending("Order of this rule among all rules.")],
+  ["protocol", PROTOCOL],
   ["preserve-host", pending("Whether the backend sees the client's Host.", "true")],
   ["rate-limit", guard("Requests a client may send.")],
   ["error-pages", pending("Error pages from another service.")],

@@ -1,0 +1,106 @@
+/** Rows about the way to the backend that dialects share, and Services have: TLS to endpoints. */
+import { isIP } from "node:net";
+
+import { isName } from "../../objects.ts";
+import { type Parsed, quote } from "../read.ts";
+import { type AskedBackend, type Row, lock, wish } from "./dialect.ts";
+import { parseFlag, parseSecret, wordOf } from "./values.ts";
+
+const SWITCH = wordOf(
+  new Map([
+    ["on", true],
+    ["off", false],
+  ]),
+);
+
+/** Of a backend of which nobody said anything. */
+export function backendAskOf(): AskedBackend {
+  return { key: "", https: null, secret: null, verify: null, name: null, sni: null };
+}
+
+/** The row about the protocol, in a dialect's own words: whether it is HTTPS. */
+export function protocol(words: ReadonlyMap<string, boolean>, fold: (word: string) => string): Row {
+  const parse = (raw: string): Parsed<boolean> => {
+    const value = words.get(fold(raw.trim()));
+    if (value !== undefined) return { ok: true, value };
+    const reason = `${quote(raw.trim())} is not supported yet, only ${[...words.keys()].join(", ")}`;
+    return { ok: false, reason };
+  };
+  return lock("Protocol spoken to the backend.", parse, (asked, https, key) => {
+    asked.backend.https = https;
+    asked.backend.key = key;
+  });
+}
+
+/** `http` or `https`, as rind, Traefik and Services write it. */
+export const PROTOCOL: Row = protocol(
+  new Map([
+    ["http", false],
+    ["https", true],
+  ]),
+  (word) => word.toLowerCase(),
+);
+
+export const BACKEND_SECRET: Row = lock(
+  "Secret with the authorities of the backend (ca.crt), and what is shown to it (tls.crt, tls.key).",
+  parseSecret,
+  (asked, secret) => {
+    asked.backend.secret = secret;
+  },
+);
+
+/** Whether the backend's certificate is checked, in the words of a parser. */
+export function backendVerify(parse: (raw: string) => Parsed<boolean>): Row {
+  return lock("Whether the backend's certificate is checked.", parse, (asked, verify) => {
+    asked.backend.verify = verify;
+  });
+}
+
+export const BACKEND_NAME: Row = lock(
+  "Name that the backend's certificate must be for.",
+  parseServerName,
+  (asked, name) => {
+    asked.backend.name = name;
+  },
+);
+
+/** Whether the backend is told the name that it is asked for. */
+export function backendSni(parse: (raw: string) => Parsed<boolean>): Row {
+  return wish("Sends the name to the backend (SNI).", parse, (asked, sni) => {
+    asked.backend.sni = sni;
+  });
+}
+
+/** `backend-protocol` of ingress-nginx. AUTO_HTTP is HTTPS for some requests, and refused. */
+export const NGINX_BACKEND: readonly (readonly [string, Row])[] = [
+  [
+    "backend-protocol",
+    protocol(
+      new Map([
+        ["HTTP", false],
+        ["HTTPS", true],
+      ]),
+      (word) => word.toUpperCase(),
+    ),
+  ],
+  ["proxy-ssl-secret", BACKEND_SECRET],
+  ["proxy-ssl-verify", backendVerify(SWITCH)],
+  ["proxy-ssl-name", BACKEND_NAME],
+  ["proxy-ssl-server-name", backendSni(SWITCH)],
+];
+
+/** rind's own, on an Ingress or on a Service. */
+export const RIND_BACKEND: readonly (readonly [string, Row])[] = [
+  ["backend-protocol", PROTOCOL],
+  ["backend-tls-secret", BACKEND_SECRET],
+  ["backend-tls-verify", backendVerify(parseFlag)],
+  ["backend-tls-name", BACKEND_NAME],
+  ["backend-tls-sni", backendSni(parseFlag)],
+];
+
+/** A DNS name, or an address, in lower case and without the dot at its end. */
+function parseServerName(raw: string): Parsed<string> {
+  const name = raw.trim().toLowerCase().replace(/\.$/, "");
+  if (isName(name) || isIP(name) !== 0) return { ok: true, value: name };
+  return { ok: false, reason: `${quote(raw.trim())} is neither a DNS name nor an address` };
+}
