@@ -20,8 +20,8 @@ import type { CertificateFacts } from "./translate/certificates.ts";
 import { NOTHING, type Translation } from "./translate/draft.ts";
 
 const HOLDOFF = { quietMs: 10, maxMs: 100 };
-/** For so long the first model waits for what it wants: Secrets, and addresses of names. */
-const WANTS_MS = 2_000;
+/** The first model waits so long for Secrets and names: without, a host is no better than away. */
+const WANTS_MS = 10_000;
 /** After a publish that failed, the same is tried again. */
 const RETRY_MS = 1_000;
 /** A sync that has not come by then is waited for with the saved state, if there is one. */

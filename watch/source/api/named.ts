@@ -18,6 +18,11 @@ import { Turns } from "./turns.ts";
 /** From one reading of an object to the next, and from one of any to the next: 20 a second. */
 const ROUND_MS = 10_000;
 const GAP_MS = 50;
+/**
+ * What was never read is waited for, so it is read at once, so many at a time: the runtime has room
+ * for 16 requests besides the watches (source.ts).
+ */
+const FIRST_MAX = 8;
 /** When none of them is due. */
 const IDLE_MS = 1_000;
 /** Every rind of the cluster comes back to a server that just did: not with all watches at once. */
@@ -36,6 +41,8 @@ export class Named {
   #heardAt: number;
   readonly #turns = new Turns();
   #polling = false;
+  /** First readings that are on their way. */
+  #firsts = 0;
   #stopped = false;
   #cancel: Cancel = () => {};
 
@@ -76,6 +83,7 @@ export class Named {
         this.#turns.add(key);
       }
     }
+    for (let free = FIRST_MAX - this.#firsts; free > 0; free--) void this.#readFirsts();
     if (!this.#polling) void this.#poll();
   }
 
@@ -106,11 +114,9 @@ export class Named {
     return [...findings, ...this.#keeper.findings()];
   }
 
-  /**
-   * Whether each that is watched has been answered. Those that are read in turn are not waited
-   * for: there is no telling how many they are.
-   */
+  /** Whether each has been answered. */
   settled(): boolean {
+    if (this.#firsts > 0 || !this.#turns.settled()) return false;
     for (const feed of this.#feeds.values()) {
       const { synced, problem } = feed.state();
       if (!synced && problem === "") return false;
@@ -155,6 +161,17 @@ export class Named {
     this.#turns.delete(key);
     this.#keeper.gone(rawOf(key));
     this.#events.tell({ type: "absent", kind: "Secret", key, known: false });
+  }
+
+  /** One after the other, until none is left that was never read. A server that is away is left. */
+  async #readFirsts(): Promise<void> {
+    this.#firsts += 1;
+    while (!this.#stopped && !(this.#terms.away?.() ?? false)) {
+      const key = this.#turns.takeFresh(this.#terms.clock.now());
+      if (key === null) break;
+      await this.#read(key);
+    }
+    this.#firsts -= 1;
   }
 
   async #poll(): Promise<void> {

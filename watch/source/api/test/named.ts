@@ -13,6 +13,8 @@ const SEED = 5;
 /** What there may be of watches of Secrets. */
 const WATCHES = 100;
 const STEP_MS = 50;
+/** What was never read is read by eight, and by the one that reads all in turn. */
+const FIRSTS = 9;
 
 const test = suite("Secrets by name");
 
@@ -23,6 +25,10 @@ class World {
   away: ApiFailure | null = null;
   /** What it answers about Secrets instead, while it is away. */
   busy: ApiFailure | null = null;
+  /** Answers about Secrets wait for it; those that do, and the most there were. */
+  answers = Promise.resolve();
+  #waiting = 0;
+  most = 0;
   #asked: { atMs: number; path: string }[] = [];
   #watches = new Map<ApiEvents, string>();
 
@@ -77,7 +83,12 @@ class World {
 
   #ask(path: string): Promise<ApiAnswer> {
     this.#asked.push({ atMs: this.clock.now(), path });
-    return Promise.resolve(this.#failureOf(path) ?? { ...AWAY, status: 404 });
+    this.#waiting += 1;
+    this.most = Math.max(this.most, this.#waiting);
+    return this.answers.then(() => {
+      this.#waiting -= 1;
+      return this.#failureOf(path) ?? { ...AWAY, status: 404 };
+    });
   }
 
   #stream(path: string, events: ApiEvents): () => void {
@@ -125,6 +136,26 @@ for (const status of [0, 503]) {
     world.source.stop();
   });
 }
+
+test("Secrets beyond the watches are read at once, a few at a time", async () => {
+  const world = new World();
+  await world.pass(1_000);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  world.answers = promise;
+  world.asked();
+  world.want(0, WATCHES + 50);
+  await settled();
+  assert.is(world.asked().secrets.length, WATCHES + FIRSTS);
+  assert.not.ok(world.source.settled(), "a first model waits");
+  resolve();
+  await settled();
+  assert.is(world.asked().secrets.length, 50 - FIRSTS, "without a moment between");
+  assert.ok(world.source.settled());
+  assert.is(world.most, FIRSTS);
+  world.want(0, WATCHES + 51);
+  assert.is(world.asked().secrets.length, 1, "one that comes later does not wait for its turn");
+  world.source.stop();
+});
 
 test("a Secret of which the server said how long to wait is not asked for sooner", async () => {
   const world = new World();

@@ -20,6 +20,17 @@ test("who had a turn comes again after its rest, in the same order", () => {
   assert.equal([10_000, 10_001, 10_002, 10_003].map(take), ["a/1", "b/1", "a/2", null]);
 });
 
+test("who comes anew does not wait for those who had their turn", () => {
+  const turns = new Turns();
+  for (const key of ["a/1", "a/2"]) turns.add(key);
+  const take = (now: number): string | null => turns.take(now, REST_MS);
+  assert.equal([0, 9_000].map(take), ["a/1", "a/2"]);
+  turns.add("a/3");
+  assert.not.ok(turns.settled());
+  assert.equal([10_000, 10_001].map(take), ["a/3", "a/1"]);
+  assert.ok(turns.settled());
+});
+
 test("who is gone has no turn, and who comes anew has one at once", () => {
   const turns = new Turns();
   for (const key of ["a/1", "a/2"]) turns.add(key);
