@@ -6,7 +6,7 @@
 import type { SecureHost, TlsPolicy } from "../../core/model.ts";
 import type { Finding } from "../finding.ts";
 import type { Pair } from "./certificates.ts";
-import { settlePolicies } from "./clientauth.ts";
+import { isChallenge, settlePolicies } from "./clientauth.ts";
 import { type Claim, type TlsClaim, compareAges, note } from "./draft.ts";
 import { ANY_HOST } from "./hosts.ts";
 import type { Findings } from "./roster.ts";
@@ -136,10 +136,11 @@ function lossOf(
  * for the namespace that was first to claim anything of the host, paths included.
  */
 function settlePassthrough(
-  { name, routes }: SniSite,
+  site: SniSite,
   claims: readonly TlsClaim[],
   findings: Map<string, Finding>,
 ): Readonly<{ backend: string; refused: ReadonlySet<string> }> {
+  const { name, routes } = site;
   const refused = new Set<string>();
   const wishes = claims.filter((claim): claim is PassthroughClaim => claim.kind === "passthrough");
   if (wishes.length === 0) return { backend: "", refused };
@@ -160,14 +161,43 @@ function settlePassthrough(
     note(findings, { level: "error", ...about(claim), reason, hint: "", effect });
   }
   if (winner === undefined) return { backend: "", refused };
-  for (const claim of claims) {
-    if (claim.kind !== "policy" || claim.ask.client === null) continue;
-    refused.add(claim.age.owner);
-    const reason = `connections for ${shown(name)} are not opened, as ${ownerOf(winner)} asks`;
-    const effect = "nobody asks their clients for certificates but the backend";
-    note(findings, { level: "error", ...about(claim), reason, hint: "", effect });
-  }
+  remarkUnopened(site, claims, { winner, refused, findings });
   return { backend: winner.backend, refused };
+}
+
+/** Everybody who counts on rind to look into connections of a host that it hands on. */
+function remarkUnopened(
+  { name, routes }: SniSite,
+  claims: readonly TlsClaim[],
+  {
+    winner,
+    refused,
+    findings,
+  }: Readonly<{
+    winner: PassthroughClaim;
+    refused: Set<string>;
+    findings: Map<string, Finding>;
+  }>,
+): void {
+  const reason = `connections for ${shown(name)} are not opened, as ${ownerOf(winner)} asks`;
+  for (const claim of claims) {
+    if (claim.kind !== "policy") continue;
+    const strict = claim.ask.client !== null || claim.ask.broken !== "";
+    if (strict) refused.add(claim.age.owner);
+    // An Ingress that asks for both has been told.
+    if (claim.age.owner === winner.age.owner) continue;
+    const level = strict ? "error" : "warning";
+    const effect = "what it asks of handshakes is up to the backend";
+    note(findings, { level, ...about(claim), reason, hint: "", effect });
+  }
+  const told = new Set(refused).add(winner.age.owner);
+  for (const { age, route } of routes) {
+    if (told.has(age.owner) || isChallenge(route.match.path.value)) continue;
+    told.add(age.owner);
+    const origin = { ...route.origin, field: "" };
+    const effect = `its paths on ${shown(name)} are never looked at`;
+    note(findings, { level: "warning", ...origin, reason, hint: "", effect });
+  }
 }
 
 function about({ origin }: TlsClaim): Pick<Finding, "kind" | "namespace" | "name" | "field"> {

@@ -7,7 +7,7 @@ import { openAuthority } from "../../../test/pki.ts";
 import { Store } from "../../store.ts";
 import { object } from "../../test/fixture/objects.ts";
 import type { Pair } from "../certificates.ts";
-import { type Claim, RULE, type TlsClaim, type Translation } from "../draft.ts";
+import { type Claim, type PolicyAsk, RULE, type TlsClaim, type Translation } from "../draft.ts";
 import { type SniSettled, policyOf, settleSni } from "../sni.ts";
 import { Translator } from "../translator.ts";
 import { OPTIONS } from "./fixture/manifests.ts";
@@ -16,6 +16,7 @@ const HOST = "a.example";
 
 type Kind =
   | Readonly<{ kind: "certificate" | "default"; secret: string }>
+  | Readonly<{ kind: "policy"; ask: PolicyAsk }>
   | Readonly<{ kind: "passthrough"; backend: string }>;
 
 /** `owner`: namespace/name; `at`: how old, smaller is older. */
@@ -191,6 +192,29 @@ test("connections of one host go to one backend, and certificates do not matter 
   const { host, refused } = settleAll(claims, []);
   const expected = { name: HOST, certificates: [], policy: null, passthrough: "a/one:443" };
   assert.equal([host, [...refused]], [expected, ["a/y"]]);
+});
+
+test("who counts on rind to look into connections is told when it does not", () => {
+  const ask = { minVersion: null, ciphers: "", client: null, broken: "" };
+  const client = { authorities: "x", verify: "required", depth: 1, forward: false } as const;
+  const policy = (owner: string, asks: Partial<PolicyAsk>): TlsClaim =>
+    claim(owner, 2, { kind: "policy", ask: { ...ask, ...asks } });
+  const claims = [
+    through("a/x", 1, "a/tls:443"),
+    policy("a/x", { ciphers: "A" }),
+    policy("a/floor", { minVersion: "1.3" }),
+    policy("a/clients", { client }),
+  ];
+  const { host, refused, findings } = settleAll(claims, [routed("a/x", 1), routed("a/path", 2)]);
+  assert.equal([host.passthrough, host.policy, [...refused]], ["a/tls:443", null, ["a/clients"]]);
+  const said = [...findings.values()].map(
+    ({ level, name, reason }) => `${level} ${name} ${reason}`,
+  );
+  const reason = "connections for a.example are not opened, as Ingress a/x asks";
+  for (const who of ["error clients", "warning floor", "warning path"]) {
+    assert.ok(said.includes(`${who} ${reason}`), who);
+  }
+  assert.not.ok(said.some((text) => text.includes(` x ${reason}`)));
 });
 
 test("what leads nowhere hands nothing on, and is not opened either", () => {
