@@ -47,7 +47,7 @@ export type Aim =
     }>
   | Readonly<{ ok: false; at: "name" | "port"; reason: string; hint: string }>;
 
-/** A port as an Ingress writes it, of the Service under `key`, and what it asks of the way there. */
+/** A port as an Ingress writes it, of the Service under `key`, and what it asks of the way. */
 type Wanted = Readonly<{
   key: string;
   wanted: number | string;

@@ -18,12 +18,13 @@ export function backendAskOf(): AskedBackend {
   return { key: "", https: null, secret: null, verify: null, name: null, sni: null };
 }
 
-/** The row about the protocol, in a dialect's own words: whether it is HTTPS. */
-export function protocol(words: ReadonlyMap<string, boolean>, fold: (word: string) => string): Row {
+/** The row about the protocol: whether it is HTTPS, in a dialect's own words for HTTP and that. */
+function protocol(http: string, https: string): Row {
   const parse = (raw: string): Parsed<boolean> => {
-    const value = words.get(fold(raw.trim()));
-    if (value !== undefined) return { ok: true, value };
-    const reason = `${quote(raw.trim())} is not supported yet, only ${[...words.keys()].join(", ")}`;
+    const word = raw.trim().toLowerCase();
+    if (word === http.toLowerCase()) return { ok: true, value: false };
+    if (word === https.toLowerCase()) return { ok: true, value: true };
+    const reason = `${quote(raw.trim())} is not supported yet, only ${http} and ${https} are`;
     return { ok: false, reason };
   };
   return lock("Protocol spoken to the backend.", parse, (asked, https, key) => {
@@ -32,17 +33,11 @@ export function protocol(words: ReadonlyMap<string, boolean>, fold: (word: strin
   });
 }
 
-/** `http` or `https`, as rind, Traefik and Services write it. */
-export const PROTOCOL: Row = protocol(
-  new Map([
-    ["http", false],
-    ["https", true],
-  ]),
-  (word) => word.toLowerCase(),
-);
+/** As rind, Traefik and Services write it. */
+export const PROTOCOL: Row = protocol("http", "https");
 
-export const BACKEND_SECRET: Row = lock(
-  "Secret with the authorities of the backend (ca.crt), and what is shown to it (tls.crt, tls.key).",
+const BACKEND_SECRET: Row = lock(
+  "Secret with the backend's authorities (ca.crt) and the pair shown to it (tls.crt, tls.key).",
   parseSecret,
   (asked, secret) => {
     asked.backend.secret = secret;
@@ -50,13 +45,13 @@ export const BACKEND_SECRET: Row = lock(
 );
 
 /** Whether the backend's certificate is checked, in the words of a parser. */
-export function backendVerify(parse: (raw: string) => Parsed<boolean>): Row {
+function backendVerify(parse: (raw: string) => Parsed<boolean>): Row {
   return lock("Whether the backend's certificate is checked.", parse, (asked, verify) => {
     asked.backend.verify = verify;
   });
 }
 
-export const BACKEND_NAME: Row = lock(
+const BACKEND_NAME: Row = lock(
   "Name that the backend's certificate must be for.",
   parseServerName,
   (asked, name) => {
@@ -65,7 +60,7 @@ export const BACKEND_NAME: Row = lock(
 );
 
 /** Whether the backend is told the name that it is asked for. */
-export function backendSni(parse: (raw: string) => Parsed<boolean>): Row {
+function backendSni(parse: (raw: string) => Parsed<boolean>): Row {
   return wish("Sends the name to the backend (SNI).", parse, (asked, sni) => {
     asked.backend.sni = sni;
   });
@@ -73,16 +68,7 @@ export function backendSni(parse: (raw: string) => Parsed<boolean>): Row {
 
 /** `backend-protocol` of ingress-nginx. AUTO_HTTP is HTTPS for some requests, and refused. */
 export const NGINX_BACKEND: readonly (readonly [string, Row])[] = [
-  [
-    "backend-protocol",
-    protocol(
-      new Map([
-        ["HTTP", false],
-        ["HTTPS", true],
-      ]),
-      (word) => word.toUpperCase(),
-    ),
-  ],
+  ["backend-protocol", protocol("HTTP", "HTTPS")],
   ["proxy-ssl-secret", BACKEND_SECRET],
   ["proxy-ssl-verify", backendVerify(SWITCH)],
   ["proxy-ssl-name", BACKEND_NAME],

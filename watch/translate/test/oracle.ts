@@ -30,7 +30,11 @@ const PAIRS: readonly Raw[] = [
   authority.issue({ names: ["a.example", "b.example"] }),
   authority.issue({ names: ["a.example"], kind: "rsa" }),
   authority.issue({ names: ["*.example"] }),
-].map(({ chain, key }) => ({ "tls.crt": btoa(chain), "tls.key": btoa(key) }));
+].map(({ chain, key }, i) => ({
+  "tls.crt": btoa(chain),
+  "tls.key": btoa(key),
+  ...(i % 2 === 0 ? { "ca.crt": btoa(authority.certificate) } : {}),
+}));
 
 class Maker {
   readonly #random: Random;
@@ -160,6 +164,7 @@ class Maker {
           ...this.rarely(8, { "nginx.ingress.kubernetes.io/auth-secret": this.one("tls", "a/b") }),
           ...this.rarely(8, { "rind.dev/unheard-of": "1" }),
           ...this.handshake(),
+          ...this.rarely(3, this.backend("nginx.ingress.kubernetes.io/", "proxy-ssl-")),
         },
       },
       spec: {
@@ -182,6 +187,16 @@ class Maker {
       ...this.rarely(8, { "rind.dev/passthrough": this.one("true", "false") }),
       ...this.rarely(8, { "rind.dev/ssl-redirect": this.one("always", "false") }),
       ...this.rarely(8, { "traefik.ingress.kubernetes.io/router.tls": "true" }),
+    };
+  }
+
+  /** What is asked of TLS to backends, in a dialect. */
+  backend(prefix: string, tls: string): Raw {
+    return {
+      [`${prefix}backend-protocol`]: this.one("HTTPS", "https", "HTTP", "GRPC"),
+      ...this.rarely(2, { [`${prefix}${tls}secret`]: this.one("one", "two") }),
+      ...this.rarely(3, { [`${prefix}${tls}verify`]: this.one("off", "false", "odd") }),
+      ...this.rarely(4, { [`${prefix}${tls}name`]: this.one("web.internal", "10.0.0.1", "!") }),
     };
   }
 
@@ -227,6 +242,7 @@ class Maker {
       [http],
       [http],
       [{ port: 80 }],
+      [{ ...http, appProtocol: this.one("https", "http") }],
       [http, { port: 81, name: "x" }],
       7,
     );
@@ -238,7 +254,10 @@ class Maker {
       metadata: {
         name,
         namespace: this.namespace(),
-        annotations: this.rarely(4, { "rind.dev/load-balance": this.one("round-robin", "odd") }),
+        annotations: {
+          ...this.rarely(4, { "rind.dev/load-balance": this.one("round-robin", "odd") }),
+          ...this.rarely(3, this.backend("rind.dev/", "backend-tls-")),
+        },
       },
       spec: name === "alias" ? { ...alias, ...this.rarely(2, { ports }) } : { ports },
     };
