@@ -4,16 +4,16 @@ import * as assert from "uvu/assert";
 import { metName, visit, type Visit } from "../../../../test/handshake.ts";
 import { openAuthority } from "../../../../test/pki.ts";
 import { openLibc } from "../../../libc.ts";
-import { openBySni } from "./fixture.ts";
+import { contextOf, openBySni } from "./fixture.ts";
 
 const F_DUPFD_CLOEXEC = 1_030;
 const { issue } = openAuthority();
-const [OLD, NEW] = ["old", "new"].map((name) => issue({ names: [name] }));
+const [OLD, NEW] = ["old", "new"].map((name) => contextOf([issue({ names: [name] })]));
 
 test("a copy of its descriptor goes on where a listener stopped, and loses nobody", async () => {
   const opened = openLibc();
   if (!opened.ok) return console.log(`skip: no C library: ${opened.reason}`);
-  const first = openBySni({ pair: OLD! });
+  const first = openBySni({ context: OLD! });
   const stays = await visit({ port: first.port });
   assert.is(await stays.echo("hello"), "hello");
   const copy = opened.libc.fcntl(first.fd, F_DUPFD_CLOEXEC, 0);
@@ -22,7 +22,7 @@ test("a copy of its descriptor goes on where a listener stopped, and loses nobod
   // Nobody accepts now; the kernel does, and keeps them.
   const waiting: Promise<Visit>[] = [1, 2, 3].map(() => visit({ port: first.port }));
   await Bun.sleep(0);
-  const second = openBySni({ pair: NEW!, fd: copy });
+  const second = openBySni({ context: NEW!, fd: copy });
   for (const visitor of await Promise.all(waiting)) {
     assert.is(metName(visitor), "new");
     assert.is(await visitor.echo("hello"), "hello");

@@ -6,6 +6,9 @@
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { KeyPair } from "../../../model.ts";
 
+/** RFC 7301 §3.1: each name with its length. */
+export const HTTP1 = "\x08http/1.1";
+
 /** A client's socket as Bun hands it out; `data` belongs to the test. */
 export type Socket = Bun.Socket<Mark> & { readonly fd: number };
 
@@ -46,12 +49,10 @@ export type Events = Partial<
   }>
 >;
 
-/** `names`: what its serverName callback answers. `alpn`: what its alpnCallback does. */
+/** `context`: shown without a name. `names`: what its serverName callback answers. */
 type BySni = Readonly<{
-  pair: KeyPair;
-  tls?: Readonly<Record<string, unknown>>;
+  context: Native;
   names?: (name: string) => Native | Error | undefined;
-  alpn?: (offered: Buffer) => string | undefined;
   events?: Events;
   /** A descriptor that listens already. */
   fd?: number;
@@ -75,14 +76,14 @@ export function contextOf(pairs: readonly KeyPair[], rest: SecureContextOptions 
 }
 
 /** Listens for TLS; Bun asks which certificate. */
-export function openBySni({ pair, tls = {}, names, alpn, events, fd }: BySni): Stand {
+export function openBySni({ context, names, events, fd }: BySni): Stand {
   const stand = emptyStand();
   const options = {
     hostname: "127.0.0.1",
     port: 0,
     ...(fd === undefined ? {} : { fd }),
     allowHalfOpen: true,
-    tls: { cert: pair.chain, key: pair.key, ...tls },
+    tls: { secureContext: context, ALPNProtocols: HTTP1 },
     socket: {
       ...callbacks(stand, events),
       open: (socket: Socket) => {
@@ -93,10 +94,6 @@ export function openBySni({ pair, tls = {}, names, alpn, events, fd }: BySni): S
       serverName: (_socket: Socket, name: string) => {
         stand.events.push(`name ${name}`);
         return names?.(name);
-      },
-      alpnCallback: (_socket: Socket, _name: string, offered: Buffer) => {
-        stand.events.push("alpn");
-        return alpn?.(offered);
       },
     },
   };

@@ -8,6 +8,7 @@ import { contextOf, openBySni, type Native, type Stand } from "./fixture.ts";
 const { certificate: authority, issue } = openAuthority();
 const FALLBACK = issue({ names: ["fallback"] });
 const A = issue({ names: ["a.test"] });
+const context = contextOf([FALLBACK]);
 
 async function withStand(stand: Stand, body: (stand: Stand) => Promise<void>): Promise<void> {
   try {
@@ -24,7 +25,7 @@ function guest(stand: Stand, asks: Partial<Parameters<typeof visit>[0]>): Promis
 
 test("SNI: serverName's context is shown, else each host would get the default", async () => {
   const names = new Map<string, Native>([["a.test", contextOf([A])]]);
-  const stand = openBySni({ pair: FALLBACK, names: (name) => names.get(name) });
+  const stand = openBySni({ context, names: (name) => names.get(name) });
   await withStand(stand, async () => {
     for (const version of ["1.2", "1.3"] as const) {
       assert.is(metName(await guest(stand, { name: "a.test", version })), "a.test");
@@ -35,7 +36,7 @@ test("SNI: serverName's context is shown, else each host would get the default",
 });
 
 test("SNI: the name comes as the client sent it, so that the vault has to fold it", async () => {
-  const stand = openBySni({ pair: FALLBACK });
+  const stand = openBySni({ context });
   await withStand(stand, async () => {
     await guest(stand, { name: "A.TeSt" });
     assert.ok(stand.events.includes("name A.TeSt"), stand.events.join());
@@ -43,7 +44,7 @@ test("SNI: the name comes as the client sent it, so that the vault has to fold i
 });
 
 test("SNI: no call without a name, so that the default is the listener's own", async () => {
-  const stand = openBySni({ pair: FALLBACK, names: () => contextOf([A]) });
+  const stand = openBySni({ context, names: () => contextOf([A]) });
   await withStand(stand, async () => {
     assert.is(metName(await guest(stand, {})), "fallback");
     assert.not.ok(stand.events.some((event) => event.startsWith("name")));
@@ -51,11 +52,11 @@ test("SNI: no call without a name, so that the default is the listener's own", a
 });
 
 test("rotation: the next handshake gets the new context, and nobody is thrown out", async () => {
-  let context = contextOf([A]);
-  const stand = openBySni({ pair: FALLBACK, names: () => context });
+  let current = contextOf([A]);
+  const stand = openBySni({ context, names: () => current });
   await withStand(stand, async () => {
     const before = await guest(stand, { name: "a.test" });
-    context = contextOf([issue({ names: ["a.test"] })]);
+    current = contextOf([issue({ names: ["a.test"] })]);
     const after = await guest(stand, { name: "a.test" });
     const [old, fresh] = [before, after].map(({ met }) => met!.certificate.serialNumber);
     assert.is.not(old, fresh);
@@ -66,7 +67,7 @@ test("rotation: the next handshake gets the new context, and nobody is thrown ou
 
 test("refused names: an Error ends this handshake, and only this one", async () => {
   const names = (name: string) => (name === "no.test" ? new Error("unknown") : undefined);
-  const stand = openBySni({ pair: FALLBACK, names });
+  const stand = openBySni({ context, names });
   await withStand(stand, async () => {
     const refused = await guest(stand, { name: "no.test" });
     assert.is(refused.met, null);
@@ -76,28 +77,25 @@ test("refused names: an Error ends this handshake, and only this one", async () 
 });
 
 for (const version of ["1.2", "1.3"] as const) {
-  test(`ALPN: its callback chooses, else clients of h2 and 1.1 fail (${version})`, async () => {
-    const stand = openBySni({
-      pair: FALLBACK,
-      alpn: (offered) => (offered.includes("http/1.1") ? "http/1.1" : undefined),
-    });
+  test(`ALPN: the list given is what is spoken, else clients of h2 fail (${version})`, async () => {
+    const stand = openBySni({ context, names: () => contextOf([A]) });
     await withStand(stand, async () => {
-      const both = await guest(stand, { version, alpn: ["h2", "http/1.1"] });
-      assert.is(both.met?.alpn, "http/1.1");
-      assert.is(await both.echo("hello"), "hello");
-      assert.is(stand.told.at(-1)?.alpn, "http/1.1");
-      const other = await guest(stand, { version, alpn: ["acme-tls/1"] });
-      assert.is(other.refusal, "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL");
-      const calls = stand.events.filter((event) => event === "alpn").length;
-      assert.is((await guest(stand, { version })).met?.alpn, "");
-      assert.is(stand.events.filter((event) => event === "alpn").length, calls);
+      for (const name of ["", "a.test"]) {
+        const both = await guest(stand, { name, version, alpn: ["h2", "http/1.1"] });
+        assert.is(both.met?.alpn, "http/1.1");
+        assert.is(await both.echo("hello"), "hello");
+        assert.is(stand.told.at(-1)?.alpn, "http/1.1");
+        assert.is((await guest(stand, { name, version })).met?.alpn, "");
+        const other = await guest(stand, { name, version, alpn: ["acme-tls/1"] });
+        assert.is(other.refusal, "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL");
+      }
     });
   });
 
   test(`two kinds of keys: clients get the one they can check (${version})`, async () => {
     const rsa = issue({ names: ["a.test"], kind: "rsa" });
-    const context = contextOf([A, rsa]);
-    const stand = openBySni({ pair: FALLBACK, names: () => context });
+    const both = contextOf([A, rsa]);
+    const stand = openBySni({ context, names: () => both });
     await withStand(stand, async () => {
       for (const kind of ["ec", "rsa"] as const) {
         const met = await guest(stand, { name: "a.test", version, kind });
@@ -109,8 +107,8 @@ for (const version of ["1.2", "1.3"] as const) {
   });
 
   test(`resumption: a second visit costs no signature (${version})`, async () => {
-    const context = contextOf([A]);
-    const stand = openBySni({ pair: FALLBACK, names: () => context });
+    const own = contextOf([A]);
+    const stand = openBySni({ context, names: () => own });
     await withStand(stand, async () => {
       const first = await guest(stand, { name: "a.test", version });
       await first.echo("hello");
@@ -123,30 +121,37 @@ for (const version of ["1.2", "1.3"] as const) {
 }
 
 test("floor: 1.1 is refused by an alert without being told to", async () => {
-  const stand = openBySni({ pair: FALLBACK });
+  const stand = openBySni({ context });
   await withStand(stand, async () => {
     const old = await guest(stand, { version: "1.1" });
     assert.is(old.refusal, "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION");
   });
 });
 
-test("floor: minVersion of a listener is a number, and is held", async () => {
-  const stand = openBySni({ pair: FALLBACK, tls: { minVersion: 0x0304 } });
+test("floor: that of the listener's context is held, for all names", async () => {
+  const strict = contextOf([FALLBACK], { minVersion: "TLSv1.3" });
+  const own = contextOf([A], { minVersion: "TLSv1.3" });
+  const stand = openBySni({ context: strict, names: () => own });
   await withStand(stand, async () => {
-    const old = await guest(stand, { version: "1.2" });
-    assert.is(old.refusal, "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION");
-    assert.is((await guest(stand, { version: "1.3" })).met?.version, "1.3");
+    for (const name of ["", "a.test"]) {
+      const old = await guest(stand, { name, version: "1.2" });
+      assert.is(old.refusal, "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION");
+      assert.is((await guest(stand, { name, version: "1.3" })).met?.version, "1.3");
+    }
   });
 });
 
-test("ciphers of a listener are held", async () => {
-  const stand = openBySni({ pair: FALLBACK, tls: { ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384" } });
+test("ciphers: those of the listener's context are held, for all names", async () => {
+  const ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384";
+  const own = contextOf([A], { ciphers });
+  const stand = openBySni({ context: contextOf([FALLBACK], { ciphers }), names: () => own });
   await withStand(stand, async () => {
-    const asks = { version: "1.2" } as const;
-    const weak = await guest(stand, { ...asks, cipher: "ECDHE-ECDSA-AES128-GCM-SHA256" });
-    assert.is(weak.refusal, "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE");
-    const strong = await guest(stand, { ...asks, cipher: "ECDHE-ECDSA-AES256-GCM-SHA384" });
-    assert.is(strong.met?.version, "1.2");
+    for (const name of ["", "a.test"]) {
+      const asks = { name, version: "1.2" } as const;
+      const weak = await guest(stand, { ...asks, cipher: "ECDHE-ECDSA-AES128-GCM-SHA256" });
+      assert.is(weak.refusal, "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE");
+      assert.is((await guest(stand, { ...asks, cipher: ciphers })).met?.version, "1.2");
+    }
   });
 });
 

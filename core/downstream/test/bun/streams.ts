@@ -13,7 +13,7 @@ const secureContext = contextOf([pair]);
 const MUCH = Buffer.alloc(16 * 1_024 * 1_024, "0123456789abcdef");
 
 const WAYS: readonly (readonly [string, (events: Events) => Stand])[] = [
-  ["serverName", (events) => openBySni({ pair, events })],
+  ["serverName", (events) => openBySni({ context: secureContext, events })],
   ["upgradeTLS", (events) => openByPeek({ choose: () => ({ secureContext }), events })],
 ];
 

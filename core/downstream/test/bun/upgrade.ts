@@ -5,13 +5,11 @@ import * as assert from "uvu/assert";
 import { metName, visit, type Visit } from "../../../../test/handshake.ts";
 import { openAuthority } from "../../../../test/pki.ts";
 import type { KeyPair } from "../../../model.ts";
-import { contextOf, openByPeek, type Native, type Stand, type Told } from "./fixture.ts";
+import { contextOf, HTTP1, openByPeek, type Native, type Stand, type Told } from "./fixture.ts";
 
 const root = openAuthority();
 const A = root.issue({ names: ["a.test"] });
 const B = root.issue({ names: ["b.test"] });
-/** RFC 7301 §3.1: each name with its length. */
-const HTTP1 = "\x08http/1.1";
 const VERSIONS = ["1.2", "1.3"] as const;
 
 type Choice = Readonly<{ secureContext: Native } & Record<string, unknown>>;
