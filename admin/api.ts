@@ -1,15 +1,17 @@
 /** What the admin address answers: one row a path. Reading only; nothing here changes anything. */
-import { clusterJson, findingsJson, modelJson, readinessJson } from "./json.ts";
+import { certificatesJson, clusterJson, findingsJson, modelJson, readinessJson } from "./json.ts";
 import { metricsText } from "./metrics.ts";
 import { describe } from "../watch/translate/describe.ts";
 import type { Readiness } from "./json.ts";
-import type { Model } from "../core/model.ts";
+import type { Model, SecureHost } from "../core/model.ts";
 import type { Finding } from "../watch/finding.ts";
+import type { CertificateFacts } from "../watch/translate/certificates.ts";
 
 /** What the admin API may see: always the latest, never kept. */
 export type View = Readonly<{
   model: () => Model;
   findings: () => readonly Finding[];
+  certificates: () => readonly CertificateFacts[];
   readiness: () => Readiness;
   /** How often each fault, by its id, has happened. */
   faults: () => readonly number[];
@@ -56,6 +58,14 @@ const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
     { doc: "what is served, as text or, with Accept: application/json, as JSON", answer: routes },
   ],
   [
+    "/api/certificates",
+    {
+      doc: "what is shown to clients that ask for a name: for which, by whom, and until when",
+      answer: (_request, view) =>
+        reply(`${certificatesText(view.certificates(), view.model().secure)}\n`, JSON_TYPE),
+    },
+  ],
+  [
     "/api/findings",
     {
       doc: "what is wrong in the objects that rind reads",
@@ -66,6 +76,7 @@ const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
 
 const routesText = remembered(describe);
 const routesJson = remembered(modelJson);
+const certificatesText = remembered(describeCertificates);
 const findingsText = remembered((findings: readonly Finding[]) => findingsJson({ findings }));
 
 /**
@@ -87,6 +98,26 @@ function alike(one: unknown, other: unknown): boolean {
   if (one === other) return true;
   if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false;
   return one.every((item, i) => item === other[i]);
+}
+
+function describeCertificates(
+  certificates: readonly CertificateFacts[],
+  secure: readonly SecureHost[],
+): string {
+  const hosts = Map.groupBy(
+    secure.flatMap(({ name, certificates: ids }) => ids.map((id) => ({ id, name }))),
+    ({ id }) => id,
+  );
+  return certificatesJson({
+    certificates: certificates.map(({ id, key, names, notBeforeMs, notAfterMs }) => ({
+      id,
+      keyType: key,
+      names,
+      hosts: (hosts.get(id) ?? []).map(({ name }) => name),
+      notBefore: new Date(notBeforeMs).toISOString(),
+      notAfter: new Date(notAfterMs).toISOString(),
+    })),
+  });
 }
 
 /** Answers one request: GET and HEAD only; an unknown path is 404 with the paths there are. */
@@ -113,8 +144,9 @@ function routes(request: Request, view: View): Response {
 }
 
 function page(view: View): Response {
-  const { ready, reason, notes, version, http } = view.readiness();
-  const served = http.length === 0 ? "" : `version ${version} on ${http.join(", ")}`;
+  const { ready, reason, notes, version, http, https } = view.readiness();
+  const doors = [...http, ...https].join(", ");
+  const served = doors === "" ? "" : `version ${version} on ${doors}`;
   const state = [ready ? "ready" : `not ready: ${reason}`, served, ...notes]
     .filter((line) => line !== "")
     .map((line) => `<p>${Bun.escapeHTML(line)}</p>`);

@@ -134,6 +134,34 @@ export const modelJson: (model: Model) => string = fastJson(
   }),
 );
 
+/** A certificate, the hosts that show it, and its time as of RFC 3339. */
+export type CertificateState = Readonly<{
+  id: string;
+  keyType: string;
+  names: readonly string[];
+  hosts: readonly string[];
+  notBefore: string;
+  notAfter: string;
+}>;
+
+/** `/api/certificates`. */
+export const certificatesJson: (
+  answer: Readonly<{ certificates: readonly CertificateState[] }>,
+) => string = fastJson(
+  shape({
+    certificates: listOf(
+      shape({
+        id: TEXT,
+        keyType: TEXT,
+        names: listOf(TEXT),
+        hosts: listOf(TEXT),
+        notBefore: TEXT,
+        notAfter: TEXT,
+      }),
+    ),
+  }),
+);
+
 /** `/api/findings`. */
 export const findingsJson: (answer: Readonly<{ findings: readonly Finding[] }>) => string =
   fastJson(shape({ findings: listOf(FINDING) }));

@@ -39,15 +39,29 @@ export function metricsText(view: View): string {
         value: Number(serving),
       })),
     },
+    ...trafficMetrics(view),
+    ...(cluster === null ? [] : clusterMetrics(cluster)),
+  ];
+  return metrics.map(show).join("");
+}
+
+function trafficMetrics(view: View): readonly Metric[] {
+  return [
     {
       name: "rind_faults_total",
       help: "What went wrong with connections and requests, by name, and whose doing it was.",
       type: "counter",
       samples: faultSamples(view.faults()),
     },
-    ...(cluster === null ? [] : clusterMetrics(cluster)),
+    {
+      name: "rind_certificate_expiry_timestamp_seconds",
+      help: "When a certificate that is served ends, in seconds since 1970.",
+      samples: view.certificates().map(({ id, notAfterMs }) => ({
+        labels: { certificate: id },
+        value: Math.floor(notAfterMs / 1_000),
+      })),
+    },
   ];
-  return metrics.map(show).join("");
 }
 
 /** All of them, also those that never happened: an alert needs a zero to rise from. */

@@ -5,6 +5,7 @@ import type { ClusterState, Readiness } from "../admin/json.ts";
 import { EMPTY_MODEL, type Model } from "../core/model.ts";
 import type { Workers } from "../core/supervisor.ts";
 import type { Finding } from "../watch/finding.ts";
+import type { CertificateFacts } from "../watch/translate/certificates.ts";
 import type { FeedState } from "../watch/source/source.ts";
 
 /** Longer than a watch is ever silent: after 90 s it is asked for anew. Milliseconds. */
@@ -14,6 +15,7 @@ const LATE_MS = 100_000;
 export type Board = {
   model: Model;
   findings: readonly Finding[];
+  certificates: readonly CertificateFacts[];
   /** Of rind about its own reporting. */
   own: readonly Finding[];
   synced: boolean;
@@ -28,6 +30,7 @@ export type Board = {
 export const BLANK: Board = {
   model: EMPTY_MODEL,
   findings: [],
+  certificates: [],
   own: [],
   synced: false,
   draining: false,

@@ -174,6 +174,7 @@ function loopOf(subject: Subject, board: Board, to: Followers): Loop {
       stoodIn = keptMs !== null;
       board.model = model;
       board.findings = findings;
+      board.certificates = published.certificates;
       told(published);
       to.voice.found(fresh, () => standing(board));
       void to.workers.publish(model).then(() => {

@@ -1,5 +1,6 @@
 /** Manifests read once, for the commands that look and do not serve. */
 import { EMPTY_MODEL } from "../core/model.ts";
+import { findExpiring } from "../watch/expiry.ts";
 import { type Snapshot, snapshotOf } from "../watch/snapshot.ts";
 import { readFolder } from "../watch/source/folder.ts";
 import { readManifest } from "../watch/source/yaml.ts";
@@ -18,7 +19,7 @@ type Read = Translation & Readonly<{ passed: string }>;
 
 /**
  * What would be served from a folder, a file or stdin (`-`). The findings are all there are: of
- * the files first, then of the objects in them.
+ * the files first, then of the objects in them, then of certificates that end.
  */
 export async function readOnce(path: string, adoption: Adoption): Promise<Read> {
   const { objects, findings } =
@@ -26,7 +27,8 @@ export async function readOnce(path: string, adoption: Adoption): Promise<Read> 
   const snapshot = snapshotOf(objects, findings);
   const read = translate(snapshot, { ...adoption, version: EMPTY_MODEL.version + 1 });
   const passed = describePassed(snapshot.ingresses, read.ours);
-  return { ...read, findings: [...snapshot.findings, ...read.findings], passed };
+  const ending = findExpiring(read.certificates, Date.now());
+  return { ...read, findings: [...snapshot.findings, ...read.findings, ...ending], passed };
 }
 
 /** Said nothing, a folder of somebody else's class would seem to be fine. */

@@ -67,6 +67,7 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
   const view = {
     model: () => board.model,
     findings: () => standing(board),
+    certificates: () => board.certificates,
     readiness: () => readiness(board, workers),
     faults: () => workers.faults(),
   };

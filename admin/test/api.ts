@@ -76,6 +76,7 @@ function view(change: Partial<Readiness> = {}): View {
   return {
     model: () => MODEL,
     faults: () => [],
+    certificates: () => [],
     findings: () => [FINDING],
     readiness: () => ({
       ready: true,
@@ -106,6 +107,7 @@ const STATUS: readonly [string, string, number, RegExp][] = [
   ["HEAD", "/api/findings", 200, /application\/json/],
   ["GET", "/api/findings?x=1", 200, /application\/json/],
   ["GET", "/metrics", 200, /text\/plain; version=0\.0\.4/],
+  ["GET", "/api/certificates", 200, /application\/json/],
   ["GET", "/api/cluster", 200, /application\/json/],
   ["GET", "/metric", 404, /text\/plain/],
   ["GET", "/livez/", 404, /text\/plain/],
@@ -187,6 +189,37 @@ test("faults are counters by name, those that never happened too", async () => {
   assert.match(text, `rind_faults_total{fault="fallbackShown",source="rind"} 3\n`);
   assert.match(text, `rind_faults_total{fault="handshakeTimeout",source="client"} 0\n`);
   assert.not.match(text, `fault="none"`);
+});
+
+test("certificates are told with their hosts and their time, and no key", async () => {
+  const notBeforeMs = Date.UTC(2026, 0, 1);
+  const facts = { id: "shop/tls", key: "ec", names: ["*.example.com"], notBeforeMs };
+  const ends = { ...facts, notAfterMs: Date.UTC(2026, 3, 1) };
+  const secure = ["a.example.com", "b.example.com"].map((name) => {
+    return { name, certificates: ["shop/tls"], policy: null, passthrough: "" };
+  });
+  const certificates = [{ id: "shop/tls", chain: "CHAIN", key: "KEY" }];
+  const model = { ...MODEL, secure, certificates };
+  const seen = { ...view(), model: () => model, certificates: () => [ends] };
+  assert.equal(await get("/api/certificates", {}, seen).json(), {
+    certificates: [
+      {
+        id: "shop/tls",
+        keyType: "ec",
+        names: ["*.example.com"],
+        hosts: ["a.example.com", "b.example.com"],
+        notBefore: "2026-01-01T00:00:00.000Z",
+        notAfter: "2026-04-01T00:00:00.000Z",
+      },
+    ],
+  });
+  const sample = `rind_certificate_expiry_timestamp_seconds{certificate="shop/tls"} 1775001600\n`;
+  assert.match(await get("/metrics", {}, seen).text(), sample);
+  for (const path of ["/api/certificates", "/api/routes", "/metrics", "/readyz", "/"]) {
+    for (const headers of [{}, { accept: "application/json" }]) {
+      assert.not.match(await get(path, { headers }, seen).text(), /KEY|CHAIN/);
+    }
+  }
 });
 
 test("a folder has no metrics of an API server", async () => {

@@ -15,6 +15,7 @@ server.before(() => {
     {
       model: () => EMPTY_MODEL,
       faults: () => [],
+      certificates: () => [],
       findings: () => [],
       readiness: () => ({
         ready: true,
