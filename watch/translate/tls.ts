@@ -1,7 +1,7 @@
 /** `spec.tls` of an Ingress: each entry claims certificates for hosts. */
 import type { KubeObject } from "../objects.ts";
 import { PAIR_HINT, type Pair, above, covers, listNames } from "./certificates.ts";
-import { type Draft, ageOf } from "./draft.ts";
+import { type Draft, FINDINGS_MAX, ageOf } from "./draft.ts";
 import { ANY_HOST, parseHost } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
 import { type Field, absent, at, clip, items, mapped, text } from "./read.ts";
@@ -9,7 +9,7 @@ import type { View } from "./view.ts";
 
 /** Claims of one Ingress; those beyond are not made, which a finding says. */
 const CLAIMS_MAX = 10_000;
-/** Among so many hosts one is looked for that a misspelt one may mean. */
+/** In an Ingress of more hosts than that nobody looks for the one that a misspelt one may mean. */
 const HOSTS_COMPARED_MAX = 50;
 const NO_NAME = "no DNS name at all";
 
@@ -50,24 +50,23 @@ export function claimTls(subject: Subject): void {
   const rest = [...subject.hosts].filter((host) => !listed.has(host));
   const rules = new Set([...subject.hosts].flatMap((host) => [host, above(host)]));
   const claims = new Claims(subject);
+  const seen = new Set<string>();
   for (const entry of entries) {
     const pair = entry.secret === "" ? null : subject.view.pair(entry.secret);
     if (pair !== null) remarkPair(subject, entry, pair);
     const facts = pair?.good?.facts ?? null;
     const names = facts === null ? null : new Set(facts.names);
     for (const site of entry.listed) {
-      remarkHost(subject, site, { entry, names, rules });
-      claims.add(entry, site);
+      if (claims.add(entry, site)) remarkHost(subject, site, { entry, names, rules });
     }
-    for (const host of rest) {
-      // No certificate is for any host, and the entry may well be for clients that name none.
-      const fits = names === null || host === ANY_HOST ? entry.open : covers(names, host);
-      if (fits) claims.add(entry, { host, field: entry.field.path });
-    }
+    // The same certificate is for no other hosts when it is named again.
+    const key = `${entry.open} ${entry.secret}`;
+    if (!seen.has(key)) claims.addAll(entry, rest, names);
+    seen.add(key);
   }
   const open = entries.find((entry) => entry.open);
   const bare = open === undefined ? [] : rest.filter((host) => !claims.has(host));
-  for (const host of bare) remarkBare(subject, open!, host);
+  for (const host of bare.slice(0, FINDINGS_MAX + 1)) remarkBare(subject, open!, host);
 }
 
 /** So many and no more. */
@@ -84,20 +83,31 @@ class Claims {
     return this.#hosts.has(host);
   }
 
-  add({ secret, order }: Entry, { host, field }: Site): void {
+  /** Those of the hosts that an entry is for, though it does not list them. */
+  addAll(entry: Entry, hosts: readonly string[], names: ReadonlySet<string> | null): void {
+    for (const host of hosts) {
+      // No certificate is for any host, and the entry may well be for clients that name none.
+      const fits = names === null || host === ANY_HOST ? entry.open : covers(names, host);
+      if (fits && !this.add(entry, { host, field: entry.field.path })) return;
+    }
+  }
+
+  /** False: there is no room. */
+  add({ secret, order }: Entry, { host, field }: Site): boolean {
     const { draft, object, field: ingress } = this.#subject;
-    this.#hosts.add(host);
-    this.#count += 1;
-    if (this.#count > CLAIMS_MAX) {
+    if (this.#count === CLAIMS_MAX) {
       const reason = `asks for more than ${CLAIMS_MAX} certificates for its hosts`;
       const effect = "those beyond are not served";
       ingress.remark({ field: "spec.tls", reason, hint: "use several Ingresses", effect });
-      return;
+      return false;
     }
+    this.#hosts.add(host);
+    this.#count += 1;
     const { kind } = object;
     const { namespace, name } = object.metadata;
     const origin = { kind, namespace, name, field };
     draft.secure({ kind: "certificate", host, secret, origin, age: ageOf(object, order) });
+    return true;
   }
 }
 
@@ -167,7 +177,8 @@ function remarkHost(
 ): void {
   const level = "warning";
   if (!rules.has(host) && !hosts.has(above(host)) && !hosts.has(ANY_HOST)) {
-    const near = hosts.size > HOSTS_COMPARED_MAX ? null : nearest(host, hosts);
+    const many = hosts.size + entry.listed.length > HOSTS_COMPARED_MAX;
+    const near = many ? null : nearest(host, hosts);
     const hint = near === null ? "" : `did you mean ${near}?`;
     const reason = `no rule of this Ingress is for ${host}`;
     ingress.remark({ level, field, reason, hint, effect: "its certificate is served" });

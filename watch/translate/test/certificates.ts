@@ -155,7 +155,8 @@ const REFUSED: readonly (readonly [string, Readonly<Record<string, string>>])[] 
   ["certificate 1 of tls.crt cannot be read", { ...holding(EC), "tls.crt": garbage }],
   ["certificate 2 of tls.crt cannot be read", { ...holding(EC), "tls.crt": EC.chain + garbage }],
   ["tls.crt has more than 20 certificates", crowd],
-  ["its RSA key has only 512 bits", holding(rsa(512))],
+  ["its RSA key has 512 bits, not 1024 to 4096", holding(rsa(512))],
+  ["its RSA key has 4224 bits, not 1024 to 4096", holding(rsa(4_224))],
   ["keys of its kind are not supported", holding(certified(odd.publicKey, odd.privateKey))],
 ];
 

@@ -297,4 +297,26 @@ function objectOf(raw: Raw): KubeObject {
   return object;
 }
 
+test("an Ingress asks for ten thousand certificates and no more, and is told so once", () => {
+  const tls = range(11).map((i) => ({ hosts: range(1_000).map((n) => `h${n}.t${i}.example`) }));
+  const many = { ...ingress("many", []), spec: { tls, rules: [{ host: "*.t0.example" }] } };
+  const few = { ...ingress("few", []), spec: { tls: [{ hosts: ["few.example"] }] } };
+  const { model, findings } = run(many, few);
+  assert.is(model.secure.length, 10_001);
+  const reasons = reasonsOf(findings, "many");
+  assert.ok(reasons.length <= 101);
+  assert.is(reasons.filter((reason) => reason.startsWith("more than 100 things")).length, 1);
+});
+
+test("a key that begins nine thousand times and never ends is none", () => {
+  const [begin, end] = ["-----BEGIN PRIVATE KEY-----", "-----BEGIN CERTIFICATE-----"];
+  const stringData = { "tls.crt": end.repeat(9_000), "tls.key": begin.repeat(9_000) };
+  const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "dashes" }, stringData };
+  const { findings } = run(
+    { ...ingress("web", []), spec: { tls: [{ secretName: "dashes" }] } },
+    secret,
+  );
+  assert.match(reasonsOf(findings, "dashes").join(), "tls.key is not a private key in PEM");
+});
+
 test.run();
