@@ -127,7 +127,7 @@ export function remarkDoubt(field: Field, ask: Readonly<AskedBackend>, doubt: Do
   const place = key === "" ? "" : `metadata.annotations[${clip(key)}]`;
   if (doubt === "clear") {
     const reason = "describes TLS to the backend, which is spoken to without";
-    const hint = `ask for it by ${RIND}backend-protocol or, in capitals, ${NGINX}backend-protocol`;
+    const hint = `ask for it by ${RIND}backend-protocol or ${NGINX}backend-protocol`;
     return field.remark({ level, field: place, reason, hint, effect: "served without" });
   }
   const [secret, verify] = key.startsWith(NGINX)
