@@ -43,6 +43,8 @@ export type Native = Readonly<{ native: true }>;
 /** What the listener does besides echoing. */
 export type Events = Partial<
   Readonly<{
+    /** Of a TLS listener. */
+    open: (socket: Socket) => void;
     data: (socket: Socket, bytes: Buffer) => void;
     end: (socket: Socket) => void;
     drain: (socket: Socket) => void;
@@ -90,6 +92,7 @@ export function openBySni({ context, names, events, fd }: BySni): Stand {
         stand.events.push("open");
         stand.sockets.push(socket);
         socket.data = { queue: [] };
+        events?.open?.(socket);
       },
       serverName: (_socket: Socket, name: string) => {
         stand.events.push(`name ${name}`);

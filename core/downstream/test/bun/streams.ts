@@ -166,4 +166,19 @@ for (const [way, open] of WAYS) {
   });
 }
 
+test("serverName: paused when it is accepted, a client waits for its handshake", async () => {
+  const stand = openBySni({ context: secureContext, events: { open: (socket) => socket.pause() } });
+  const first = visit({ port: stand.port, name: "a.test" });
+  await turnsUntil(() => stand.sockets.length === 1);
+  // Whoever is not paused and comes later is served before.
+  const second = visit({ port: stand.port, name: "b.test" });
+  await turnsUntil(() => stand.sockets.length === 2);
+  stand.sockets[1]!.resume();
+  assert.is(await (await second).echo("hello"), "hello");
+  assert.not.ok(stand.events.includes("name a.test"));
+  stand.sockets[0]!.resume();
+  assert.is(await (await first).echo("hello"), "hello");
+  stand.stop();
+});
+
 test.run();
