@@ -28,6 +28,8 @@ export type Answer = Readonly<{ status: number; head: string; body: string }>;
 export type Program = Readonly<{
   pid: number;
   port: number;
+  /** 0 without `--https`. */
+  httpsPort: number;
   adminPort: number;
   exited: Promise<number>;
   /** Everything it said so far, on stdout and on stderr. */
@@ -79,10 +81,12 @@ export async function startRind(
   });
   await until("rind serves", () => gone || output.includes("rind serves http="));
   const port = portIn(output, "http");
+  const httpsPort = args.includes("--https") ? portIn(output, "https") : 0;
   const adminPort = portIn(output, "admin");
   return {
     pid: child.pid,
     port,
+    httpsPort,
     adminPort,
     exited: child.exited,
     output: () => output,
@@ -191,7 +195,7 @@ function parse(text: string): Answer | null {
   return { status: Number(status[1]), head, body };
 }
 
-function portIn(output: string, door: "http" | "admin"): number {
+function portIn(output: string, door: "http" | "https" | "admin"): number {
   const match = new RegExp(`rind serves .*\\b${door}=127\\.0\\.0\\.1:(\\d+)`).exec(output);
   if (match === null) throw new Error(`rind did not start:\n${output}`);
   return Number(match[1]);
