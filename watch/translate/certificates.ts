@@ -77,8 +77,10 @@ export function pairOf(view: View, draft: Draft, key: string, before: Pair | nul
   return { good: pair, problem: "", missing: false };
 }
 
-/** Whether a certificate for `names` is for a host, as clients see it (RFC 9525 §6.3). */
-export function covers(names: ReadonlySet<string>, host: string): boolean {
+/** Whether a certificate is for a host, as clients see it (RFC 9525 §6.3). */
+export function covers(facts: CertificateFacts, host: string): boolean {
+  const names = known.get(facts.names) ?? new Set(facts.names);
+  known.set(facts.names, names);
   return names.has(host) || names.has(above(host));
 }
 
@@ -94,6 +96,9 @@ export function listNames(names: readonly string[], none: string): string {
   const more = names.length - NAMES_SHOWN;
   return `${names.slice(0, NAMES_SHOWN).join(", ")}${more > 0 ? `, and ${more} more` : ""}`;
 }
+
+/** Of facts. One certificate can have 30 000 names, and thousands of Ingresses can name it. */
+const known = new WeakMap<readonly string[], ReadonlySet<string>>();
 
 /** One certificate of a chain, with the text it was read from. */
 type Link = Readonly<{ pem: string; certificate: X509Certificate }>;

@@ -1,6 +1,13 @@
 /** `spec.tls` of an Ingress: each entry claims certificates for hosts. */
 import type { KubeObject } from "../objects.ts";
-import { PAIR_HINT, type Pair, above, covers, listNames } from "./certificates.ts";
+import {
+  type CertificateFacts,
+  PAIR_HINT,
+  type Pair,
+  above,
+  covers,
+  listNames,
+} from "./certificates.ts";
 import { type Draft, FINDINGS_MAX, ageOf } from "./draft.ts";
 import { ANY_HOST, parseHost } from "./hosts.ts";
 import { nearest } from "./nearest.ts";
@@ -55,13 +62,12 @@ export function claimTls(subject: Subject): void {
     const pair = entry.secret === "" ? null : subject.view.pair(entry.secret);
     if (pair !== null) remarkPair(subject, entry, pair);
     const facts = pair?.good?.facts ?? null;
-    const names = facts === null ? null : new Set(facts.names);
     for (const site of entry.listed) {
-      if (claims.add(entry, site)) remarkHost(subject, site, { entry, names, rules });
+      if (claims.add(entry, site)) remarkHost(subject, site, { entry, facts, rules });
     }
     // The same certificate is for no other hosts when it is named again.
     const key = `${entry.open} ${entry.secret}`;
-    if (!seen.has(key)) claims.addAll(entry, rest, names);
+    if (!seen.has(key)) claims.addAll(entry, rest, facts);
     seen.add(key);
   }
   const open = entries.find((entry) => entry.open);
@@ -84,10 +90,10 @@ class Claims {
   }
 
   /** Those of the hosts that an entry is for, though it does not list them. */
-  addAll(entry: Entry, hosts: readonly string[], names: ReadonlySet<string> | null): void {
+  addAll(entry: Entry, hosts: readonly string[], facts: CertificateFacts | null): void {
     for (const host of hosts) {
       // No certificate is for any host, and the entry may well be for clients that name none.
-      const fits = names === null || host === ANY_HOST ? entry.open : covers(names, host);
+      const fits = facts === null || host === ANY_HOST ? entry.open : covers(facts, host);
       if (fits && !this.add(entry, { host, field: entry.field.path })) return;
     }
   }
@@ -161,17 +167,17 @@ function remarkPair({ object, field }: Subject, entry: Entry, pair: Pair): void 
   }
 }
 
-/** `rules`: the hosts of the rules and what is above them; `names`: of the certificate, if any. */
+/** `rules`: the hosts of the rules and what is above them; `facts`: of the certificate, if any. */
 function remarkHost(
   { hosts, field: ingress }: Subject,
   { host, field }: Site,
   {
     entry,
-    names,
+    facts,
     rules,
   }: Readonly<{
     entry: Entry;
-    names: ReadonlySet<string> | null;
+    facts: CertificateFacts | null;
     rules: ReadonlySet<string>;
   }>,
 ): void {
@@ -183,7 +189,7 @@ function remarkHost(
     const reason = `no rule of this Ingress is for ${host}`;
     ingress.remark({ level, field, reason, hint, effect: "its certificate is served" });
   }
-  if (names === null || covers(names, host)) return;
+  if (facts === null || covers(facts, host)) return;
   const name = clip(entry.secret.slice(entry.secret.indexOf("/") + 1));
   const reason = `the certificate of Secret ${name} is not for ${host}`;
   const effect = "clients refuse it";
@@ -191,7 +197,7 @@ function remarkHost(
     level,
     field,
     reason,
-    hint: `it is for ${listNames([...names], NO_NAME)}`,
+    hint: `it is for ${listNames(facts.names, NO_NAME)}`,
     effect,
   });
 }

@@ -2,6 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 
+import { openAuthority } from "../../../test/pki.ts";
 import type { Finding } from "../../finding.ts";
 import { type KubeObject, readObject } from "../../objects.ts";
 import { snapshotOf } from "../../snapshot.ts";
@@ -306,6 +307,21 @@ test("an Ingress asks for ten thousand certificates and no more, and is told so 
   const reasons = reasonsOf(findings, "many");
   assert.ok(reasons.length <= 101);
   assert.is(reasons.filter((reason) => reason.startsWith("more than 100 things")).length, 1);
+});
+
+test("a certificate with thousands of names is not read again for each that names it", () => {
+  // Otherwise this takes a minute.
+  const names = range(5_000).map((i) => `n${i}.example`);
+  const { chain, key } = openAuthority().issue({ names });
+  const stringData = { "tls.crt": chain, "tls.key": key };
+  const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "wide" }, stringData };
+  const spec = { tls: range(20_000).map(() => ({ secretName: "wide" })), rules: [{ host: "a.b" }] };
+  const lists = range(9_000).map((i) => ({ secretName: "wide", hosts: [`m${i}.example`] }));
+  const { model } = run({ ...ingress("many", []), spec }, secret, {
+    ...ingress("others", []),
+    spec: { ...spec, tls: lists },
+  });
+  assert.is(model.secure.length, 9_000);
 });
 
 test("a key that begins nine thousand times and never ends is none", () => {
