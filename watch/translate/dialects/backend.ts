@@ -4,12 +4,15 @@ import { isIP } from "node:net";
 import { isName } from "../../objects.ts";
 import { type Parsed, quote } from "../read.ts";
 import { type AskedBackend, type Row, lock, wish } from "./dialect.ts";
-import { parseFlag, parseSecret, wordOf } from "./values.ts";
+import { parseSecret, wordOf } from "./values.ts";
 
+/** In the words of ingress-nginx, and in those of the rest of Kubernetes. */
 const SWITCH = wordOf(
   new Map([
     ["on", true],
     ["off", false],
+    ["true", true],
+    ["false", false],
   ]),
 );
 
@@ -44,12 +47,13 @@ const BACKEND_SECRET: Row = lock(
   },
 );
 
-/** Whether the backend's certificate is checked, in the words of a parser. */
-function backendVerify(parse: (raw: string) => Parsed<boolean>): Row {
-  return lock("Whether the backend's certificate is checked.", parse, (asked, verify) => {
+const BACKEND_VERIFY: Row = lock(
+  "Whether the backend's certificate is checked.",
+  SWITCH,
+  (asked, verify) => {
     asked.backend.verify = verify;
-  });
-}
+  },
+);
 
 const BACKEND_NAME: Row = lock(
   "Name that the backend's certificate must be for.",
@@ -59,29 +63,26 @@ const BACKEND_NAME: Row = lock(
   },
 );
 
-/** Whether the backend is told the name that it is asked for. */
-function backendSni(parse: (raw: string) => Parsed<boolean>): Row {
-  return wish("Sends the name to the backend (SNI).", parse, (asked, sni) => {
-    asked.backend.sni = sni;
-  });
-}
+const BACKEND_SNI: Row = wish("Sends the name to the backend (SNI).", SWITCH, (asked, sni) => {
+  asked.backend.sni = sni;
+});
 
 /** `backend-protocol` of ingress-nginx. AUTO_HTTP is HTTPS for some requests, and refused. */
 export const NGINX_BACKEND: readonly (readonly [string, Row])[] = [
   ["backend-protocol", protocol("HTTP", "HTTPS")],
   ["proxy-ssl-secret", BACKEND_SECRET],
-  ["proxy-ssl-verify", backendVerify(SWITCH)],
+  ["proxy-ssl-verify", BACKEND_VERIFY],
   ["proxy-ssl-name", BACKEND_NAME],
-  ["proxy-ssl-server-name", backendSni(SWITCH)],
+  ["proxy-ssl-server-name", BACKEND_SNI],
 ];
 
 /** rind's own, on an Ingress or on a Service. */
 export const RIND_BACKEND: readonly (readonly [string, Row])[] = [
   ["backend-protocol", PROTOCOL],
   ["backend-tls-secret", BACKEND_SECRET],
-  ["backend-tls-verify", backendVerify(parseFlag)],
+  ["backend-tls-verify", BACKEND_VERIFY],
   ["backend-tls-name", BACKEND_NAME],
-  ["backend-tls-sni", backendSni(parseFlag)],
+  ["backend-tls-sni", BACKEND_SNI],
 ];
 
 /** A DNS name, or an address, in lower case and without the dot at its end. */

@@ -160,6 +160,13 @@ const ROWS: readonly Row[] = [
     { verify: false },
   ],
   [
+    "not checked, in rind's words",
+    { [`${RIND}backend-protocol`]: "HTTPS", [`${RIND}backend-tls-verify`]: "off" },
+    {},
+    "",
+    { verify: false },
+  ],
+  [
     "the Ingress has the last word",
     { ...https, [`${NGINX}proxy-ssl-verify`]: "on" },
     { [`${RIND}backend-tls-verify`]: "false" },
