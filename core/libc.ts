@@ -27,6 +27,7 @@ const CALLS = {
 const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
 const PR_SET_PDEATHSIG = 1;
+const F_DUPFD_CLOEXEC = 1_030;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const F_SETPIPE_SZ = 1_031;
@@ -86,6 +87,15 @@ export function neverWait(libc: Libc, fd: number): void {
   if (!file.isFIFO() && !file.isSocket()) return;
   if (file.isFIFO()) libc.fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
   libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | files.O_NONBLOCK);
+}
+
+/**
+ * Another descriptor of what `fd` is, which no child inherits; null when there is none to be had.
+ * A socket that listens goes on as long as one of its descriptors is open.
+ */
+export function duplicateOf(fd: number, system = openLibc()): number | null {
+  const twin = system.ok ? system.libc.fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+  return twin < 0 ? null : twin;
 }
 
 /**

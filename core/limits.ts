@@ -27,7 +27,11 @@ export const LIMITS = {
   // --- downstream: deadlines ---
   firstByteMs: time("first-byte", 10_000, "from accepting a client to its first byte"),
   handshakeMs: time("handshake", 10_000, "from accepting a client to the end of TLS with it"),
-  handshakes: count("handshakes", 256, "TLS handshakes on their way; more wait, first come first"),
+  handshakes: count(
+    "handshakes",
+    4_096,
+    "TLS handshakes on their way; for one more the oldest ends",
+  ),
   headMs: time("head", 10_000, "from the first byte of a request head to its last"),
   bodyIdleMs: time("body-idle", 30_000, "between two pieces of a request body"),
   bodyRateMin: {

@@ -1,18 +1,24 @@
 /** One worker's data plane: listeners, the live table, its endpoints, and every connection. */
 import { assert } from "./assert.ts";
+import { ascii } from "./bytes.ts";
 import { fittedLimits, surroundingsOf } from "./capacity.ts";
 import { cidrsOf } from "./cidr.ts";
 import { Dispatch } from "./dispatch.ts";
-import { listen, listenOn } from "./downstream/listen.ts";
-import type { Listener } from "./downstream/listen.ts";
+import { Handshakes } from "./downstream/handshake.ts";
+import { listen } from "./downstream/listen.ts";
+import type { Listener, Place } from "./downstream/listen.ts";
+import { SecureListener } from "./downstream/relisten.ts";
+import type { SecureSite } from "./downstream/secure.ts";
 import { openSite } from "./downstream/site.ts";
 import type { Site } from "./downstream/site.ts";
+import { Vault } from "./downstream/vault.ts";
 import { unackedBy } from "./libc.ts";
 import { log } from "./log.ts";
 import { EMPTY_MODEL } from "./model.ts";
 import type { Delta } from "./model.ts";
 import type { Bound, EdgeSettings, Refused } from "./protocol.ts";
 import { Random } from "./random.ts";
+import { lookupHost } from "./route/hosts.ts";
 import { shareCursors } from "./route/split.ts";
 import { compileTable, patchTable } from "./route/table.ts";
 import { Timers } from "./timers.ts";
@@ -55,7 +61,10 @@ export class Plane {
   readonly #endpoints: Endpoints;
   readonly #dispatch: Dispatch;
   readonly #site: Site;
+  /** Null where nobody listens for TLS. */
+  readonly #secure: SecureSite | null;
   #listeners: Listener[] = [];
+  #secureListeners: SecureListener[] = [];
   #version = EMPTY_MODEL.version;
 
   constructor(config: PlaneConfig) {
@@ -73,7 +82,19 @@ export class Plane {
     const parts = { router: this.#dispatch, timers, limits, random, unacked: unackedBy() };
     const peers = { trusted: cidrsOf(config.trusted), proxies: cidrsOf(config.proxies) };
     this.#site = openSite(parts, peers, passagesTo(this.#endpoints, upstream, connectRaw));
+    this.#secure = config.https.length === 0 ? null : this.#secureSite(config);
     this.#timers.start();
+  }
+
+  #secureSite({ tls }: PlaneConfig): SecureSite {
+    const site = this.#site;
+    const serves = (name: string): boolean => {
+      const { hosts } = this.#dispatch.table;
+      return lookupHost(hosts, ascii(name), 0, name.length) !== hosts.any;
+    };
+    const handshakes = new Handshakes(site);
+    // Not a copy: whether it drains is one fact.
+    return Object.assign(site, { vault: new Vault(tls), handshakes, serves });
   }
 
   /** The version of the model that is served. */
@@ -83,27 +104,37 @@ export class Plane {
 
   /** Accepts on every address; answers the first where that cannot be, and accepts on none then. */
   listen(): Refused | null {
-    const { http, sockets, reusePort } = this.#config;
-    const site = this.#site;
-    for (const [i, address] of http.entries()) {
-      const fd = sockets[i];
+    const { http, https, sockets, reusePort } = this.#config;
+    for (const [i, address] of [...http, ...https].entries()) {
+      const place = { address, fd: sockets[i] ?? null, reusePort };
       try {
-        this.#listeners.push(
-          fd === undefined ? listen(address, site, reusePort) : listenOn(fd, address, site),
-        );
+        if (i < http.length) this.#listeners.push(listen(place, this.#site));
+        else this.#listenSecure(place);
       } catch (error) {
-        for (const listener of this.#listeners.splice(0)) listener.stop();
+        this.#shut();
         return { ok: false, address, code: codeOf(error) };
       }
     }
     return null;
   }
 
+  #listenSecure(place: Place): void {
+    assert(this.#secure !== null, "who listens for TLS has certificates");
+    this.#secureListeners.push(new SecureListener(place, this.#secure));
+  }
+
+  /** Listens no more; what is open stays open. */
+  #shut(): void {
+    for (const listener of this.#listeners.splice(0)) listener.stop();
+    for (const listener of this.#secureListeners.splice(0)) listener.stop();
+  }
+
   /** Where it listens. */
   addresses(): Bound {
-    const bound = this.#listeners.map((listener) => listener.address);
-    const count = this.#config.http.length;
-    return { http: bound.slice(0, count), https: bound.slice(count) };
+    return {
+      http: this.#listeners.map(({ address }) => address),
+      https: this.#secureListeners.map(({ address }) => address),
+    };
   }
 
   /**
@@ -120,6 +151,8 @@ export class Plane {
     for (const id of delta.backendsGone) this.#endpoints.remove(id);
     this.#endpoints.sweep(next);
     this.#version = delta.version;
+    this.#secure?.vault.patch(delta);
+    for (const listener of this.#secureListeners) listener.refresh();
   }
 
   /**
@@ -130,7 +163,7 @@ export class Plane {
     this.#site.draining = true;
     // A turn polls once and takes all that waits: who raced us gets an answer and no reset.
     for (let turn = 0; turn < ACCEPT_TURNS; turn++) await nextTurn();
-    for (const listener of this.#listeners.splice(0)) listener.stop();
+    this.#shut();
     for (const connection of this.#site.connections) connection.drain();
     await this.#untilClosed(deadlineMs);
     const late = this.#site.connections.size;
@@ -149,7 +182,7 @@ export class Plane {
 
   /** Closes everything now. */
   stop(): void {
-    for (const listener of this.#listeners.splice(0)) listener.stop();
+    this.#shut();
     for (const connection of this.#site.connections) connection.abort();
     this.#endpoints.drain();
     this.#timers.stop();

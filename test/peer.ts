@@ -204,8 +204,17 @@ export const PEER_EVENTS = {
   },
 };
 
-/** Opens a connection to `address`, which defaults to IPv4 loopback; from an address of choice. */
-export async function dial(port: number, address = "127.0.0.1", from?: string): Promise<Peer> {
+/**
+ * Opens a connection to `address`, which defaults to IPv4 loopback; from an address of choice, and
+ * over TLS when `tls` is given.
+ */
+export async function dial(
+  port: number,
+  address = "127.0.0.1",
+  from?: string,
+  tls?: Bun.TLSOptions,
+): Promise<Peer> {
+  if (tls !== undefined) return dialSecure(port, address, tls);
   const socket = await Bun.connect<Peer>({
     hostname: address,
     port,
@@ -219,6 +228,36 @@ export async function dial(port: number, address = "127.0.0.1", from?: string): 
     },
   });
   return socket.data;
+}
+
+/** Resolves when TLS is there; rejects with the code of what was wrong with it. */
+function dialSecure(port: number, address: string, tls: Bun.TLSOptions): Promise<Peer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Peer>();
+  const leave = (code: string): void => reject(new Error(code));
+  void Bun.connect<Peer>({
+    hostname: address,
+    port,
+    tls,
+    allowHalfOpen: true,
+    socket: {
+      ...PEER_EVENTS,
+      open(opened) {
+        opened.data = new Peer(opened);
+      },
+      handshake(opened, ok, error) {
+        const code = (error as NodeJS.ErrnoException | null)?.code ?? "";
+        // A certificate that is not good is no failure for who takes any.
+        const broken = code === "EPROTO" || code === "ECONNRESET";
+        if (ok || (tls.rejectUnauthorized === false && !broken)) resolve(opened.data);
+        else leave(code);
+      },
+      close(opened, error) {
+        PEER_EVENTS.close(opened, error);
+        leave("closed");
+      },
+    },
+  }).catch(reject);
+  return promise;
 }
 
 /** Waits until a count that grew stands still for 150 ms, and returns it. */

@@ -2,15 +2,18 @@
 import {
   DEFAULT_POLICY,
   NONE,
+  type Certificate,
   type Delta,
   type Endpoint,
+  type KeyPair,
   type RoutePolicy,
+  type SecureHost,
   type UpstreamTls,
 } from "../core/model.ts";
 import { assert } from "../core/assert.ts";
 import { type Limits, limitsOf } from "../core/limits.ts";
 import { Plane } from "../core/plane.ts";
-import { PLAIN_EDGE, type EdgeSettings } from "../core/protocol.ts";
+import { type EdgeSettings, PLAIN_EDGE, type TlsSettings } from "../core/protocol.ts";
 import { openOrigin, type Origin, type Script } from "./origin.ts";
 import { dial, type Peer } from "./peer.ts";
 
@@ -19,8 +22,10 @@ export type Rig = Readonly<{
   plane: Plane;
   origin: Origin;
   port: number;
-  /** A client's connection to the plane. */
-  client: () => Promise<Peer>;
+  /** Where it listens for TLS; 0 without. */
+  securePort: number;
+  /** A client's connection to the plane; over TLS when the rig is `secure`. */
+  client: (tls?: Bun.TLSOptions) => Promise<Peer>;
   stop: () => void;
 }>;
 
@@ -37,7 +42,20 @@ export type RigOptions = Readonly<{
   /** What the origin speaks TLS with, and what the backend's settings for it are. */
   originTls?: Bun.TLSOptions;
   tls?: UpstreamTls;
+  /** It listens for TLS as well, and that is where clients come. */
+  secure?: Secure;
 }>;
+
+/** What a plane shows its clients; `settings` is what differs from the defaults. */
+export type Secure = Readonly<{
+  fallback: KeyPair;
+  certificates?: readonly Certificate[];
+  hosts?: readonly SecureHost[];
+  settings?: Partial<TlsSettings>;
+}>;
+
+/** A client that takes any certificate. */
+const ANYBODY: Bun.TLSOptions = { rejectUnauthorized: false };
 
 /** Opens an origin that runs `script`, and a plane that sends it everything. */
 export function openRig(script: Script, options: RigOptions = {}): Rig {
@@ -47,6 +65,7 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
   const limits = limitsOf(options.limits ?? {});
   const plane = new Plane({
     ...PLAIN_EDGE,
+    ...tlsOf(host, options.secure),
     ...options.edge,
     http: [{ host, port: 0 }],
     sockets: [],
@@ -58,12 +77,16 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
     trusted: options.trusted ?? [],
     proxies: options.proxies ?? [],
   });
-  plane.apply(deltaOf(endpoints(origin), options.policy ?? DEFAULT_POLICY, options.tls));
+  const { certificates = [], hosts = [] } = options.secure ?? {};
+  const delta = deltaOf(endpoints(origin), options.policy ?? DEFAULT_POLICY, options.tls);
+  plane.apply({ ...delta, certificates, secure: hosts });
   assert(plane.listen() === null, "a free port can be listened on");
   const port = plane.addresses().http[0]?.port ?? 0;
+  const securePort = plane.addresses().https[0]?.port ?? 0;
   const clients: Peer[] = [];
-  const client = async (): Promise<Peer> => {
-    const peer = await dial(port, host);
+  const client = async (tls: Bun.TLSOptions = ANYBODY): Promise<Peer> => {
+    const secure = options.secure !== undefined;
+    const peer = await dial(secure ? securePort : port, host, undefined, secure ? tls : undefined);
     clients.push(peer);
     return peer;
   };
@@ -72,7 +95,13 @@ export function openRig(script: Script, options: RigOptions = {}): Rig {
     plane.stop();
     origin.stop();
   };
-  return { plane, origin, port, client, stop };
+  return { plane, origin, port, securePort, client, stop };
+}
+
+function tlsOf(host: string, secure: Secure | undefined): Pick<EdgeSettings, "https" | "tls"> {
+  if (secure === undefined) return PLAIN_EDGE;
+  const tls = { ...PLAIN_EDGE.tls, ...secure.settings, fallback: secure.fallback };
+  return { https: [{ host, port: 0 }], tls };
 }
 
 /** Runs `body` against a rig and stops the rig, whatever happens. */

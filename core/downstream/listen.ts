@@ -4,47 +4,70 @@ import { OK } from "../fault.ts";
 import { DownstreamConnection } from "./connection.ts";
 import { addressOf, shareOf, turnAway } from "./entrance.ts";
 import { Preface } from "./preface.ts";
+import { PROTOCOLS, namedCallbacks, shakeHands } from "./secure.ts";
+import type { SecureSite } from "./secure.ts";
 import type { Site } from "./site.ts";
 import type { Attached, DownstreamSocket } from "./socket.ts";
 
 /** A literal IPv4 or IPv6 address without brackets, and a port; port 0 is any free one. */
 export type Address = Readonly<{ host: string; port: number }>;
 
-export type Listener = Readonly<{ address: Address; stop: () => void }>;
+/**
+ * Where to listen: on a socket that is bound to `address` already, descriptor `fd`, which belongs
+ * to the listener from then on (whoever else holds the socket keeps it, and what waits in its
+ * queue); or, null, on one of its own, whose address others can share if `reusePort`: the kernel
+ * deals connections out to them.
+ */
+export type Place = Readonly<{ address: Address; fd: number | null; reusePort: boolean }>;
+
+/** `stop` lets go of the descriptor, and of no connection. */
+export type Listener = Readonly<{ address: Address; fd: number; stop: () => void }>;
+
+type Callbacks = Bun.SocketHandler<Attached, "buffer">;
+
+/** Listens for HTTP; throws Bun's error (EADDRINUSE, EACCES) when it cannot. */
+export function listen(place: Place, site: Site): Listener {
+  return open(place, callbacks(site));
+}
 
 /**
- * Listens on one address; throws Bun's error (EADDRINUSE, EACCES) when it cannot. `reusePort` lets
- * several workers share the address; the kernel deals connections out to them.
+ * Listens for HTTP over TLS; throws as `listen`. Who asks for no name is shown for ever what
+ * everybody is shown at this moment.
  */
-export function listen(address: Address, site: Site, reusePort: boolean): Listener {
+export function listenSecure(place: Place, site: SecureSite): Listener {
+  const accepting = (socket: DownstreamSocket): void => {
+    const client = shareOf(addressOf(socket), site);
+    if (site.admission.admit(client) === OK) shakeHands(socket, site, client);
+    // Nothing can be said before TLS, and that is what there is no room for.
+    else socket.terminate();
+  };
+  // A context is an option that the types of 1.4.5 do not know.
+  const tls = { secureContext: site.vault.any.context, ALPNProtocols: PROTOCOLS };
+  return open(place, Object.assign(namedCallbacks(site), { open: accepting }), tls);
+}
+
+function open(place: Place, socket: Callbacks, tls?: Bun.TLSOptions): Listener {
+  const { address, fd, reusePort } = place;
   const options = {
+    // `fd` alone is enough for Bun 1.4.5, whose types ask for an address as well.
     hostname: address.host,
     port: address.port,
-    // Missing from the types of listen options in 1.4.5, but honoured (SO_REUSEPORT).
-    reusePort,
     allowHalfOpen: true,
-    socket: handlers(site),
+    socket,
+    ...(tls === undefined ? {} : { tls }),
+    // Missing from the types, but honoured (SO_REUSEPORT).
+    ...(fd === null ? { reusePort } : { fd }),
   };
   const listener = Bun.listen<Attached>(options);
   return {
-    address: { host: address.host, port: listener.port },
+    address: { host: address.host, port: fd === null ? listener.port : address.port },
+    fd: (listener as typeof listener & { readonly fd: number }).fd,
     stop: () => listener.stop(),
   };
 }
 
-/**
- * Accepts on a socket that is bound to `address` already: descriptor `fd`, which belongs to the
- * listener from now on. Whoever else holds the socket keeps it, and what waits in its queue.
- */
-export function listenOn(fd: number, address: Address, site: Site): Listener {
-  // `fd` alone is enough for Bun 1.4.5; its types ask for an address as well.
-  const options = { fd, hostname: address.host, port: address.port, allowHalfOpen: true };
-  const listener = Bun.listen<Attached>({ ...options, socket: handlers(site) });
-  return { address, stop: () => listener.stop() };
-}
-
 /** One set of callbacks for all sockets of a listener; the connection hangs on `socket.data`. */
-function handlers(site: Site): Bun.SocketHandler<Attached, "buffer"> {
+function callbacks(site: Site): Callbacks {
   return {
     binaryType: "buffer",
     open(socket: DownstreamSocket) {

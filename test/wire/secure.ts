@@ -1,0 +1,264 @@
+/** HTTP over TLS: who is shown what, and what becomes of clients that do not get that far. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  FALLBACK_SHOWN,
+  HANDSHAKES_FULL,
+  HANDSHAKE_FAILED,
+  HANDSHAKE_TIMEOUT,
+} from "../../core/fault.ts";
+import type { Certificate, SecureHost } from "../../core/model.ts";
+import { tallied } from "../../core/tally.ts";
+import { statusOf } from "../message.ts";
+import { answering, echo, echoed, respond } from "../origin.ts";
+import { dial, turnsUntil } from "../peer.ts";
+import { openAuthority } from "../pki.ts";
+import { type Rig, type RigOptions, withRig } from "../rig.ts";
+
+const CA = openAuthority();
+const FALLBACK = CA.issue({ names: ["fallback.test"] });
+const GET = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+
+const certificateOf = (id: string, name: string): Certificate => ({
+  id,
+  ...CA.issue({ names: [name] }),
+});
+
+const hostOf = (name: string, ...certificates: string[]): SecureHost => ({
+  name,
+  certificates,
+  policy: null,
+  passthrough: "",
+});
+
+const OPTIONS: RigOptions = {
+  secure: {
+    fallback: FALLBACK,
+    certificates: [certificateOf("a", "a.test"), certificateOf("w", "*.w.test")],
+    hosts: [hostOf("*.w.test", "w"), hostOf("a.test", "a"), hostOf("bare.test")],
+  },
+};
+
+/** The name on the certificate that a client is shown that asks for `serverName`, "" for none. */
+async function shownTo(rig: Rig, serverName: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const name = serverName === "" ? {} : { serverName };
+  const socket = await Bun.connect({
+    hostname: "127.0.0.1",
+    port: rig.securePort,
+    tls: { rejectUnauthorized: false, ...name },
+    socket: {
+      data() {},
+      handshake: (opened) => resolve(String(opened.getPeerCertificate()?.subject?.CN)),
+      close: () => reject(new Error("closed")),
+    },
+  });
+  const shown = await promise;
+  socket.end();
+  return shown;
+}
+
+const NOTHING = {
+  hosts: [],
+  hostsGone: [],
+  backends: [],
+  backendsGone: [],
+  certificates: [],
+  certificatesGone: [],
+  secure: [],
+  secureGone: [],
+};
+
+/** Rows: the name that is asked for, that of the certificate shown, how often it is nobody's. */
+const SHOWN: readonly (readonly [string, string, number])[] = [
+  ["a.test", "a.test", 0],
+  ["A.Test", "a.test", 0],
+  ["x.w.test", "*.w.test", 0],
+  ["w.test", "fallback.test", 0],
+  ["x.y.w.test", "fallback.test", 0],
+  ["", "fallback.test", 0],
+  ["nobody.test", "fallback.test", 0],
+  ["bare.test", "fallback.test", 1],
+];
+
+test("clients are shown the certificate for the name that they ask for", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      for (const [asked, shown, nobodys] of SHOWN) {
+        const before = tallied(FALLBACK_SHOWN);
+        assert.is(await shownTo(rig, asked), shown, asked);
+        assert.is(tallied(FALLBACK_SHOWN) - before, nobodys, asked);
+      }
+    },
+    OPTIONS,
+  ));
+
+test("a backend is told that its request came over TLS, and to which port", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      const client = await rig.client({ ca: CA.certificate, serverName: "a.test" });
+      client.send(GET);
+      const fields = new Map(echoed(await client.response()).fields);
+      assert.is(fields.get("X-Forwarded-Proto"), "https");
+      assert.is(fields.get("X-Forwarded-Port"), `${rig.securePort}`);
+    },
+    OPTIONS,
+  ));
+
+test("certificates come, change and go, and live connections stay", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      const client = await rig.client({ ca: CA.certificate, serverName: "a.test" });
+      const steps = [
+        { certificates: [certificateOf("a", "new.test")] },
+        { secure: [hostOf("b.test", "a")] },
+        { secure: [hostOf("*", "w")] },
+        { secureGone: ["a.test"] },
+        { secureGone: ["*"] },
+      ];
+      const seen: string[][] = [];
+      for (const [i, step] of steps.entries()) {
+        rig.plane.apply({ ...NOTHING, ...step, base: i + 1, version: i + 2 });
+        const names = ["a.test", "b.test", ""];
+        seen.push(await Promise.all(names.map((name) => shownTo(rig, name))));
+        client.send(GET);
+        assert.is(statusOf(await client.response()), 200);
+      }
+      assert.equal(seen, [
+        ["new.test", "fallback.test", "fallback.test"],
+        ["new.test", "new.test", "fallback.test"],
+        ["new.test", "new.test", "*.w.test"],
+        ["*.w.test", "new.test", "*.w.test"],
+        ["fallback.test", "new.test", "fallback.test"],
+      ]);
+    },
+    OPTIONS,
+  ));
+
+test("clients that wait in the queue while a listener is renewed are served by the next one", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      const clients = Array.from({ length: 50 }, () => rig.client());
+      rig.plane.apply({ ...NOTHING, base: 1, version: 2, secure: [hostOf("*", "w")] });
+      for (const client of await Promise.all(clients)) {
+        client.send(GET);
+        assert.is(statusOf(await client.response()), 200);
+      }
+    },
+    OPTIONS,
+  ));
+
+test("64 MiB go each way, whole", () => {
+  const size = 64 * 1024 * 1024;
+  const body = Buffer.alloc(size, "0123456789abcdef");
+  const head = `POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${size}\r\n\r\n`;
+  return withRig(
+    answering((request) => respond(200, request.body.toString("latin1"))),
+    async (rig) => {
+      const client = await rig.client();
+      client.send(head);
+      client.send(body);
+      const response = await client.response();
+      assert.is(Bun.hash(response.body), Bun.hash(body));
+    },
+    OPTIONS,
+  );
+});
+
+/** Rows: what is not TLS, or not yet. */
+const JUNK: readonly (readonly [string, string])[] = [
+  ["HTTP", GET],
+  ["a record of junk", `\x16\x03\x01\x40\x00${"A".repeat(16_384)}`],
+  ["zeros", "\0".repeat(1_000)],
+  ["TLS 1.0 in SSL 2", `\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00\x10${"\0".repeat(40)}`],
+];
+
+for (const [what, bytes] of JUNK) {
+  test(`no handshake: ${what}`, () =>
+    withRig(
+      echo,
+      async (rig) => {
+        const before = tallied(HANDSHAKE_FAILED);
+        const client = await dial(rig.securePort);
+        client.send(bytes);
+        await client.left();
+        client.shut();
+        await turnsUntil(() => rig.plane.counts().connections === 0);
+        assert.is(tallied(HANDSHAKE_FAILED), before + 1);
+        assert.is(rig.origin.peers.length, 0);
+      },
+      OPTIONS,
+    ));
+}
+
+test("a client that leaves before TLS is forgotten, and is no failure", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      const before = tallied(HANDSHAKE_FAILED);
+      const clients = await Promise.all(Array.from({ length: 20 }, () => dial(rig.securePort)));
+      await turnsUntil(() => rig.plane.counts().connections === clients.length);
+      clients.forEach((client, i) => (i % 2 === 0 ? client.reset() : client.shut()));
+      await turnsUntil(() => rig.plane.counts().connections === 0);
+      assert.is(tallied(HANDSHAKE_FAILED), before);
+    },
+    OPTIONS,
+  ));
+
+test("a handshake that drips is over at its deadline", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      const before = tallied(HANDSHAKE_TIMEOUT);
+      const client = await dial(rig.securePort);
+      const hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+      for (let i = 0; client.ending === "open"; i++) {
+        if (i < hello.length) client.send(hello[i]!);
+        await Bun.sleep(20);
+      }
+      assert.is(tallied(HANDSHAKE_TIMEOUT), before + 1);
+      assert.is(rig.plane.counts().connections, 0);
+    },
+    { ...OPTIONS, limits: { handshakeMs: 500 } },
+  ));
+
+test("when too many handshakes are on their way, the oldest goes and the newest is served", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      const before = tallied(HANDSHAKES_FULL);
+      const silent = await Promise.all(Array.from({ length: 8 }, () => dial(rig.securePort)));
+      await turnsUntil(() => rig.plane.counts().connections === silent.length);
+      const client = await rig.client();
+      client.send(GET);
+      assert.is(statusOf(await client.response()), 200);
+      await turnsUntil(() => silent.filter(({ closed }) => closed).length === 1);
+      assert.is(tallied(HANDSHAKES_FULL), before + 1);
+    },
+    { ...OPTIONS, limits: { handshakes: 8 } },
+  ));
+
+test("a drain lets handshakes come to their end, and their first answer is the last", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      const clients = Array.from({ length: 5 }, () => rig.client());
+      await turnsUntil(() => rig.plane.counts().connections > 0);
+      const drained = rig.plane.drain(5_000);
+      for (const client of await Promise.all(clients)) {
+        client.send(GET);
+        const response = await client.response();
+        assert.is(statusOf(response), 200);
+        assert.is(await client.left(), "fin");
+        client.shut();
+      }
+      await drained;
+    },
+    OPTIONS,
+  ));
+
+test.run();
