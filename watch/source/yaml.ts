@@ -179,9 +179,9 @@ function parseJson(text: string): Parsed {
   }
 }
 
-/** `YAML Parse error: Unexpected token` → `unexpected token`. */
+/** `YAML Parse error: Unexpected token` → `unexpected token`. What it quotes could be a key. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  const reason = text.replace(/^(YAML|JSON) Parse error: /, "");
+  const reason = text.replace(/^(YAML|JSON) Parse error: /, "").replace(/ ".*"/s, "");
   return `${reason.charAt(0).toLowerCase()}${reason.slice(1)}`;
 }

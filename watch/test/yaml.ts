@@ -103,6 +103,17 @@ test("JSON is read strictly, with everything it has", () => {
   assert.is(broken.findings[0]?.field, "document 1");
 });
 
+test("what does not parse is not quoted: it could be a key", () => {
+  const key = "MIGHAgEAMBMGByqGSM49";
+  const texts = [`{"stringData": {"tls.key": ${key}}}`, `{"stringData": {"tls.key": "${key}\n`];
+  for (const file of ["a.json", "a.yaml"]) {
+    for (const text of [...texts, `stringData: *${key}`, `stringData: "${key}`]) {
+      const { findings } = readManifest(text, file);
+      assert.not.match(JSON.stringify(findings), key);
+    }
+  }
+});
+
 test("aliases that explode are a finding, soon", () => {
   const names = "abcdefghij";
   const lines = [...names].map((name, index) => {
