@@ -18,6 +18,8 @@ export type Kept = Readonly<{
   /** The text that was judged last, or null when the last reading failed. */
   text: string | null;
   objects: readonly KubeObject[];
+  /** Of each object, what `idOf` says: made once, as all files are merged at each change of one. */
+  ids: readonly string[];
   findings: readonly Finding[];
   /** A version that would lose objects and is not believed yet; null text: the file is missing. */
   doubt: Readonly<{ text: string | null; since: number }> | null;
@@ -31,7 +33,7 @@ export type Merged = Readonly<{
 
 /** A manifest that was never read. */
 export function newKept(path: string): Kept {
-  return { path, text: null, objects: [], findings: [], doubt: null };
+  return { path, text: null, objects: [], ids: [], findings: [], doubt: null };
 }
 
 /**
@@ -54,17 +56,18 @@ export function reread(kept: Kept, reading: Reading, now: number): Kept | null {
     return { ...kept, text, findings, doubt: null };
   }
   const manifest = readManifest(text, kept.path);
-  const read = new Set(manifest.objects.map(idOf));
-  const missed = kept.objects.filter((object) => !read.has(idOf(object)));
+  const ids = manifest.objects.map(idOf);
+  const read = new Set(ids);
+  const missed = kept.objects.filter((_, i) => !read.has(kept.ids[i]!));
   if (manifest.broken) {
     // Which objects the broken part holds cannot be known, so none is lost.
     const findings = manifest.findings.map((finding) => staying(finding, missed.length > 0));
     const objects = [...manifest.objects, ...missed];
-    return { ...kept, text, objects, findings, doubt: null };
+    return { ...kept, text, objects, ids: objects.map(idOf), findings, doubt: null };
   }
   if (missed.length > 0 && !believed(kept, text, now)) return doubted(kept, text, now);
   const { objects, findings } = manifest;
-  return { ...kept, text, objects, findings, doubt: null };
+  return { ...kept, text, objects, ids, findings, doubt: null };
 }
 
 /** All manifests as one: of an object that several of them define, the first by path counts. */
@@ -74,8 +77,8 @@ export function merge(files: Iterable<Kept>): Merged {
   const findings: Finding[] = [];
   for (const file of [...files].sort(byPath)) {
     findings.push(...file.findings);
-    for (const object of file.objects) {
-      const id = idOf(object);
+    for (const [i, object] of file.objects.entries()) {
+      const id = file.ids[i]!;
       const first = from.get(id);
       if (first === undefined) {
         objects.set(id, object);
