@@ -94,7 +94,12 @@ export class Plane {
     };
     const handshakes = new Handshakes(site);
     // Not a copy: whether it drains is one fact.
-    return Object.assign(site, { vault: new Vault(tls), handshakes, serves });
+    return Object.assign(site, {
+      vault: new Vault(tls),
+      handshakes,
+      unknown: tls.unknown,
+      serves,
+    });
   }
 
   /** The version of the model that is served. */

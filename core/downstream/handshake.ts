@@ -20,8 +20,8 @@ export type Caller = Readonly<{ client: string | null; deadline: number }>;
 
 /** How TLS begins on a socket, and what comes of it. */
 export interface Way {
-  /** Begins; a socket that waited reads again. */
-  begin(handshake: Handshake, socket: DownstreamSocket): void;
+  /** Begins, and answers the socket that TLS is on; one that waited reads again. */
+  begin(handshake: Handshake, socket: DownstreamSocket): DownstreamSocket;
   /** How it came, or the fault for which it may not stay; asked when TLS is there. */
   verdict(socket: DownstreamSocket): Came | number;
 }
@@ -106,7 +106,11 @@ export class Handshake implements Attached, Timed, Idle, Paced {
     const socket = this.#socket;
     if (socket === null) return false;
     if (this.#paused) socket.resume();
-    contain(this, () => this.#way.begin(this, socket));
+    contain(this, () => {
+      const secured = this.#way.begin(this, socket);
+      // It may have failed already.
+      if (!this.#over) this.#socket = secured;
+    });
     return true;
   }
 

@@ -4,6 +4,7 @@ import { OK } from "../fault.ts";
 import { DownstreamConnection } from "./connection.ts";
 import { addressOf, shareOf, turnAway } from "./entrance.ts";
 import { Preface } from "./preface.ts";
+import type { Begin } from "./preface.ts";
 import { PROTOCOLS, namedCallbacks, shakeHands } from "./secure.ts";
 import type { SecureSite } from "./secure.ts";
 import type { Site } from "./site.ts";
@@ -44,6 +45,17 @@ export function listenSecure(place: Place, site: SecureSite): Listener {
   // A context is an option that the types of 1.4.5 do not know.
   const tls = { secureContext: site.vault.any.context, ALPNProtocols: PROTOCOLS };
   return open(place, Object.assign(namedCallbacks(site), { open: accepting }), tls);
+}
+
+/** Listens for what `begin` does with each connection when its ClientHello is here; throws so. */
+export function listenPeeking(place: Place, site: Site, begin: Begin): Listener {
+  const accepting = (socket: DownstreamSocket): void => {
+    const address = addressOf(socket);
+    const client = site.proxies.hasAddress(address) ? null : shareOf(address, site);
+    if (site.admission.admit(client) !== OK) return void socket.terminate();
+    socket.data = new Preface(socket, site, client, begin);
+  };
+  return open(place, Object.assign(callbacks(site), { open: accepting }));
 }
 
 function open(place: Place, socket: Callbacks, tls?: Bun.TLSOptions): Listener {

@@ -1,6 +1,7 @@
 /** TLS with clients: what they are shown for the name that they ask for, and what comes of it. */
 import { reportBug } from "../contain.ts";
 import { FALLBACK_SHOWN } from "../fault.ts";
+import type { TlsSettings } from "../protocol.ts";
 import { tally } from "../tally.ts";
 import { Handshake } from "./handshake.ts";
 import type { Handshakes, Way } from "./handshake.ts";
@@ -17,6 +18,7 @@ export type SecureSite = Site &
   Readonly<{
     vault: Vault;
     handshakes: Handshakes;
+    unknown: TlsSettings["unknown"];
     /** Whether the table has that host, by name or by wildcard. */
     serves: (name: string) => boolean;
   }>;
@@ -24,7 +26,7 @@ export type SecureSite = Site &
 type Callbacks = Bun.SocketHandler<Attached, "buffer">;
 
 /** Callbacks of TLS sockets, apart from those of plain ones, which are another class. */
-const TLS_CALLBACKS: Callbacks = {
+export const TLS_CALLBACKS: Callbacks = {
   binaryType: "buffer",
   data(socket, bytes) {
     socket.data?.received(bytes);
@@ -51,13 +53,18 @@ const TLS_CALLBACKS: Callbacks = {
 };
 
 /** What a client that asks for `name` is shown, "" for none. */
-function choose(site: SecureSite, name: string): Shown {
+export function choose(site: SecureSite, name: string): Shown {
   const { vault } = site;
   const shown = vault.lookup(name);
   if (shown.fallback && name !== "" && (shown !== vault.any || site.serves(name))) {
     tally(FALLBACK_SHOWN);
   }
   return shown;
+}
+
+/** Whether a connection has to be looked into before TLS begins, by the model or by the settings. */
+export function mustPeek({ vault, unknown, proxies }: SecureSite): boolean {
+  return unknown === "refuse" || proxies.size > 0 || vault.peeks();
 }
 
 /** The callbacks of a listener where the runtime reads names, and nobody asks for more. */
@@ -74,7 +81,7 @@ export function namedCallbacks(site: SecureSite): Callbacks {
 }
 
 /** The runtime reads the ClientHello by itself, as soon as the socket may read. */
-const BY_ITSELF: Way = { begin: () => {}, verdict: () => SECURE };
+const BY_ITSELF: Way = { begin: (_handshake, socket) => socket, verdict: () => SECURE };
 
 /** A client that was admitted as one of `client`, on a listener with `namedCallbacks`. */
 export function shakeHands(

@@ -172,7 +172,8 @@ function contextOf(
   const made = tls.createSecureContext({
     key: pairs.map(({ key }) => key),
     cert: pairs.map(({ chain }) => chain),
-    minVersion: `TLSv${policy?.minVersion ?? settings.minVersion}`,
+    // A host asks for more than all others, never for less.
+    minVersion: `TLSv${policy?.minVersion === "1.3" ? "1.3" : settings.minVersion}`,
     ...(ciphers === "" ? {} : { ciphers }),
     ...(authorities === "" ? {} : { ca: authorities }),
   });
