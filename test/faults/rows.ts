@@ -1,7 +1,6 @@
 /**
  * The rows of the fault table: what can go wrong with an API server while rind serves, with clients
  * that ask all the time. Not one request may fail, and afterwards rind follows the cluster again.
- * Rows about certificates are missing: rind has no TLS yet.
  */
 import * as assert from "uvu/assert";
 import type { ApiServerOptions } from "../apiserver.ts";

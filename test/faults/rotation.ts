@@ -1,0 +1,90 @@
+/** All certificates change while clients ask: no request is lost, and no connection is closed. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { startCallers } from "../callers.ts";
+import { root, secretOf, securedOf, shows } from "./secured.ts";
+import { serviceOf, sliceOf, World } from "./world.ts";
+
+const SITES = Array.from({ length: 100 }, (_, i) => `site${i}`);
+const ROUNDS = 3;
+/** The default certificate is in its Secret. */
+const DEFAULT = "fallback";
+
+const rotation = suite("rotation");
+let world: World;
+
+rotation.before(async () => {
+  world = new World();
+  const { port } = world.origins.get("brie")!;
+  for (const site of SITES) {
+    for (const object of [serviceOf(site), ...sliceOf(site, [port]), securedOf(site)]) {
+      world.api.put(object);
+    }
+  }
+  issueAll([...SITES, DEFAULT]);
+  const more = ["--https", "127.0.0.1:0", "--default-certificate", `shop/${DEFAULT}-tls`];
+  await world.serve([...more, "--workers", "2"]);
+  await allShow();
+});
+
+rotation.after(() => world.stop());
+
+/** The pair of each site as its Secret has it now. */
+const current = new Map<string, ReturnType<typeof root.issue>>();
+
+function issueAll(sites: readonly string[]): void {
+  for (const site of sites) {
+    const pair = root.issue({ names: [`${site}.example`] });
+    current.set(site, pair);
+    world.api.put(secretOf(site, pair));
+  }
+}
+
+async function allShow(): Promise<void> {
+  for (const site of SITES) await shows(world, `${site}.example`, current.get(site)!);
+}
+
+/** Runs `change` among callers that must not notice. `named`: whether they ask for a name. */
+async function among(change: () => Promise<void>, named = true): Promise<void> {
+  const bodies = new Map(SITES.map((site) => [`${site}.example`, "brie"]));
+  const { httpsPort: port } = world.rind;
+  const callers = startCallers({
+    port,
+    authority: root.certificate,
+    bodies,
+    keep: 30,
+    fresh: 3,
+    named,
+  });
+  try {
+    await callers.more(60);
+    const [served, kept] = [callers.served(), callers.kept()];
+    await change();
+    await callers.more(60);
+    assert.ok(callers.served() > served);
+    assert.ok(callers.kept() > kept);
+  } finally {
+    await callers.stop();
+  }
+  assert.equal(callers.failures, []);
+}
+
+rotation("100 certificates, three times over", async () => {
+  await among(async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      issueAll(SITES);
+      await allShow();
+    }
+  });
+});
+
+rotation("the default certificate, for clients that ask for no name", async () => {
+  await among(async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      issueAll([DEFAULT]);
+      await shows(world, "", current.get(DEFAULT)!);
+    }
+  }, false);
+});
+
+rotation.run();
