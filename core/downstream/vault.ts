@@ -57,6 +57,7 @@ export class Vault {
     this.#fallback = { pair: settings.fallback, number: 0 };
     const context = contextOf(settings, [settings.fallback], null);
     this.#any = { context, policy: null, passthrough: "", fallback: true };
+    this.#contexts.set(keyOf([this.#fallback], null), context);
   }
 
   /** What whoever asks for no name gets, or for one that nobody has. */
@@ -106,7 +107,7 @@ export class Vault {
   #show(host: SecureHost, contexts: Map<string, Context | null>): Shown {
     const { policy, passthrough } = host;
     const { versions, fallback } = this.#pairsOf(host);
-    const key = `${versions.map(({ number }) => number).join()} ${policy?.id ?? ""}`;
+    const key = keyOf(versions, policy);
     const made = contexts.get(key) ?? this.#contexts.get(key);
     const context = made === undefined ? this.#make(host, versions) : made;
     contexts.set(key, context);
@@ -149,6 +150,11 @@ export class Vault {
     if (before !== undefined && idOf(before.policy) === idOf(policy)) return before.context;
     return policy === null ? this.#any.context : null;
   }
+}
+
+/** What a context is made of, in short. */
+function keyOf(versions: readonly Version[], policy: TlsPolicy | null): string {
+  return `${versions.map(({ number }) => number).join()} ${idOf(policy)}`;
 }
 
 function idOf(policy: TlsPolicy | null): string {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { openLibc, unackedBy } from "../libc.ts";
+import { duplicateOf, openLibc, unackedBy } from "../libc.ts";
 
 /** More than any pipe holds. */
 const LINES = 20_000;
@@ -60,5 +60,26 @@ native("what a peer has no room for is told as not acknowledged, until it reads"
   assert.is(unacked(socket.fd), 0, "a closed socket is no error");
   listener.stop(true);
 });
+
+native(
+  "a socket goes on listening by its second descriptor, with what waits in its queue",
+  async () => {
+    const socket = { data() {}, open: (it: Bun.Socket) => void it.end("first") };
+    const first = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+    const { port } = first;
+    const fd = duplicateOf((first as typeof first & { fd: number }).fd);
+    assert.ok(fd !== null);
+    first.stop();
+    const said = Promise.withResolvers<string>();
+    const client = { data: (_it: Bun.Socket, bytes: Buffer) => said.resolve(String(bytes)) };
+    await Bun.connect({ hostname: "127.0.0.1", port, socket: client });
+    const next = { data() {}, open: (it: Bun.Socket) => void it.end("second") };
+    const options = { fd, hostname: "127.0.0.1", port, socket: next };
+    const second = Bun.listen(options);
+    assert.is(await said.promise, "second");
+    second.stop(true);
+    assert.is(duplicateOf(-1), null);
+  },
+);
 
 test.run();
