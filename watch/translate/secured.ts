@@ -3,11 +3,11 @@
  * is settled anew, and all that did not change keeps its identity.
  */
 import type { Certificate, SecureHost } from "../../core/model.ts";
-import { type CertificateFacts, type Pair, above } from "./certificates.ts";
+import { type CertificateFacts, type Pair, above, covers } from "./certificates.ts";
 import type { Claim, TlsClaim } from "./draft.ts";
 import { ANY_HOST } from "./hosts.ts";
 import { Counts, type Findings, Roster } from "./roster.ts";
-import { type SniSettled, policyOf, settleSni } from "./sni.ts";
+import { type SniSettled, ownerOf, policyOf, settleSni } from "./sni.ts";
 
 const NO_FINDINGS: Findings = new Map();
 const NOBODY: ReadonlySet<string> = new Set();
@@ -34,8 +34,10 @@ type Around = Readonly<{
   lead: (before: readonly string[], now: readonly string[]) => void;
 }>;
 
-/** `asking`: how many of the claims are on more than a certificate. */
-type Site = { readonly claims: Set<TlsClaim>; asking: number; settled: SniSettled | null };
+type Site = { readonly claims: Set<TlsClaim>; settled: SniSettled | null };
+
+/** Whether something is another thing for the routes of a host, and for the hosts below it. */
+type Moved = Readonly<{ routes: boolean; below: boolean }>;
 
 export class Secured {
   readonly #around: Around;
@@ -47,6 +49,8 @@ export class Secured {
   readonly #certificates = new Roster<Certificate>();
   readonly #facts = new Roster<CertificateFacts>();
   readonly #used = new Counts();
+  /** Of the operator's certificate, which hosts have before that of somebody else's wildcard. */
+  #spare: CertificateFacts | null = null;
   /** Secrets whose pairs changed, or are used from now on or no more. */
   readonly #pairs = new Set<string>();
 
@@ -60,21 +64,19 @@ export class Secured {
       const site = this.#sites.get(claim.host) ?? newSite();
       this.#sites.set(claim.host, site);
       site.claims.add(claim);
-      site.asking += asks(claim);
       this.#dirty.add(claim.host);
     }
     for (const claim of before) {
       const site = this.#sites.get(claim.host)!;
       site.claims.delete(claim);
-      site.asking -= asks(claim);
       this.#dirty.add(claim.host);
     }
   }
 
-  /** The claims on the paths of a host changed. Nearly all hosts take no notice. */
+  /** The claims on the paths of a host changed: it may belong to somebody else. */
   touchRoutes(host: string): void {
-    const asking = this.#sites.get(host)?.asking ?? 0;
-    if (asking > 0 || this.#guards.size > 0) this.#dirty.add(host);
+    const asked = this.#sites.has(host) || this.#sites.has(above(host));
+    if (asked || this.#guards.size > 0) this.#dirty.add(host);
   }
 
   /** The pair of a Secret may be another one. */
@@ -85,13 +87,21 @@ export class Secured {
   /** Settles what changed, and answers the hosts whose routes have to be settled again. */
   settle(): ReadonlySet<string> {
     const moved = new Set<string>();
-    const wide = new Set<string>();
-    for (const name of this.#dirty) if (this.#settle(name)) note(name, moved, wide);
-    if (wide.size > 0) {
-      for (const name of this.#around.hosts()) {
-        if (!wide.has(above(name)) && !wide.has(ANY_HOST)) continue;
-        this.#settle(name);
-        moved.add(name);
+    // From the top down, so that each host is settled once, below what is settled already.
+    for (const level of [isAny, isWildcard, isPlain]) {
+      const wide = new Map<string, Moved>();
+      for (const name of this.#dirty) {
+        if (!level(name)) continue;
+        const { routes, below } = this.#settle(name);
+        if (routes) moved.add(name);
+        if (below) wide.set(name, { routes, below });
+      }
+      if (level === isPlain || wide.size === 0) continue;
+      for (const name of [...this.#around.hosts(), ...this.#sites.keys()]) {
+        const from = wide.get(level === isAny ? ANY_HOST : above(name));
+        if (from === undefined || level(name)) continue;
+        this.#dirty.add(name);
+        if (from.routes && level === isWildcard) moved.add(name);
       }
     }
     this.#dirty.clear();
@@ -127,14 +137,18 @@ export class Secured {
     };
   }
 
-  /** Whether that changed anything for routes. */
-  #settle(name: string): boolean {
+  #settle(name: string): Moved {
     const site = this.#sites.get(name) ?? newSite();
     const { settled: before } = site;
     const routes = this.#around.routes(name);
-    const there = site.claims.size > 0 || (routes.length > 0 && this.#guarded(name));
+    const owner = ownerOf(site.claims, routes);
+    const spare = this.#spareFor(name, owner);
+    const apart = routes.length > 0 && (spare !== "" || this.#guarded(name));
     const { pair } = this.#around;
-    const now = there ? settleSni({ name, claims: site.claims, routes, pair }) : null;
+    const now =
+      site.claims.size > 0 || apart
+        ? settleSni({ name, claims: site.claims, routes, owner, spare, pair })
+        : null;
     const known = before?.host ?? null;
     const same = now !== null && known !== null && Bun.deepEquals(known, now.host, true);
     const host = same ? known : (now?.host ?? null);
@@ -143,7 +157,33 @@ export class Secured {
     else this.#sites.set(name, site);
     this.#around.find(before?.findings ?? NO_FINDINGS, now?.findings ?? NO_FINDINGS);
     if (host !== known) this.#replace(name, known, host);
-    return !sameForRoutes(before, site.settled);
+    const lent = name === ANY_HOST && this.#keepSpare(site.claims);
+    return {
+      routes: !alike(before, site.settled, seenByRoutes),
+      below: lent || !alike(before, site.settled, name === ANY_HOST ? seenByAll : seenBelow),
+    };
+  }
+
+  /** Whether the operator's certificate is for other names than before. */
+  #keepSpare(claims: Iterable<TlsClaim>): boolean {
+    let facts: CertificateFacts | null = null;
+    for (const claim of claims) {
+      if (claim.kind === "default") facts = this.#around.pair(claim.secret)?.good?.facts ?? null;
+    }
+    const before = this.#spare;
+    this.#spare = facts;
+    return before?.id !== facts?.id || !Bun.deepEquals(before?.names, facts?.names, true);
+  }
+
+  /**
+   * The operator's certificate, if it is for a host, and what is above that host shows the
+   * certificate of another namespace: that may be for nobody. "" otherwise.
+   */
+  #spareFor(name: string, owner: string): string {
+    const wild = this.#sites.get(above(name))?.settled ?? null;
+    if (this.#spare === null || wild === null || wild.owner === owner) return "";
+    const lends = wild.host.certificates.length > 0;
+    return lends && covers(this.#spare, name) ? this.#spare.id : "";
   }
 
   #replace(name: string, before: SecureHost | null, now: SecureHost | null): void {
@@ -175,28 +215,44 @@ export class Secured {
 }
 
 function newSite(): Site {
-  return { claims: new Set(), asking: 0, settled: null };
+  return { claims: new Set(), settled: null };
 }
 
-function asks({ kind }: TlsClaim): number {
-  return kind === "policy" || kind === "passthrough" ? 1 : 0;
+function isAny(name: string): boolean {
+  return name === ANY_HOST;
 }
 
-function note(name: string, moved: Set<string>, wide: Set<string>): void {
-  moved.add(name);
-  if (name === ANY_HOST || name.startsWith("*.")) wide.add(name);
+function isWildcard(name: string): boolean {
+  return name.startsWith("*.");
+}
+
+function isPlain(name: string): boolean {
+  return !isAny(name) && !isWildcard(name);
 }
 
 function backendOf(host: SecureHost | null): readonly string[] {
   return host === null || host.passthrough === "" ? [] : [host.passthrough];
 }
 
-/** Whether the routes of a host would be the same for both. */
-function sameForRoutes(before: SniSettled | null, now: SniSettled | null): boolean {
-  if (before === null || now === null) return before === now;
-  return Bun.deepEquals(seenBy(before), seenBy(now), true);
+/** Whether both are the same for whoever sees so much of them. */
+function alike(
+  before: SniSettled | null,
+  now: SniSettled | null,
+  seen: (settled: SniSettled) => unknown,
+): boolean {
+  const [one, other] = [before, now].map((settled) => (settled === null ? null : seen(settled)));
+  return Bun.deepEquals(one, other, true);
 }
 
-function seenBy({ host, spaces, refused, closed }: SniSettled): unknown {
+function seenByRoutes({ host, spaces, refused, closed }: SniSettled): unknown {
   return [policyOf(host), spaces, refused, closed];
+}
+
+/** What is for any host lends its certificate to whoever has none, without a word. */
+function seenByAll({ host }: SniSettled): unknown {
+  return policyOf(host);
+}
+
+function seenBelow({ host, owner, spaces }: SniSettled): unknown {
+  return [policyOf(host), owner, spaces, host.certificates.length > 0];
 }

@@ -7,8 +7,9 @@ import { openAuthority } from "../../../test/pki.ts";
 import { Store } from "../../store.ts";
 import { object } from "../../test/fixture/objects.ts";
 import type { Pair } from "../certificates.ts";
-import { type Claim, type PolicyAsk, RULE, type TlsClaim, type Translation } from "../draft.ts";
-import { type SniSettled, policyOf, settleSni } from "../sni.ts";
+import { type Claim, type PolicyAsk, RULE, type TlsClaim } from "../draft.ts";
+import type { TranslateOptions, Translation } from "../draft.ts";
+import { type SniSettled, ownerOf, policyOf, settleSni } from "../sni.ts";
 import { Translator } from "../translator.ts";
 import { OPTIONS } from "./fixture/manifests.ts";
 
@@ -34,7 +35,7 @@ function through(owner: string, at: number, backend: string): TlsClaim {
   return claim(owner, at, { kind: "passthrough", backend });
 }
 
-function routed(owner: string, at: number): Claim {
+function routed(owner: string, at: number, path = "/"): Claim {
   const [namespace = "", name = ""] = owner.split("/");
   return {
     host: HOST,
@@ -45,7 +46,7 @@ function routed(owner: string, at: number): Claim {
       id: owner,
       origin: { kind: "Ingress", namespace, name, field: "" },
       match: {
-        path: { kind: "prefix", value: "/" },
+        path: { kind: "prefix", value: path },
         methods: [],
         headers: [],
         cookies: [],
@@ -66,14 +67,18 @@ function pair(secret: string): Pair | null {
   return { good: { certificate, facts }, problem: "", missing: false };
 }
 
+const SITE = { name: HOST, spare: "", pair };
+
 /** In every order that turning gives. */
 function settleAll(claims: readonly TlsClaim[], routes: readonly Claim[]): SniSettled {
-  const first = settleSni({ name: HOST, claims, routes, pair });
+  const owner = ownerOf(claims, routes);
+  const first = settleSni({ ...SITE, claims, routes, owner });
   for (let start = 0; start < claims.length; start++) {
     const turned = [...claims.slice(start), ...claims.slice(0, start)];
     for (const order of [turned, turned.toReversed()]) {
-      const other = settleSni({ name: HOST, claims: order, routes: routes.toReversed(), pair });
-      assert.equal(other, first);
+      const site = { claims: order, routes: routes.toReversed() };
+      assert.is(ownerOf(site.claims, site.routes), owner);
+      assert.equal(settleSni({ ...SITE, ...site, owner }), first);
     }
   }
   return first;
@@ -84,6 +89,7 @@ type Row = readonly [
   claims: readonly TlsClaim[],
   secrets: readonly string[],
   findings: readonly string[],
+  routes?: readonly Claim[],
 ];
 
 const CERTIFICATES: readonly Row[] = [
@@ -152,11 +158,39 @@ const CERTIFICATES: readonly Row[] = [
     ["o/s-ec9"],
     ["a/x the certificate of any host is that of --default-certificate"],
   ],
+  [
+    "a host without any belongs to the namespace of its oldest path",
+    [wants("b/x", 2, "b/s-ec1")],
+    [],
+    ["b/x a.example belongs to namespace a, which claimed it first"],
+    [routed("b/x", 2), routed("a/y", 1)],
+  ],
+  [
+    "who has no path there was not first",
+    [wants("b/x", 1, "b/s-ec1"), wants("a/y", 2, "a/s-ec2")],
+    ["a/s-ec2"],
+    ["b/x the certificate of a.example is that of Ingress a/y, which claimed it first"],
+    [routed("a/y", 2)],
+  ],
+  [
+    "nor who answers challenges for others",
+    [wants("b/x", 1, "b/s-ec1")],
+    ["b/s-ec1"],
+    [],
+    [routed("a/y", 1, "/.well-known/acme-challenge/token"), routed("b/x", 2)],
+  ],
+  [
+    "nobody minds who asks for that of everybody",
+    [wants("b/x", 2, "")],
+    [],
+    [],
+    [routed("a/y", 1)],
+  ],
 ];
 
-for (const [what, claims, secrets, findings] of CERTIFICATES) {
+for (const [what, claims, secrets, findings, routes = []] of CERTIFICATES) {
   test(`certificates: ${what}`, () => {
-    const settled = settleAll(claims, []);
+    const settled = settleAll(claims, routes);
     assert.equal(settled.host.certificates, secrets);
     const said = [...settled.findings.values()].map((finding) => {
       return `${finding.namespace}/${finding.name} ${finding.reason}`;
@@ -228,15 +262,30 @@ const authority = openAuthority("clients");
 
 class Story {
   readonly #store = new Store();
-  readonly #translator = new Translator(OPTIONS);
+  readonly #translator: Translator;
 
-  constructor() {
+  constructor(options: TranslateOptions = OPTIONS) {
+    this.#translator = new Translator(options);
     const data = { "ca.crt": authority.certificate };
     this.#put({ apiVersion: "v1", kind: "Secret", metadata: meta("top", "ca"), stringData: data });
   }
 
-  /** `keys` are annotations of nginx. */
-  ingress(owner: string, host: string, keys: Readonly<Record<string, string>> = {}): Translation {
+  /** The Secret of a certificate for these names. */
+  pair(key: string, names: readonly string[]): Translation {
+    const [namespace = "", name = ""] = key.split("/");
+    const pair = authority.issue({ names });
+    const data = { "tls.crt": pair.chain, "tls.key": pair.key };
+    const metadata = meta(namespace, name);
+    return this.#put({ apiVersion: "v1", kind: "Secret", metadata, stringData: data });
+  }
+
+  /** `keys` are annotations of nginx; `secret` is that of its certificate. */
+  ingress(
+    owner: string,
+    host: string,
+    keys: Readonly<Record<string, string>> = {},
+    secret = "",
+  ): Translation {
     const [namespace = "", name = ""] = owner.split("/");
     const annotations = Object.fromEntries(
       Object.entries(keys).map(([key, value]) => [`nginx.ingress.kubernetes.io/${key}`, value]),
@@ -247,7 +296,10 @@ class Story {
       apiVersion: "networking.k8s.io/v1",
       kind: "Ingress",
       metadata: { ...meta(namespace, name), annotations },
-      spec: { rules: [{ host, http: { paths } }] },
+      spec: {
+        rules: [{ host, http: { paths } }],
+        ...(secret === "" ? {} : { tls: [{ hosts: [host], secretName: secret }] }),
+      },
     });
   }
 
@@ -305,6 +357,30 @@ test("what a wildcard asks of clients is not asked of those of a host below it",
   assert.not.ok(secureOf(story.gone("below/two")).includes("two.b.example anybody"));
   const open = story.ingress("top/all", "*.b.example");
   assert.equal([secureOf(open), policiesOf(open).includes("*.b.example none")], [[], true]);
+});
+
+test("a foreign wildcard does not stand before the operator's certificate", () => {
+  const options = { ...OPTIONS, defaultCertificate: "rind/all" };
+  const story = new Story(options);
+  const shown = (translation: Translation): readonly string[] =>
+    translation.model.secure.map(({ name, certificates }) => `${name} ${certificates.join()}`);
+  story.ingress("below/one", "one.b.example");
+  story.pair("rind/all", ["*.b.example"]);
+  story.pair("top/all", ["other.example"]);
+  const all = ["* rind/all", "*.b.example top/all"];
+  const wild = story.ingress("top/all", "*.b.example", {}, "all");
+  assert.equal(shown(wild), [...all, "one.b.example rind/all"]);
+  assert.equal(shown(story.ingress("below/two", "two.c.example")), shown(wild));
+  const asking = story.ingress("below/one", "one.b.example", {}, "gone");
+  assert.equal(shown(asking), [...all, "one.b.example rind/all"], "one that has none yet");
+  assert.is(asking.model.secure[2], wild.model.secure[2]);
+  const own = story.ingress("top/own", "own.b.example");
+  assert.not.ok(shown(own).join().includes("own"), "it is for hosts of its own namespace");
+  assert.equal(shown(story.gone("top/own")), shown(wild));
+  const other = story.pair("rind/all", ["*.d.example"]);
+  assert.equal(shown(other), [...all, "one.b.example "], "the operator's is for others now");
+  assert.equal(shown(story.pair("rind/all", ["one.b.example"])), shown(wild));
+  assert.equal(shown(story.gone("top/all")), ["* rind/all", "one.b.example "]);
 });
 
 test.run();
