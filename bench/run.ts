@@ -17,6 +17,7 @@ import {
   clearNow,
   type Contestant,
   PINNED,
+  secureOrigin,
   startOrigin,
   startProduct,
 } from "./load/arena.ts";
@@ -24,7 +25,7 @@ import { measure, type Sample, warm } from "./load/measure.ts";
 import { enter, prepare, sysctls } from "./load/namespace.ts";
 import { build, OUT, PRODUCTS } from "./load/products.ts";
 import { judge, table } from "./load/report.ts";
-import { type Row, ROWS } from "./load/rows.ts";
+import { HOSTS, type Row, ROWS } from "./load/rows.ts";
 import { orderOf } from "./load/statistics.ts";
 
 const WARM_SECONDS = 5;
@@ -85,6 +86,10 @@ async function main(): Promise<number> {
 async function runRows(plan: Plan): Promise<Sample[]> {
   const originPort = await startOrigin();
   if (plan.rows.some((row) => row.kind === "handshakes")) build("handshakes");
+  if (plan.rows.some((row) => row.host === HOSTS.backend)) {
+    const reason = await secureOrigin(originPort);
+    if (reason !== null) console.log(`no origin over TLS: ${reason}`);
+  }
   const contestants: Contestant[] = [];
   for (const product of PRODUCTS) {
     if (plan.only.length > 0 && !plan.only.includes(product.name)) continue;

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { mortal } from "./namespace.ts";
-import { build, OUT, type Product } from "./products.ts";
+import { build, OUT, type Product, secureOriginCommand } from "./products.ts";
 import { Issuer } from "./pairs.ts";
 import { HOSTS, type RequestRow, type Row } from "./rows.ts";
 import { verify } from "./wrk.ts";
@@ -54,6 +54,8 @@ let nextPort = PORT_MIN;
 /** What all products show, so that none has a shorter one. */
 const issuer = new Issuer();
 const pairs = { secure: issuer.issue(HOSTS.secure, "ec"), rsa: issuer.issue(HOSTS.rsa, "rsa") };
+/** Where the origin speaks TLS; 0 while it does not. */
+let secureOriginPort = 0;
 
 /** Starts the origin and returns its port. */
 export async function startOrigin(): Promise<number> {
@@ -64,6 +66,20 @@ export async function startOrigin(): Promise<number> {
   return port;
 }
 
+/** Lets the origin speak TLS as well; what is wrong with that, or `null`. */
+export async function secureOrigin(originPort: number): Promise<string | null> {
+  if (Bun.which("nginx") === null) return "nginx is not installed";
+  const port = freePort();
+  const dir = folderOf("secure-origin");
+  // It has the name that all products look for, and shows it in the place of the first one.
+  const own = { ...pairs, secure: issuer.issue(HOSTS.backend, "ec") };
+  const ports = { port: freePort(), securePort: port, originPort, extraPort: 0 };
+  const setup = { ...ports, secureOriginPort: port, authority: issuer.root, pairs: own, dir };
+  run(secureOriginCommand(setup), LOAD_CPU, join(dir, "log"));
+  secureOriginPort = port;
+  return answers(port);
+}
+
 /** Starts a product in an emptied folder of its own and waits until it serves `rows`. */
 export async function startProduct(
   product: Product,
@@ -71,12 +87,12 @@ export async function startProduct(
   rows: readonly Row[],
 ): Promise<Contestant | Absent> {
   if (product.version() === null) return { product, reason: "it is not installed" };
-  const dir = join(OUT, product.name);
-  rmSync(dir, { recursive: true, force: true });
-  mkdirSync(dir, { recursive: true });
+  const dir = folderOf(product.name);
   const port = freePort();
   const securePort = freePort();
-  const setup = { port, securePort, originPort, extraPort: freePort(), pairs, dir };
+  const origin = { originPort, secureOriginPort: secureOriginPort || originPort };
+  const ports = { port, securePort, ...origin, extraPort: freePort() };
+  const setup = { ...ports, authority: issuer.root, pairs, dir };
   const child = run(product.command(setup), PRODUCT_CPU, join(dir, "log"));
   const reason = (await answers(port)) ?? (await ready({ port, securePort }, rows));
   if (reason === null) return { product, port, securePort, pid: child.pid };
@@ -112,6 +128,14 @@ function run(command: readonly string[], cpu: number, log: string): Bun.Subproce
   });
   children.push(child);
   return child;
+}
+
+/** An emptied folder of its own. */
+function folderOf(name: string): string {
+  const dir = join(OUT, name);
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+  return dir;
 }
 
 function pin(command: readonly string[], cpu: number): string[] {

@@ -23,6 +23,9 @@ export type Setup = Readonly<{
   port: number;
   securePort: number;
   originPort: number;
+  /** The same origin over TLS, and who vouches for it, PEM. */
+  secureOriginPort: number;
+  authority: string;
   extraPort: number;
   /** For the hosts that have TLS. */
   pairs: Readonly<{ secure: KeyPair; rsa: KeyPair }>;
@@ -76,7 +79,7 @@ export function build(name: keyof typeof PROGRAMS): string {
 function rindCommand(setup: Setup, flags: readonly string[]): string[] {
   const manifests = join(setup.dir, "manifests");
   mkdirSync(manifests, { recursive: true });
-  writeFileSync(join(manifests, "bench.json"), manifestsOf(setup.originPort, setup.pairs));
+  writeFileSync(join(manifests, "bench.json"), manifestsOf(setup, setup.pairs));
   const program = process.env["RIND_BENCH_PROGRAM"] ?? join(BENCH, "..", "rind.ts");
   const at = (port: number): string => `127.0.0.1:${port}`;
   return [
@@ -97,7 +100,8 @@ function haproxyCommand(setup: Setup): string[] {
 }
 
 /** Chain and key in one file: HAProxy takes nothing else, and nginx takes it too. */
-function writePairs({ dir, pairs }: Setup): void {
+function writePairs({ dir, pairs, authority }: Setup): void {
+  writeFileSync(join(dir, "authority.pem"), authority);
   mkdirSync(join(dir, "tls"), { recursive: true });
   for (const [name, { chain, key }] of Object.entries(pairs)) {
     writeFileSync(join(dir, "tls", `${name}.pem`), chain + key);
@@ -111,6 +115,8 @@ function fill(template: string, setup: Setup, extra: string): string {
     .replaceAll("{{port}}", `${setup.port}`)
     .replaceAll("{{secure-port}}", `${setup.securePort}`)
     .replaceAll("{{origin}}", `${setup.originPort}`)
+    .replaceAll("{{secure-origin}}", `${setup.secureOriginPort}`)
+    .replaceAll("{{backend-host}}", HOSTS.backend)
     .replaceAll("{{host}}", HOSTS.plain)
     .replaceAll("{{secure-host}}", HOSTS.secure)
     .replaceAll("{{rsa-host}}", HOSTS.rsa)
@@ -119,6 +125,12 @@ function fill(template: string, setup: Setup, extra: string): string {
   writeFileSync(path, text);
   chmodSync(path, 0o644);
   return path;
+}
+
+/** What puts TLS before the origin: its own cost is not measured, and nginx is there anyway. */
+export function secureOriginCommand(setup: Setup): string[] {
+  writePairs(setup);
+  return ["nginx", "-p", setup.dir, "-c", fill("origin.conf", setup, "")];
 }
 
 function rindVersion(): string {

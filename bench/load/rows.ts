@@ -6,11 +6,15 @@
  */
 export type ProductName = "floor" | "rind" | "rind-peek" | "nginx" | "nginx-big" | "haproxy";
 
-/** The names that clients ask for: in clear, over TLS, and over TLS with an RSA certificate. */
+/**
+ * The names that clients ask for: in clear, over TLS, over TLS with an RSA certificate, and in
+ * clear where TLS is spoken with the origin.
+ */
 export const HOSTS = {
   plain: "bench.example",
   secure: "secure.example",
   rsa: "rsa.example",
+  backend: "backend.example",
 } as const;
 
 /** rind's CPU a request, or a handshake, is at most `max` times that of `than`. */
@@ -97,6 +101,13 @@ const SECURE = {
 const GET = { method: "GET", headers: {}, requestBytes: 0 } as const;
 const SMALL = { ...PLAIN, products: SMALL_PRODUCTS, targets: SMALL_TARGETS } as const;
 const BIG = { ...PLAIN, products: BIG_PRODUCTS, targets: BIG_TARGETS } as const;
+const BACKEND = {
+  ...PLAIN,
+  host: HOSTS.backend,
+  products: ["rind", "nginx", "haproxy"],
+  targets: [],
+  aside: true,
+} as const;
 const POST_64K = {
   method: "POST",
   path: "/",
@@ -149,6 +160,8 @@ export const ROWS: readonly Row[] = [
     targets: [{ than: "nginx", max: 0.8 }],
   },
   { ...SECURE, ...POST_64K, name: "tlsupload64k", aside: true },
+  { ...GET, ...BACKEND, name: "backend", path: "/", responseBytes: 64 },
+  { ...GET, ...BACKEND, name: "backend64k", path: "/64k", responseBytes: 64 << 10 },
   { ...HANDSHAKE, name: "handshake", targets: [{ than: "nginx", max: 0.75 }] },
   { ...HANDSHAKE, name: "handshake-resumed", resumed: true, aside: true },
   { ...HANDSHAKE, name: "handshake-tls12", version: "1.2", aside: true },
