@@ -14,6 +14,7 @@ import { assert } from "../core/assert.ts";
 import { type Limits, limitsOf } from "../core/limits.ts";
 import { Plane } from "../core/plane.ts";
 import { type EdgeSettings, PLAIN_EDGE, type TlsSettings } from "../core/protocol.ts";
+import { selfSigned } from "../core/selfsigned.ts";
 import { openOrigin, type Origin, type Script } from "./origin.ts";
 import { dial, type Peer } from "./peer.ts";
 
@@ -57,8 +58,20 @@ export type Secure = Readonly<{
 /** A client that takes any certificate. */
 const ANYBODY: Bun.TLSOptions = { rejectUnauthorized: false };
 
+/** How clients come where a test does not say: `plain`, or over TLS `byName` or `peeking`. */
+const WIRE = process.env["RIND_TEST_WIRE"] ?? "plain";
+/** Refusing unknown names takes a look into each connection. */
+const WIRE_SECURE: Secure | null =
+  WIRE === "plain"
+    ? null
+    : {
+        fallback: selfSigned(Date.now()),
+        settings: { unknown: WIRE === "peeking" ? "refuse" : "default" },
+      };
+
 /** Opens an origin that runs `script`, and a plane that sends it everything. */
-export function openRig(script: Script, options: RigOptions = {}): Rig {
+export function openRig(script: Script, asked: RigOptions = {}): Rig {
+  const options = WIRE_SECURE === null ? asked : { secure: WIRE_SECURE, ...asked };
   const origin = openOrigin(script, options.originAddress ?? "127.0.0.1", 0, options.originTls);
   const endpoints = options.endpoints ?? (({ address, port }) => [{ address, port, uid: "" }]);
   const host = options.listen ?? "127.0.0.1";
