@@ -103,6 +103,15 @@ test("a connection over TLS is used again, and says nothing of TLS to the backen
     options(good),
   ));
 
+test("an IPv6 endpoint without a name is checked by its address", () => {
+  const own = authority.issue({ names: ["::1"] });
+  const more = { originAddress: "::1", listen: "127.0.0.1" };
+  return withRig(echo, async (rig) => assert.is(await ask(await rig.client()), 200), {
+    ...options(own, { name: "" }),
+    ...more,
+  });
+});
+
 const MUTUAL = { requestCert: true, rejectUnauthorized: true, ca: authority.certificate };
 
 test("a backend that wants a certificate gets ours", () =>

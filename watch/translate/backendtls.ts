@@ -10,11 +10,13 @@ import { readAuthorities } from "./authorities.ts";
 import { PROTOCOL, RIND_BACKEND, backendAskOf } from "./dialects/backend.ts";
 import { type AskedBackend, type Row, askedOf } from "./dialects/dialect.ts";
 import type { Draft } from "./draft.ts";
+import { nearest } from "./nearest.ts";
 import { type Field, type Parsed, clip } from "./read.ts";
 import { valueOf } from "./secrets.ts";
 import type { View } from "./view.ts";
 
 const RIND = "rind.dev/";
+const BACKEND = `${RIND}backend-`;
 const NGINX = "nginx.ingress.kubernetes.io/";
 const SCHEME = "traefik.ingress.kubernetes.io/service.serversscheme";
 const TRANSPORT = "traefik.ingress.kubernetes.io/service.serverstransport";
@@ -56,6 +58,15 @@ export function readServiceAsk(
     const effect = row.locks ? EVERY_PATH : row.bad;
     service.remark({ field: `metadata.annotations[${key}]`, reason, effect });
     if (row.locks) problem ||= `its annotation ${key}: ${reason}`;
+  }
+  for (const key of annotations.keys()) {
+    if (!key.startsWith(BACKEND) || SERVICE_KEYS.includes(key)) continue;
+    // As on an Ingress: a misspelled lock is still a lock.
+    problem ||= `its annotation ${clip(key)} is unknown`;
+    const near = nearest(key, SERVICE_KEYS);
+    const hint = near === null ? "" : `did you mean ${near}?`;
+    const field = `metadata.annotations[${clip(key)}]`;
+    service.remark({ field, reason: "is unknown", hint, effect: EVERY_PATH });
   }
   if (annotations.has(TRANSPORT)) {
     const reason = "is not supported yet";

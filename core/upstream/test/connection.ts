@@ -15,6 +15,7 @@ import {
   RESPONSE_STALLED,
   RESPONSE_TIMEOUT,
   UNSOLICITED,
+  UPSTREAM_TLS_FAILED,
 } from "../../fault.ts";
 import { Head } from "../../head.ts";
 import { DEFAULT_LIMITS, LONG_READ } from "../../limits.ts";
@@ -149,6 +150,57 @@ test("a refused connection is 502, once", () => {
   it.connection.refused();
   it.connection.refused();
   assert.equal(it.told, ["answer 502", "over"]);
+});
+
+/** What may come between the connect and the end of the handshake; all but the last is a failure. */
+const SHAKING: readonly (readonly [string, (it: Setup) => void])[] = [
+  ["its certificate is not good", (it) => it.connection.distrusted("it is somebody else")],
+  ["it sends bytes", (it) => it.receive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")],
+  ["it ends the connection", (it) => it.connection.ended()],
+  ["it closes the connection", (it) => it.connection.closed()],
+];
+
+for (const [what, event] of SHAKING) {
+  test(`before the handshake is over ${what}: 502, and nothing was sent`, () => {
+    const it = setup(GET);
+    const failed = tallied(UPSTREAM_TLS_FAILED);
+    it.connection.reached(it.socket as unknown as UpstreamSocket);
+    assert.is(it.socket.written, "", "it waits for the handshake");
+    event(it);
+    event(it);
+    assert.equal(it.told, ["answer 502", "over"]);
+    assert.is(it.socket.written, "");
+    assert.is(tallied(UPSTREAM_TLS_FAILED), failed + 1);
+    assert.is(it.endpoint.connections, 0);
+    assert.is(it.connection.unsent, true, "it may go elsewhere");
+  });
+}
+
+test("connectMs is for the handshake, too; who comes late or leaves early leaves no socket", () => {
+  const slow = setup(GET);
+  slow.connection.reached(slow.socket as unknown as UpstreamSocket);
+  slow.pass(5 * SECOND + LATE_MS);
+  assert.equal(slow.told, ["answer 504", "over"]);
+  assert.equal(slow.socket.done, ["reset"]);
+  const late = setup(GET);
+  late.pass(5 * SECOND + LATE_MS);
+  late.connection.reached(late.socket as unknown as UpstreamSocket);
+  assert.equal(late.socket.done, ["reset"]);
+  const left = setup(GET);
+  left.connection.reached(left.socket as unknown as UpstreamSocket);
+  left.exchange.requestCut();
+  assert.equal(left.socket.done, ["reset"]);
+  left.open();
+  assert.is(left.socket.written, "");
+});
+
+test("the request leaves when the handshake is over", () => {
+  const it = setup(GET);
+  it.connection.reached(it.socket as unknown as UpstreamSocket);
+  it.open();
+  assert.match(it.socket.written, /^GET \/ HTTP\/1\.1\r\n/);
+  it.receive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  assert.ok(it.told.includes("head 200"));
 });
 
 test("no answer after headMs is 504, and the connection is not kept", () => {

@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 
 import type { Backend, KeyPair, UpstreamTls } from "../../../core/model.ts";
 import { openAuthority } from "../../../test/pki.ts";
+import type { KubeObject } from "../../objects.ts";
 import { Store } from "../../store.ts";
 import { ingress, object, service, slice } from "../../test/fixture/objects.ts";
 import type { TranslateOptions, Translation } from "../draft.ts";
@@ -54,6 +55,11 @@ class Case {
       type: "put",
       object: ingress(name, { metadata: { annotations }, spec }),
     });
+    return this;
+  }
+
+  put(object: KubeObject): this {
+    this.#store.apply({ type: "put", object });
     return this;
   }
 
@@ -210,6 +216,13 @@ const ROWS: readonly Row[] = [
     { authorities: CA, identity },
   ],
   [
+    "a misspelled lock on the Service",
+    {},
+    { [`${RIND}backend-tls-verfy`]: "on" },
+    "https",
+    /verfy is unknown/.source,
+  ],
+  [
     "a Secret elsewhere",
     { ...https, [`${NGINX}proxy-ssl-secret`]: "shop/mtls" },
     {},
@@ -233,6 +246,13 @@ for (const [what, annotations, onService, appProtocol, wanted] of ROWS) {
     }
   });
 }
+
+test("a Service that is an alias for a DNS name is asked for by that name", () => {
+  const it = new Case({ externalNames: ["api.example"] }).ingress(https);
+  const spec = { type: "ExternalName", externalName: "API.example." };
+  it.put(service("web", { spec }));
+  assert.equal(it.backend().tls, { ...DEFAULT, name: "api.example" });
+});
 
 const NAMED = { ...https, [`${NGINX}proxy-ssl-secret`]: "mtls" };
 const REFUSED: readonly (readonly [string, Values, RegExp])[] = [
