@@ -2,7 +2,7 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Contestant, startOrigin, startProduct } from "../load/arena.ts";
-import { cpuOf, memoryOf, treeOf } from "../load/cpu.ts";
+import { cpuOf, mainNsOf, memoryOf, treeOf } from "../load/cpu.ts";
 import { ingressOf, secretOf } from "../load/manifests.ts";
 import { Issuer } from "../load/pairs.ts";
 import { OUT, PRODUCTS } from "../load/products.ts";
@@ -35,9 +35,13 @@ export type Result = Readonly<{
   supervisorAfterMb: number;
   /** From the file's being there until a handshake shows it, one by one. */
   singleMs: readonly number[];
-  /** On a CPU for each single one, when nobody looks: by all of rind, and by the worker alone. */
+  /**
+   * On a CPU for each single one, when nobody looks: on the way to being shown, by the worker's
+   * part of it, and by all threads, those that compile and collect garbage beside too.
+   */
+  singlePathMs: number;
+  singleWorkerMs: number;
   singleCpuMs: number;
-  singleWorkerCpuMs: number;
 }>;
 
 type Bench = Readonly<{ rind: Contestant; worker: number; issuer: Issuer; folder: string }>;
@@ -103,9 +107,14 @@ async function single({ rind, worker, issuer, folder }: Bench) {
   }
   const end = cpuMsOf(rind.pid, worker);
   await shown(rind, names.at(-1)!);
-  const each = (who: "all" | "worker"): number =>
-    (end[who] - idle[who] - (idle[who] - start[who])) / SINGLES;
-  return { singleMs, singleCpuMs: each("all"), singleWorkerCpuMs: each("worker") };
+  const each = (of: (cpu: Cpu) => number): number =>
+    (of(end) - of(idle) - (of(idle) - of(start))) / SINGLES;
+  return {
+    singleMs,
+    singlePathMs: each((cpu) => cpu.supervisorPath + cpu.workerPath),
+    singleWorkerMs: each((cpu) => cpu.workerPath),
+    singleCpuMs: each((cpu) => cpu.all),
+  };
 }
 
 /** An Ingress and a Secret for each name. */
@@ -131,8 +140,16 @@ async function shown({ securePort }: Contestant, name: string): Promise<void> {
   }
 }
 
-function cpuMsOf(pid: number, worker: number): Readonly<{ all: number; worker: number }> {
-  return { all: cpuOf(pid).ns / 1e6, worker: cpuOf(worker).ns / 1e6 };
+/** Milliseconds: of all threads, and of the two that a change passes through. */
+type Cpu = Readonly<{ all: number; worker: number; supervisorPath: number; workerPath: number }>;
+
+function cpuMsOf(pid: number, worker: number): Cpu {
+  return {
+    all: cpuOf(pid).ns / 1e6,
+    worker: cpuOf(worker).ns / 1e6,
+    supervisorPath: mainNsOf(pid) / 1e6,
+    workerPath: mainNsOf(worker) / 1e6,
+  };
 }
 
 function mbOf(pid: number): number {

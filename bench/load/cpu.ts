@@ -65,6 +65,11 @@ export function cpuOf(root: number): CpuTime {
   };
 }
 
+/** Nanoseconds that a process's main thread had a CPU: without compiling and collecting beside. */
+export function mainNsOf(pid: number): number {
+  return Number((read(`/proc/${pid}/schedstat`) ?? "0").split(" ")[0]);
+}
+
 /** Memory of one process, from smaps_rollup; `null` once it is gone. */
 export function memoryOf(pid: number): Memory | null {
   const text = read(`/proc/${pid}/smaps_rollup`);

@@ -82,7 +82,8 @@ export class Vault {
   }
 
   /**
-   * Takes a change of the model. It costs a look at every host, and a context for what changed.
+   * Takes a change of the model. It costs a look at every host, or at the new ones if there is
+   * nothing but new ones, and a context for what changed.
    * What the library refuses is logged and keeps what it showed before: control has found it good,
    * so this is a bug, and must not take a host down.
    */
@@ -90,18 +91,31 @@ export class Vault {
     const { certificates, certificatesGone, secure, secureGone } = delta;
     const gone = certificatesGone.length + secureGone.length;
     if (certificates.length + secure.length + gone === 0) return;
+    const grows = gone === 0 && this.#onlyGrows(delta);
     for (const id of certificatesGone) this.#certificates.delete(id);
     for (const pair of certificates) {
       this.#certificates.set(pair.id, { pair, number: ++this.#versions });
     }
     for (const name of secureGone) this.#hosts.delete(name);
     for (const host of secure) this.#hosts.set(host.name, host);
+    if (grows) {
+      for (const host of secure) this.#shown.set(host.name, this.#show(host, this.#contexts));
+      return;
+    }
     const contexts = new Map<string, Context | null>();
     const shown = new Map<string, Shown>();
     for (const host of this.#hosts.values()) shown.set(host.name, this.#show(host, contexts));
     this.#any = shown.get(ANY) ?? this.#show(NOBODY, contexts);
     this.#shown = shown;
     this.#contexts = contexts;
+  }
+
+  /** Nothing in it can change what another host shows: a host that names a new pair is new too. */
+  #onlyGrows({ certificates, secure }: VaultDelta): boolean {
+    return (
+      certificates.every(({ id }) => !this.#certificates.has(id)) &&
+      secure.every(({ name }) => !name.startsWith(ANY) && !this.#hosts.has(name))
+    );
   }
 
   #show(host: SecureHost, contexts: Map<string, Context | null>): Shown {

@@ -72,15 +72,30 @@ const LOOKUPS: readonly (readonly [string, string, boolean])[] = [
   [`${"x".repeat(300)}.w.test`, "*", true],
 ];
 
-test("a name gets its own certificate, that of the wildcard above it, or that of everybody", () => {
-  const vault = vaultOf(HOSTS);
-  for (const [asked, shown, fallback] of LOOKUPS) {
-    const it = vault.lookup(asked);
-    assert.is(it.context, vault.lookup(shown).context, asked);
-    assert.is(it.fallback, fallback, asked);
-  }
-  assert.is(new Set(LOOKUPS.map(([asked]) => vault.lookup(asked).context)).size, 3);
-});
+/** Each host by itself, with the certificates that it names. */
+const oneByOne = (hosts: readonly SecureHost[]): Partial<VaultDelta>[] =>
+  hosts.map((host) => ({
+    secure: [host],
+    certificates: HOSTS.certificates.filter(({ id }) => host.certificates.includes(id)),
+  }));
+
+const WAYS: readonly (readonly [string, readonly Partial<VaultDelta>[]])[] = [
+  ["all at once", [HOSTS]],
+  ["one by one", oneByOne(HOSTS.secure)],
+  ["one by one, from the last", oneByOne(HOSTS.secure.toReversed())],
+];
+
+for (const [way, changes] of WAYS) {
+  test(`a name gets its own certificate, that of the wildcard above, or of all: ${way}`, () => {
+    const vault = vaultOf(...changes);
+    for (const [asked, shown, fallback] of LOOKUPS) {
+      const it = vault.lookup(asked);
+      assert.is(it.context, vault.lookup(shown).context, asked);
+      assert.is(it.fallback, fallback, asked);
+    }
+    assert.is(new Set(LOOKUPS.map(([asked]) => vault.lookup(asked).context)).size, 3);
+  });
+}
 
 test("without a certificate for everybody it is the fallback of the settings", () => {
   const vault = vaultOf();
@@ -110,7 +125,7 @@ test("a change makes contexts for what changed, and for nothing else", () => {
   assert.is(vault.lookup("a.test").context, first[0]);
 });
 
-test("hosts of one policy and one certificate share a context; those of two policies do not", () => {
+test("hosts of one policy and certificate share a context; those of two policies do not", () => {
   const vault = vaultOf({
     certificates: [certificateOf("a")],
     secure: [
