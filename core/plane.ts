@@ -7,6 +7,8 @@ import { Dispatch } from "./dispatch.ts";
 import { Handshakes } from "./downstream/handshake.ts";
 import { listen } from "./downstream/listen.ts";
 import type { Listener, Place } from "./downstream/listen.ts";
+import { beginSecure } from "./downstream/peek.ts";
+import type { Begin } from "./downstream/preface.ts";
 import { SecureListener } from "./downstream/relisten.ts";
 import type { SecureSite } from "./downstream/secure.ts";
 import { openSite } from "./downstream/site.ts";
@@ -99,6 +101,7 @@ export class Plane {
       handshakes,
       unknown: tls.unknown,
       serves,
+      wallMs: () => Date.now(),
     });
   }
 
@@ -124,8 +127,10 @@ export class Plane {
   }
 
   #listenSecure(place: Place): void {
-    assert(this.#secure !== null, "who listens for TLS has certificates");
-    this.#secureListeners.push(new SecureListener(place, this.#secure));
+    const secure = this.#secure;
+    assert(secure !== null, "who listens for TLS has certificates");
+    const begin: Begin = (socket, _site, opening) => beginSecure(socket, secure, opening);
+    this.#secureListeners.push(new SecureListener(place, secure, begin));
   }
 
   /** Listens no more; what is open stays open. */

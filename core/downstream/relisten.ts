@@ -19,13 +19,13 @@ import type { Context } from "./vault.ts";
 
 export class SecureListener {
   readonly #site: SecureSite;
-  readonly #begin: Begin | null;
+  readonly #begin: Begin;
   #listener: Listener;
   /** What is shown to whoever asks for no name; null: it peeks. */
   #shows: Context | null;
 
   /** Listens; throws Bun's error when it cannot. `begin` goes on with what was peeked at. */
-  constructor(place: Place, site: SecureSite, begin: Begin | null = null) {
+  constructor(place: Place, site: SecureSite, begin: Begin) {
     // Where no descriptor can be had twice, another socket takes the place of this one.
     const reusePort = place.reusePort || !openLibc().ok;
     this.#site = site;
@@ -64,12 +64,11 @@ export class SecureListener {
   }
 
   #wanted(): Context | null {
-    return this.#begin !== null && mustPeek(this.#site) ? null : this.#site.vault.any.context;
+    return mustPeek(this.#site) ? null : this.#site.vault.any.context;
   }
 
   #open(place: Place): Listener {
-    const begin = this.#shows === null ? this.#begin : null;
-    if (begin !== null) return listenPeeking(place, this.#site, begin);
+    if (this.#shows === null) return listenPeeking(place, this.#site, this.#begin);
     return listenSecure(place, this.#site);
   }
 }

@@ -21,6 +21,8 @@ export type SecureSite = Site &
     unknown: TlsSettings["unknown"];
     /** Whether the table has that host, by name or by wildcard. */
     serves: (name: string) => boolean;
+    /** Milliseconds since 1970. */
+    wallMs: () => number;
   }>;
 
 type Callbacks = Bun.SocketHandler<Attached, "buffer">;
