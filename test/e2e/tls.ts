@@ -201,6 +201,17 @@ tls(
   }),
 );
 
+tls(
+  "openssl: a host that is passed through shows its backend's certificate, and answers",
+  withProgram("openssl", async (openssl) => {
+    const ask = "GET / HTTP/1.1\r\nHost: vault.example\r\nConnection: close\r\n\r\n";
+    const [code, output] = await sClient(openssl, "vault.example", ["-ign_eof"], ask);
+    assert.is(code, 0, output);
+    assert.match(output, "subject=CN = vault.example");
+    assert.match(output, /sealed/);
+  }),
+);
+
 // --- curl ---
 
 /** Asks by the ports that people use; `more` are further arguments. */
@@ -246,6 +257,55 @@ tls(
     assert.match(page, "content-length: 3");
     const [, open] = await curl(path, "http://open.example/");
     assert.match(open, "path /");
+  }),
+);
+
+tls(
+  "curl: clients of a bank show a good certificate, or get nowhere",
+  withProgram("curl", async (path) => {
+    const shown = (name: string) =>
+      ["--cert", join(folder, `${name}.pem`), "--key", join(folder, `${name}.key`)].concat(
+        // What a client says of itself is not believed.
+        ["--header", "ssl-client-verify: SUCCESS", "--header", "ssl-client-subject-dn: CN=root"],
+      );
+    const [code, page] = await curl(path, "https://bank.example/", shown("good"));
+    assert.is(code, 0, page);
+    assert.match(page, "ssl-client-verify: SUCCESS");
+    assert.match(page, "ssl-client-subject-dn: CN=robot");
+    assert.not.match(page, "CN=root");
+    assert.match(page, /client-cert: :[A-Za-z0-9+/=]+:/);
+    assert.match(page, /ssl-client-cert: -----BEGIN%20CERTIFICATE-----%0A/);
+    for (const bad of [shown("bad"), []]) {
+      const [failed, output] = await curl(path, "https://bank.example/", bad);
+      assert.not.equal(failed, 0);
+      assert.not.match(output, "path /");
+    }
+    // Another name in the handshake does not lead there either (RFC 9110 §15.5.20).
+    const around = ["--header", "Host: bank.example", "--include"];
+    const [, stray] = await curl(path, "https://shop.example/", around);
+    assert.match(stray, /^HTTP\/1\.1 421 /);
+    const [, clear] = await curl(path, "http://bank.example/", ["--include"]);
+    assert.match(clear, /^HTTP\/1\.1 308 /);
+  }),
+);
+
+tls(
+  "curl: behind a proxy that begins with a PROXY header",
+  withProgram("curl", async (path) => {
+    const before = rind;
+    rind = await startRind([...flags("0"), "--proxy-protocol", "127.0.0.0/8"]);
+    try {
+      for (const url of ["https://shop.example/", "http://open.example/"]) {
+        const [code, page] = await curl(path, url, ["--haproxy-protocol"]);
+        assert.is(code, 0, page);
+        assert.match(page, "x-forwarded-for: 127.0.0.1");
+        const [without] = await curl(path, url);
+        assert.not.equal(without, 0);
+      }
+    } finally {
+      await rind.stop();
+      rind = before;
+    }
   }),
 );
 

@@ -2,13 +2,17 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { startCallers } from "../callers.ts";
-import { root, secretOf, securedOf, shows } from "./secured.ts";
+import { until } from "../e2e/program.ts";
+import { visit } from "../handshake.ts";
+import { look, root, secretOf, securedOf, shows } from "./secured.ts";
 import { serviceOf, sliceOf, World } from "./world.ts";
 
 const SITES = Array.from({ length: 100 }, (_, i) => `site${i}`);
 const ROUNDS = 3;
 /** The default certificate is in its Secret. */
 const DEFAULT = "fallback";
+/** A host whose clients show certificates, while it is there. */
+const BANK = "bank";
 
 const rotation = suite("rotation");
 let world: World;
@@ -86,5 +90,42 @@ rotation("the default certificate, for clients that ask for no name", async () =
     }
   }, false);
 });
+
+rotation("policies that come and go change how a worker listens", async () => {
+  const { port } = world.origins.get("brie")!;
+  world.api.put({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "clients", namespace: "shop" },
+    data: { "ca.crt": Buffer.from(root.certificate).toString("base64") },
+  });
+  const ingress = securedOf(BANK);
+  const annotations = { "nginx.ingress.kubernetes.io/auth-tls-secret": "shop/clients" };
+  for (const object of [serviceOf(BANK), ...sliceOf(BANK, [port])]) world.api.put(object);
+  issueAll([BANK]);
+  for (const named of [true, false]) {
+    await among(async () => {
+      for (let round = 0; round < ROUNDS; round++) {
+        world.api.put({ ...ingress, metadata: { ...ingress.metadata, annotations } });
+        await until("the bank asks for certificates", async () => !(await admits(BANK)));
+        world.api.remove("Ingress", "shop", BANK);
+        await until("the bank is gone", async () => {
+          return (await look(world, `${BANK}.example`)).met?.trusted === false;
+        });
+      }
+    }, named);
+  }
+});
+
+/** Whether a client without a certificate gets an answer. */
+async function admits(site: string): Promise<boolean> {
+  const name = `${site}.example`;
+  const visitor = await visit({ port: world.rind.httpsPort, name, authority: root.certificate });
+  visitor.socket.write(`GET / HTTP/1.1\r\nHost: ${name}\r\n\r\n`);
+  await visitor.until(() => visitor.heard !== "" || visitor.closed, "an answer");
+  const admitted = visitor.heard !== "";
+  await visitor.leave();
+  return admitted;
+}
 
 rotation.run();

@@ -100,7 +100,7 @@ async function withStand(stand: Stand, body: (port: number) => Promise<void>): P
   }
 }
 
-test("a good backend: open, then the verdict, then bytes; or a request goes to nobody knows", async () => {
+test("a good backend: open, then the verdict, then bytes; or requests leak", async () => {
   await withStand(openBySni({ context }), async (port) => {
     const { events, ok, code, authorized, names } = await dial(port);
     assert.equal(events.slice(0, 3), ["open", "handshake", "hello"]);
