@@ -15,7 +15,7 @@ import { openAuthority } from "../../../test/pki.ts";
 import { Store } from "../../store.ts";
 import { object } from "../../test/fixture/objects.ts";
 import { above, covers } from "../certificates.ts";
-import type { Translation } from "../draft.ts";
+import type { TranslateOptions, Translation } from "../draft.ts";
 import { Translator } from "../translator.ts";
 import { OPTIONS } from "./fixture/manifests.ts";
 
@@ -42,9 +42,10 @@ const INGRESS = object({
 /** A cluster with an Ingress that names the Secret `tls`, which can be put, changed and deleted. */
 class Case {
   readonly #store = new Store();
-  readonly #translator = new Translator(OPTIONS);
+  readonly #translator: Translator;
 
-  constructor() {
+  constructor(options: Partial<TranslateOptions> = {}) {
+    this.#translator = new Translator({ ...OPTIONS, ...options });
     this.#store.apply({ type: "put", object: INGRESS });
   }
 
@@ -233,6 +234,34 @@ test("the last good pair stays until there is a better one, or nobody names it",
   assert.equal([idle.model.certificates, idle.model.secure, idle.certificates], [[], [], []]);
   here.secret(null);
   assert.equal(here.ingress("put").model.certificates, [], "what nobody named is forgotten");
+});
+
+test("the operator's certificate is wanted, and kept, though no object names it", () => {
+  const here = new Case({ defaultCertificate: "default/tls", allSecrets: false });
+  const late = here.ingress("gone");
+  assert.equal([...late.wants.secrets], ["default/tls"]);
+  assert.equal(late.findings, [], "it could just be late");
+  const good = here.secret(holding(EC));
+  const any = { name: "*", certificates: ["default/tls"], policy: null, passthrough: "" };
+  assert.equal(good.model.secure, [any]);
+  assert.is(good.model.certificates[0]?.key, EC.key);
+  const bad = here.secret({ "tls.crt": "junk", "tls.key": "junk" });
+  assert.is(bad.model, good.model);
+  assert.equal(
+    bad.findings.map(({ kind, name, effect }) => `${kind} ${name} ${effect}`),
+    [
+      "Rind default-certificate the certificate of before is served",
+      "Secret tls the pair of before is used",
+    ],
+  );
+});
+
+test("an operator's certificate that is no name of a Secret is a finding", () => {
+  for (const defaultCertificate of ["tls", "a/b/c", "/tls", "a/", "A/b"]) {
+    const { findings, wants } = new Case({ defaultCertificate }).ingress("gone");
+    assert.is(findings[0]?.reason, "is not namespace/name of a Secret", defaultCertificate);
+    assert.is(wants.secrets.size, 0);
+  }
 });
 
 test("a certificate is for its names, and for one label below a wildcard", () => {
