@@ -18,10 +18,9 @@ import { Store, isEndpoints } from "./store.ts";
 import { NOTHING_TOLD, type Told, freshOf, sameTold } from "./told.ts";
 import type { CertificateFacts } from "./translate/certificates.ts";
 import { NOTHING, type Translation } from "./translate/draft.ts";
+import { Wait } from "./wait.ts";
 
 const HOLDOFF = { quietMs: 10, maxMs: 100 };
-/** The first model waits so long for Secrets and names: without, a host is no better than away. */
-const WANTS_MS = 10_000;
 /** After a publish that failed, the same is tried again. */
 const RETRY_MS = 1_000;
 /** A sync that has not come by then is waited for with the saved state, if there is one. */
@@ -97,9 +96,9 @@ export class Loop {
   #keptMs: number | null = null;
   /** Null after a failure: the next one starts afresh. */
   #translator: Translate | null = null;
-  /** Whether a model of the source has been published; until when the first one may wait. */
+  /** Whether a model of the source has been published. */
   #begun = false;
-  #patientUntil = 0;
+  readonly #wait: Wait;
   /** What was published last, and what its findings were put together from. */
   #published = NOTHING_PUBLISHED;
   #told: Told = NOTHING_TOLD;
@@ -119,6 +118,7 @@ export class Loop {
     const { clock, wall } = config;
     this.#holdoff = new Holdoff(clock, HOLDOFF, () => this.#turn());
     this.#expiry = new Expiry({ clock, wall, moved: () => this.#touch(false) });
+    this.#wait = new Wait(clock, () => config.source.settled?.() ?? true);
   }
 
   /**
@@ -161,7 +161,7 @@ export class Loop {
         return this.#touch(false);
       case "synced":
         this.#synced = true;
-        this.#patientUntil = this.#config.clock.now() + WANTS_MS;
+        this.#wait.begin();
         return this.#touch(true);
       default:
         return unreachable(event);
@@ -199,9 +199,15 @@ export class Loop {
     const bugs = this.#translate(snapshot);
     const { model, certificates, findings: objects, ours, wants } = this.#good;
     this.#expiry.watch(certificates);
-    if (wants !== wanted) this.#config.source.want?.(wants);
+    if (wants !== wanted) {
+      this.#config.source.want?.(wants);
+      this.#wait.extend();
+    }
     // Before there is any good model there is nothing to serve, and nobody to say it to.
-    if (model.version === 0 || this.#early()) return;
+    if (model.version === 0) return;
+    const leftMs = this.#wait.leftMs();
+    if (leftMs > 0) return this.#again(leftMs);
+    const held = this.#wait.end();
     const told = { source: snapshot.findings, bugs, expiry: this.#expiry.findings(), objects };
     const last = this.#published;
     const same = sameTold(told, this.#told) && ours === last.ours && wants === last.wants;
@@ -209,9 +215,10 @@ export class Loop {
     const findings = same ? last.findings : [...told.source, ...bugs, ...told.expiry, ...objects];
     // What a publish that failed was to tell may not have been heard.
     const unheard = this.#unpublished ? last.fresh : NO_FINDINGS;
-    const fresh = this.#begun
-      ? [...stillIn(findings, unheard), ...freshOf(told, this.#told, this.#good.fresh)]
-      : findings;
+    const news = held
+      ? newIn(findings, last.findings)
+      : freshOf(told, this.#told, this.#good.fresh);
+    const fresh = this.#begun ? [...stillIn(findings, unheard), ...news] : findings;
     this.#begun = true;
     this.#told = told;
     const others = snapshot.ingresses.size - ours.size;
@@ -219,14 +226,9 @@ export class Loop {
     void this.#publish({ model, ...said, keptMs: this.#keptMs });
   }
 
-  /** Published now, the first model would answer 503 for what comes within milliseconds. */
-  #early(): boolean {
-    const { clock, source } = this.#config;
-    const patienceMs = this.#patientUntil - clock.now();
-    if (this.#begun || patienceMs <= 0 || (source.settled?.() ?? true)) return false;
+  #again(ms: number): void {
     this.#cancelRetry?.();
-    this.#cancelRetry = clock.after(Math.ceil(patienceMs), () => this.#turn());
-    return true;
+    this.#cancelRetry = this.#config.clock.after(ms, () => this.#turn());
   }
 
   /** Makes the next good translation, or leaves the last one and gives a finding that says so. */
@@ -279,9 +281,7 @@ export class Loop {
     this.#cancelRetry?.();
     this.#cancelRetry = null;
     if (this.#stale) this.#turn();
-    else if (this.#unpublished) {
-      this.#cancelRetry = this.#config.clock.after(RETRY_MS, () => this.#turn());
-    }
+    else if (this.#unpublished) this.#again(RETRY_MS);
   }
 
   /** Publishes; the answer is why it failed, or "". */

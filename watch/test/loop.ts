@@ -7,7 +7,7 @@ import { diff } from "../diff.ts";
 import { Loop } from "../loop.ts";
 import type { Kept } from "../saved.ts";
 import type { Snapshot } from "../snapshot.ts";
-import type { SourceEvent } from "../source/source.ts";
+import type { SourceEvent, Wants } from "../source/source.ts";
 import { NOTHING, type Translation } from "../translate/draft.ts";
 import { ingress, slice } from "./fixture/objects.ts";
 
@@ -559,7 +559,7 @@ test("without a saved state nothing is served before the sync", async () => {
   assert.equal(on.published, []);
 });
 
-test("the first model waits for what it wants, and no later one does", async () => {
+test("the first model waits for what it wants, and a later one only for what is new", async () => {
   const on = rig();
   on.settled = false;
   on.translates = { findings: [FINDING], fresh: [FINDING] };
@@ -590,6 +590,34 @@ test("what is wanted and never comes is waited for ten seconds", async () => {
   assert.equal(on.published, []);
   await pass(on, 1);
   assert.equal(on.published, ["1 one "]);
+});
+
+const wantsOf = (...secrets: string[]): Wants => ({ secrets: new Set(secrets), names: new Set() });
+
+test("a later model waits a moment for what it is the first to want, and tells all", async () => {
+  const on = await running();
+  on.settled = false;
+  on.translates = { wants: wantsOf("default/new"), findings: [FINDING], fresh: [FINDING] };
+  on.tell({ type: "put", object: ingress("two") });
+  await pass(on, 100);
+  assert.equal(on.published, ["1 one "]);
+  on.translates = { ...on.translates, fresh: [] };
+  on.settled = true;
+  on.tell({ type: "put", object: slice("s-1", "s", []) });
+  await pass(on, 10);
+  assert.equal(on.published.slice(1), ["2 one,two File"]);
+  assert.equal(on.fresh, ["a.yaml is empty"], "what the held one found is news");
+});
+
+test("who wants something else each time holds nobody up for longer", async () => {
+  const on = await running();
+  on.settled = false;
+  for (let i = 0; i < 30; i++) {
+    on.translates = { wants: wantsOf(`default/${i}`) };
+    on.tell({ type: "put", object: ingress(`n${i}`) });
+    await pass(on, 100);
+  }
+  assert.ok(on.published.length >= 9, `${on.published.length}`);
 });
 
 test.run();
