@@ -50,7 +50,8 @@ function parse(secret: KubeObject): Parsed<string> {
     if (certificate === null) {
       return refuse(`certificate ${i + 1} of ${CERTIFICATES_KEY} cannot be read`);
     }
-    if (!certificate.ca) {
+    // One of version 1 cannot say that it is an authority; that it vouches for itself does.
+    if (!certificate.ca && !certificate.checkIssued(certificate)) {
       return refuse(`certificate ${i + 1} of ${CERTIFICATES_KEY} is not that of an authority`);
     }
     texts.add(certificate.toString().trim());

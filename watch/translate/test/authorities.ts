@@ -42,6 +42,21 @@ test("the same authorities are the same text, however they are written", () => {
   assert.is.not(pemOf(A.certificate), expected);
 });
 
+/** Made by `openssl x509 -req -signkey` without extensions, as people do: version 1, no end soon. */
+const OLD = `${BEGIN}
+MIIBGjCBwQIUZpRo1f7blaUDsCzosoXlQ4zlDmUwCgYIKoZIzj0EAwIwDzENMAsG
+A1UEAwwEdjFjYTAgFw0yNjExMjUyMTA4NDZaGA8yMTI2MTEwMTIxMDg0NlowDzEN
+MAsGA1UEAwwEdjFjYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABPcKILutORPs
+Ip1CLe/aj+nFCb7AMTWgGjpJt8K6oX/XWJLB0sIBYzDaff3gGdcbaTWd5ceLMMgy
+vtnwE4Y/iZgwCgYIKoZIzj0EAwIDSAAwRQIgbTDfBrKFFhAd3TzpIpe1UO9ZPpnE
+x7uMC2s3eg8CbT0CIQC63+v62juxToErvvqN+Q7Bdej7ZDGw6ACABmwmALxDVg==
+${END}
+`;
+
+test("an authority of version 1 is one", () => {
+  assert.is(pemOf(OLD), OLD);
+});
+
 const REFUSED: readonly (readonly [
   title: string,
   values: Readonly<Record<string, unknown>>,
