@@ -177,9 +177,11 @@ export function settingsOf(
     return material;
   }
   const name = ask.name ?? subject.name;
-  // An address is not sent as a server name (RFC 6066 §3).
-  const sni = (ask.sni ?? true) && isIP(name) === 0;
-  return { ok: true, value: { name, sni, verify: ask.verify ?? true, ...material.value } };
+  const verify = ask.verify ?? true;
+  // A name that nobody wrote and nobody checks is not worth an alert of a server that has another
+  // one. An address is not sent (RFC 6066 §3).
+  const wished = ask.sni ?? (verify || ask.name !== null);
+  return { ok: true, value: { name, sni: wished && isIP(name) === 0, verify, ...material.value } };
 }
 
 /** The source has not told of the Secret yet: it could just be late. */

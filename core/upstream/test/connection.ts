@@ -152,7 +152,7 @@ test("a refused connection is 502, once", () => {
   assert.equal(it.told, ["answer 502", "over"]);
 });
 
-/** What may come between the connect and the end of the handshake; all but the last is a failure. */
+/** What may come between the connect and the end of the handshake. */
 const SHAKING: readonly (readonly [string, (it: Setup) => void])[] = [
   ["its certificate is not good", (it) => it.connection.distrusted("it is somebody else")],
   ["it sends bytes", (it) => it.receive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")],

@@ -149,7 +149,13 @@ const ROWS: readonly Row[] = [
     "",
     {},
   ],
-  ["not checked", { ...https, [`${NGINX}proxy-ssl-verify`]: "off" }, {}, "", { verify: false }],
+  [
+    "not checked",
+    { ...https, [`${NGINX}proxy-ssl-verify`]: "off" },
+    {},
+    "",
+    { verify: false, sni: false },
+  ],
   ["checked", { ...https, [`${NGINX}proxy-ssl-verify`]: "on" }, {}, "", { verify: true }],
   [
     "checked or not",
@@ -163,14 +169,14 @@ const ROWS: readonly Row[] = [
     https,
     { [`${RIND}backend-tls-verify`]: "false" },
     "",
-    { verify: false },
+    { verify: false, sni: false },
   ],
   [
     "not checked, in rind's words",
     { [`${RIND}backend-protocol`]: "HTTPS", [`${RIND}backend-tls-verify`]: "off" },
     {},
     "",
-    { verify: false },
+    { verify: false, sni: false },
   ],
   [
     "the Ingress has the last word",
