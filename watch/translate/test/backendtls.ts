@@ -150,6 +150,20 @@ const ROWS: readonly Row[] = [
     {},
   ],
   [
+    "not checked, and named",
+    { ...https, [`${NGINX}proxy-ssl-verify`]: "off", [`${NGINX}proxy-ssl-name`]: "a.internal" },
+    {},
+    "",
+    { verify: false, name: "a.internal" },
+  ],
+  [
+    "not checked, and told its name",
+    { ...https, [`${NGINX}proxy-ssl-verify`]: "off", [`${NGINX}proxy-ssl-server-name`]: "on" },
+    {},
+    "",
+    { verify: false },
+  ],
+  [
     "not checked",
     { ...https, [`${NGINX}proxy-ssl-verify`]: "off" },
     {},
