@@ -174,7 +174,8 @@ function actionOf(subject: Subject, plan: Plan, id: string): Action {
   const { view, draft, object, asked } = subject;
   const { namespace } = object.metadata;
   const several = plan.targets.length > 1;
-  const over = asksBackend(asked.backend) ? asked.backend : null;
+  // What goes through unopened has its own TLS with the backend, whatever else is asked.
+  const over = asksBackend(asked.backend) && !asked.tls.passthrough ? asked.backend : null;
   const members = new Map<string, Member>();
   plan.targets.forEach((target, i) => {
     // The backend of a broken target is the route's own, and each of several is another one.

@@ -355,6 +355,20 @@ test("Ingresses that ask for the same share a backend, and others have their own
   );
 });
 
+test("a connection that is handed on unopened has nothing of it", () => {
+  const it = new Case().ingress({ ...https, [`${NGINX}ssl-passthrough`]: "true" });
+  const { model, findings } = it.translate();
+  assert.equal(
+    model.backends.map(({ id, tls }) => [id, tls]),
+    [["default/web:443", null]],
+  );
+  assert.is(
+    model.secure.some(({ passthrough }) => passthrough === "default/web:443"),
+    true,
+  );
+  assert.equal(findings, []);
+});
+
 const HINTED: readonly (readonly [string, Texts, Texts, doubted: boolean])[] = [
   ["nothing more", https, {}, true],
   ["that nothing is checked", { ...https, [`${NGINX}proxy-ssl-verify`]: "off" }, {}, false],
