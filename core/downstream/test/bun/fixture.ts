@@ -32,6 +32,8 @@ export type Stand = Readonly<{
   told: Told[];
   events: string[];
   sockets: Socket[];
+  /** What the sockets were before they were those of TLS. */
+  raw: Pick<Socket, "end" | "terminate">[];
   fd: number;
   /** Its connections end with it, unless they are to stay. */
   stop: (all?: boolean) => void;
@@ -116,6 +118,7 @@ export function openByPeek({ choose, hold = 1, events }: ByPeek): Stand {
       binaryType: "buffer",
       open(raw) {
         stand.events.push("raw open");
+        stand.raw.push(raw);
         early.set(raw, Buffer.alloc(0));
       },
       data(raw, bytes) {
@@ -144,12 +147,21 @@ export function openByPeek({ choose, hold = 1, events }: ByPeek): Stand {
 }
 
 function emptyStand() {
-  return { told: [] as Told[], events: [] as string[], sockets: [] as Socket[] };
+  return {
+    told: [] as Told[],
+    events: [] as string[],
+    sockets: [] as Socket[],
+    raw: [] as Stand["raw"],
+  };
 }
 
 function opened(stand: ReturnType<typeof emptyStand>, listener: object): Stand {
   const { port, fd } = listener as { port: number; fd: number };
-  const stop = (all = true): void => (listener as Bun.SocketListener).stop(all);
+  const stop = (all = true): void => {
+    (listener as Bun.SocketListener).stop(all);
+    // An upgraded socket is not the listener's any more.
+    if (all) for (const socket of stand.sockets) socket.terminate();
+  };
   return { ...stand, port, fd, stop };
 }
 

@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { metName, visit, type Visit } from "../../../../test/handshake.ts";
 import { openAuthority } from "../../../../test/pki.ts";
 import type { KeyPair } from "../../../model.ts";
+import { chainOf } from "../../../tls/session.ts";
 import { contextOf, HTTP1, openByPeek, type Native, type Stand, type Told } from "./fixture.ts";
 
 const root = openAuthority();
@@ -186,6 +187,7 @@ const CLIENTS: Readonly<Record<string, KeyPair | null>> = {
   none: null,
   good: root.issue(CLIENT),
   below: root.intermediate("between").issue(CLIENT),
+  "far below": root.intermediate("between").intermediate("and").issue(CLIENT),
   expired: root.issue({ ...CLIENT, fromDays: -9, untilDays: -1 }),
   early: root.issue({ ...CLIENT, fromDays: 2 }),
   foreign: openAuthority("other").issue(CLIENT),
@@ -276,6 +278,54 @@ test("the raw socket goes on to hear ciphertext: whoever reads it takes it for H
     },
   );
 });
+
+test("only the TLS socket can end it: a deadline on the one below ends nothing", async () => {
+  const secureContext = contextOf([A]);
+  await withChoice(
+    () => ({ secureContext }),
+    async (stand, guest) => {
+      const met = await guest();
+      assert.ok(await works(met));
+      stand.raw[0]!.end();
+      stand.raw[0]!.terminate();
+      assert.ok(await works(met));
+      stand.sockets[0]!.terminate();
+      await met.until(() => met.closed, "the end");
+      assert.is(met.refusal, "ECONNRESET");
+    },
+  );
+});
+
+for (const version of VERSIONS) {
+  test(`the session has the chain of a client, or its depth is unknown (${version})`, async () => {
+    const secureContext = contextOf([A], { ca: root.certificate });
+    const choice = { secureContext, requestCert: true, rejectUnauthorized: true };
+    await withChoice(
+      () => choice,
+      async (stand, guest) => {
+        for (const [client, behind] of [
+          ["below", 1],
+          ["far below", 2],
+        ] as const) {
+          const identity = CLIENTS[client]!;
+          const first = await guest({ version, identity });
+          assert.ok(await works(first));
+          await first.until(() => first.session !== undefined, "a ticket");
+          assert.is(chainLength(stand), behind);
+          assert.ok(await works(await guest({ version, identity, session: first.session! })));
+          assert.ok(stand.told.at(-1)!.resumed);
+          assert.is(chainLength(stand), behind);
+        }
+      },
+    );
+  });
+}
+
+/** Certificates behind its own that the client who came last showed. */
+function chainLength({ sockets }: Stand): number | undefined {
+  const last = sockets.at(-1) as unknown as Readonly<{ getSession: () => Uint8Array }>;
+  return chainOf(last.getSession())?.length;
+}
 
 test("the end: both sockets close, the one below first, each once", async () => {
   const secureContext = contextOf([A]);
