@@ -12,24 +12,37 @@ export type Operation = Readonly<{
 
 /**
  * Connect: `refused`; `slow` opens after a second, `late` long after everybody gave up; `never` is
- * refused then.
+ * refused then. Over TLS: `shaken` is opened a second after it was reached, `distrusted` not at
+ * all; instead of a handshake `clear` speaks, `hungUp` leaves, and `mute` says nothing.
  * Read, in the place of what was to be read: `eof`, the other side closed; `fin`, it closed for
  * writing only; `reset`; `cut` and `cutReset`, the same after the first half; `silence`, nothing
  * ever again. Write: `short` takes half; `full` nothing until the next drain; `stall` nothing ever;
  * `dead` is −1; `lost` takes all, and RST follows. Close, for our FIN: `reset` answers it, or
  * `silence`.
  */
+export type HandshakeFault = "shaken" | "distrusted" | "clear" | "hungUp" | "mute";
+
 export type Fault =
-  | ("refused" | "slow" | "late" | "never")
+  | ("refused" | "slow" | "late" | "never" | HandshakeFault)
   | ("eof" | "fin" | "reset" | "cut" | "cutReset" | "silence")
   | ("short" | "full" | "stall" | "dead" | "lost");
 
+export const HANDSHAKE_FAULTS: readonly HandshakeFault[] = [
+  "shaken",
+  "distrusted",
+  "clear",
+  "hungUp",
+  "mute",
+];
+
 const WAYS: Readonly<Record<Operation["kind"], readonly Fault[]>> = {
-  connect: ["refused", "slow", "late", "never"],
+  connect: ["refused", "slow", "late", "never", ...HANDSHAKE_FAULTS],
   read: ["eof", "fin", "reset", "cut", "cutReset", "silence"],
   write: ["short", "full", "stall", "dead", "lost"],
   close: ["reset", "silence"],
 };
+
+const HARMLESS: readonly Fault[] = ["short", "full", "slow", "shaken"];
 
 /** Every way in which an operation can fail. */
 export function waysOf({ kind }: Operation): readonly Fault[] {
@@ -38,7 +51,7 @@ export function waysOf({ kind }: Operation): readonly Fault[] {
 
 /** Faults that nobody must notice. */
 export function harmless(fault: Fault | null): boolean {
-  return fault === null || fault === "short" || fault === "full" || fault === "slow";
+  return fault === null || HARMLESS.includes(fault);
 }
 
 /** Says how the `n`-th operation of a run fails, from 0; null: it does not. */

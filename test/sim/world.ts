@@ -11,6 +11,7 @@ import type { Budget } from "../../core/retry.ts";
 import { compileTable } from "../../core/route/table.ts";
 import { Slab } from "../../core/slab.ts";
 import { Timers, type Timed } from "../../core/timers.ts";
+import { HANDSHAKE_FAULTS, type HandshakeFault } from "./plan.ts";
 import type { UpstreamConnection, UpstreamSocket } from "../../core/upstream/connection.ts";
 import type { Endpoint as Live } from "../../core/upstream/endpoint.ts";
 import { Endpoints } from "../../core/upstream/endpoints.ts";
@@ -136,17 +137,44 @@ export class World {
     network.dial(
       () => this.timers.now >= now + after / TICK_MS,
       () => {
+        const handshake = HANDSHAKE_FAULTS.find((way) => way === fault);
         if (refused) network.call(connection, () => connection.refused());
-        else this.#accept(connection);
+        else if (handshake === undefined) this.#accept(connection, this.#socketOf(connection));
+        else this.#shake(connection, handshake);
       },
     );
   }
 
-  #accept(connection: UpstreamConnection): void {
+  /** TLS begins with a backend, and goes as `fault` says. */
+  #shake(connection: UpstreamConnection, fault: HandshakeFault): void {
     const { network } = this;
-    const socket = new Socket(network, "backend", this.backends.length);
+    const socket = this.#socketOf(connection);
+    const { remote } = socket;
+    network.call(connection, () => connection.reached(socket as unknown as UpstreamSocket));
+    if (fault === "clear") remote.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged");
+    else if (fault === "hungUp") remote.leave();
+    else if (fault === "distrusted") {
+      network.call(connection, () => connection.distrusted("it is somebody else"));
+    } else if (fault === "shaken") {
+      const end = this.timers.now + SECOND / TICK_MS;
+      network.dial(
+        () => socket.closed || this.timers.now >= end,
+        () => {
+          if (!socket.closed) this.#accept(connection, socket);
+        },
+      );
+    }
+  }
+
+  #socketOf(connection: UpstreamConnection): Socket {
+    const socket = new Socket(this.network, "backend", this.backends.length);
     socket.room = this.#options.rooms.backend;
     socket.events = connection;
+    return socket;
+  }
+
+  #accept(connection: UpstreamConnection, socket: Socket): void {
+    const { network } = this;
     socket.remote.actor = this.#options.serve(socket.remote, this.backends.length);
     this.backends.push(socket.remote);
     network.call(connection, () => connection.opened(socket as unknown as UpstreamSocket));
