@@ -43,6 +43,9 @@ export const TLS_CALLBACKS: Callbacks = {
     socket.data?.closed(error === undefined);
   },
   error(socket, error) {
+    // Of the library: a record that is not good, or a try to negotiate anew, for which the client
+    // has got an alert. The end that follows looks like FIN, and must not pass for one.
+    if ((error as NodeJS.ErrnoException).code === "EPROTO") return socket.data?.closed(false);
     reportBug(error);
     socket.data?.broken();
   },
@@ -64,7 +67,7 @@ export function choose(site: SecureSite, name: string): Shown {
   return shown;
 }
 
-/** Whether a connection has to be looked into before TLS begins, by the model or by the settings. */
+/** Whether connections have to be looked into before TLS, by the model or by the settings. */
 export function mustPeek({ vault, unknown, proxies }: SecureSite): boolean {
   return unknown === "refuse" || proxies.size > 0 || vault.peeks();
 }

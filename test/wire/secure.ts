@@ -2,6 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
+  BUG,
   FALLBACK_SHOWN,
   HANDSHAKES_FULL,
   HANDSHAKE_FAILED,
@@ -152,8 +153,8 @@ test("clients that wait in the queue while a listener is renewed are served by t
     OPTIONS,
   ));
 
-test("64 MiB go each way, whole", () => {
-  const size = 64 * 1024 * 1024;
+test("16 MiB go each way, whole", () => {
+  const size = 16 * 1024 * 1024;
   const body = Buffer.alloc(size, "0123456789abcdef");
   const head = `POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${size}\r\n\r\n`;
   return withRig(
@@ -241,6 +242,72 @@ test("when too many handshakes are on their way, the oldest goes and the newest 
     },
     { ...OPTIONS, limits: { handshakes: 8 } },
   ));
+
+/** Between a client and the plane; turns a bit of the last byte of what is sent from then on. */
+async function openTamper(port: number): Promise<Readonly<{ port: number; tamper: () => void }>> {
+  let tampers = false;
+  const listener = Bun.listen<Bun.Socket>({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      async open(near) {
+        near.pause();
+        near.data = await Bun.connect({
+          hostname: "127.0.0.1",
+          port,
+          socket: {
+            data: (_far, bytes) => void near.write(bytes),
+            close: () => void near.end(),
+          },
+        });
+        near.resume();
+      },
+      data(near, bytes) {
+        if (tampers) bytes[bytes.length - 1]! ^= 1;
+        near.data.write(bytes);
+      },
+      close: (near) => void near.data?.end(),
+    },
+  });
+  return { port: listener.port, tamper: () => (tampers = true) };
+}
+
+/** Rows: the TLS version, and what is sent before a record is tampered with. */
+const TAMPERED: readonly (readonly [number, string])[] = [
+  [0x0303, ""],
+  [0x0303, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\n12345"],
+  [0x0304, ""],
+  [0x0304, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\n12345"],
+];
+
+for (const [version, before] of TAMPERED) {
+  test(`a record that somebody tampered with ends its connection: ${version}, "${before}"`, () =>
+    withRig(
+      async (peer) => {
+        await peer.left();
+      },
+      async (rig) => {
+        const bugs = tallied(BUG);
+        const { port, tamper } = await openTamper(rig.securePort);
+        const versions = { minVersion: version, maxVersion: version };
+        const client = await dial(port, "127.0.0.1", undefined, {
+          rejectUnauthorized: false,
+          ...versions,
+        });
+        await turnsUntil(() => rig.plane.counts().connections === 1);
+        client.send(before);
+        if (before !== "")
+          await turnsUntil(() => rig.origin.peers[0]?.unread.includes("12345") === true);
+        tamper();
+        client.send("GET / HTTP/1.1\r\n");
+        await client.left();
+        await turnsUntil(() => rig.plane.counts().connections === 0);
+        for (const peer of rig.origin.peers) assert.is(await peer.left(), "reset");
+        assert.is(tallied(BUG), bugs);
+      },
+      OPTIONS,
+    ));
+}
 
 test("a drain lets handshakes come to their end, and their first answer is the last", () =>
   withRig(
