@@ -1,6 +1,7 @@
 /** Starts worker processes: this same program again, told by one variable what it is. */
 import { dirname, join } from "node:path";
 import { log } from "./log.ts";
+import { seal } from "./parcel.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
 
 /** Set in a worker's environment, to its index; rind.ts looks at it before anything else. */
@@ -88,7 +89,7 @@ function spawn(
 
 function send(child: Bun.Subprocess, message: ToWorker): void {
   try {
-    child.send(message);
+    child.send(seal(message));
   } catch (error) {
     // The channel closes a moment before the exit is seen; `gone` follows and decides.
     log("warn", "worker does not take messages", { pid: child.pid, error: String(error) });

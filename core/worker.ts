@@ -7,6 +7,7 @@ import { dieWith, openLibc } from "./libc.ts";
 import { log } from "./log.ts";
 import type { Delta } from "./model.ts";
 import type { Plane, PlaneConfig } from "./plane.ts";
+import { type Sealed, unseal } from "./parcel.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
 import { tallies } from "./tally.ts";
 
@@ -118,7 +119,7 @@ export function startWorker(open: (config: PlaneConfig) => WorkerPlane): void {
     exit: (code) => process.exit(code),
     open: (start) => open(planeConfig(start, index)),
   });
-  process.on("message", (message) => worker.receive(message as ToWorker));
+  process.on("message", (message) => worker.receive(unseal(message as Sealed)));
   process.on("disconnect", () => process.exit(ORPHANED));
   // Ctrl-C and some process managers signal the whole group: the supervisor decides, by message.
   for (const signal of SIGNALS) process.on(signal, () => {});

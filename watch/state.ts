@@ -3,13 +3,15 @@
  *
  *     {"rind":"state", "format":1, …}     whose state it is
  *     ["host",{…}]  ["backend",{…}]  …    the model, a line each
+ *     ["text","…"]                        what some of the lines behind it stand for by its number
  *     {"sha256":"…"}                      the sum of all before
  */
 import type { Backend, Certificate, Model, SecureHost, VirtualHost } from "../core/model.ts";
+import { Texts, swapBackend, swapHost, textIn } from "../core/parcel.ts";
 import { isFields } from "./objects.ts";
 
 /** Grows with every change of what the lines look like. */
-export const FORMAT = 2;
+export const FORMAT = 3;
 /** Given at once, in UTF-16 units, or little more. */
 const PIECE = 256 * 1_024;
 
@@ -37,10 +39,16 @@ export function* piecesOf(header: Header, model: Model): Iterable<string> {
 }
 
 function* linesOf(model: Model): Iterable<string> {
-  for (const host of model.hosts) yield JSON.stringify(["host", host]);
-  for (const backend of model.backends) yield JSON.stringify(["backend", backend]);
-  for (const pair of model.certificates) yield JSON.stringify(["certificate", pair]);
-  for (const host of model.secure) yield JSON.stringify(["secure", host]);
+  const texts = new Texts();
+  let told = 0;
+  const lines = function* (kind: string, thing: unknown): Iterable<string> {
+    for (; told < texts.list.length; told++) yield JSON.stringify(["text", texts.list[told]]);
+    yield JSON.stringify([kind, thing]);
+  };
+  for (const host of model.hosts) yield* lines("host", host);
+  for (const backend of model.backends) yield* lines("backend", swapBackend(backend, texts.put));
+  for (const pair of model.certificates) yield* lines("certificate", pair);
+  for (const host of model.secure) yield* lines("secure", swapHost(host, texts.put));
 }
 
 /**
@@ -72,11 +80,13 @@ function readModel(lines: readonly string[]): Parsed {
   const backends: Backend[] = [];
   const certificates: Certificate[] = [];
   const secure: SecureHost[] = [];
+  const texts: string[] = [];
   const lists: ReadonlyMap<unknown, unknown[]> = new Map<unknown, unknown[]>([
     ["host", hosts],
     ["backend", backends],
     ["certificate", certificates],
     ["secure", secure],
+    ["text", texts],
   ]);
   for (const line of lines) {
     const entry = readJson(line);
@@ -84,7 +94,15 @@ function readModel(lines: readonly string[]): Parsed {
     if (!Array.isArray(entry) || list === undefined) return refuse("it is damaged");
     list.push(entry[1]);
   }
-  return { ok: true, value: { version: 0, hosts, backends, certificates, secure } };
+  const textOf = textIn(texts);
+  const value = {
+    version: 0,
+    hosts,
+    backends: backends.map((backend) => swapBackend(backend, textOf)),
+    certificates,
+    secure: secure.map((host) => swapHost(host, textOf)),
+  };
+  return { ok: true, value };
 }
 
 function readJson(text: string): unknown {

@@ -139,6 +139,26 @@ test("an empty model and one of many pieces come back whole", async () => {
   }
 });
 
+test("authorities that a hundred hosts and backends share are saved once, and come back", async () => {
+  const authorities = "a".repeat(50_000);
+  const client = { authorities, verify: "required", depth: 1, forward: false } as const;
+  const policy = { id: "p", minVersion: null, ciphers: "", client };
+  const identity = { chain: "c", key: "k" };
+  const tls = { name: "n", sni: true, verify: true, authorities, identity };
+  const names = Array.from({ length: 100 }, (_, i) => `n${i}`).sort();
+  const model: Model = {
+    ...modelOf("one"),
+    backends: names.map((id) => {
+      return { id, endpoints: [], reason: "", balance: "leastRequest", tls } as const;
+    }),
+    certificates: [{ id: "a/b", ...identity }],
+    secure: names.map((name) => ({ name, certificates: ["a/b"], policy, passthrough: "" })),
+  };
+  const on = await kept(model);
+  assert.ok(textOf(on).length < 200_000, `${textOf(on).length}`);
+  assert.equal((await on.open().load())?.model, { ...model, version: 0 });
+});
+
 test("nothing saved is nothing to report", async () => {
   const on = rig();
   assert.is(await on.open().load(), null);
