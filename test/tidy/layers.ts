@@ -27,6 +27,7 @@ const NOUNS = [
     "contain",
     "libc",
     "notice",
+    "parcel",
     "refusal",
     "slab",
     "streams",
@@ -48,7 +49,7 @@ const KEEPERS = ["cursors", "launch", "process", "reserve", "slot"]
 const KUBE = ["cluster", "finding", "objects", "resources", "snapshot"].map(
   (name) => `watch/${name}.ts`,
 );
-const PLAIN = ["assert", "cidr", "clock", "log", "metrics", "model", "random"].map(
+const PLAIN = ["assert", "cidr", "clock", "log", "metrics", "model", "parcel", "random"].map(
   (name) => `core/${name}.ts`,
 );
 

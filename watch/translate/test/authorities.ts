@@ -42,7 +42,7 @@ test("the same authorities are the same text, however they are written", () => {
   assert.is.not(pemOf(A.certificate), expected);
 });
 
-/** Made by `openssl x509 -req -signkey` without extensions, as people do: version 1, no end soon. */
+/** Made by `openssl x509 -req -signkey`, as people do: of version 1, without extensions. */
 const OLD = `${BEGIN}
 MIIBGjCBwQIUZpRo1f7blaUDsCzosoXlQ4zlDmUwCgYIKoZIzj0EAwIwDzENMAsG
 A1UEAwwEdjFjYTAgFw0yNjExMjUyMTA4NDZaGA8yMTI2MTEwMTIxMDg0NlowDzEN
