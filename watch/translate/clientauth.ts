@@ -18,6 +18,9 @@ const CHALLENGES = "/.well-known/acme-challenge";
 const ID_DIGITS = 40;
 const STRICTNESS = ["unchecked", "optional", "required"] as const;
 
+/** Authorities are long, and an Ingress asks for the same ones on all of its hosts. */
+const digests = new WeakMap<ClientAuth, string>();
+
 /** A claim on how the handshakes of a host are. */
 export type PolicyClaim = Extract<TlsClaim, { kind: "policy" }>;
 
@@ -97,9 +100,19 @@ function join(asks: readonly PolicyAsk[]): TlsPolicy | null {
     else if (client.authorities === ask.client.authorities) client = stricter(client, ask.client);
   }
   if (client === null && minVersion === null && ciphers === "") return null;
-  const content = JSON.stringify([minVersion, ciphers, client]);
-  const id = createHash("sha256").update(content).digest("hex").slice(0, ID_DIGITS);
+  const id = digest([minVersion, ciphers, client === null ? "" : digestOf(client)]);
   return { id, minVersion, ciphers, client };
+}
+
+function digestOf(client: ClientAuth): string {
+  const known = digests.get(client) ?? digest(client);
+  digests.set(client, known);
+  return known;
+}
+
+function digest(content: unknown): string {
+  const hash = createHash("sha256").update(JSON.stringify(content));
+  return hash.digest("hex").slice(0, ID_DIGITS);
 }
 
 function stricter(a: ClientAuth, b: ClientAuth): ClientAuth {
