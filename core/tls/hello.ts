@@ -8,6 +8,7 @@
  * ```
  */
 import { fold } from "../bytes.ts";
+import { isAddress } from "../cidr.ts";
 import { MORE, OK } from "../fault.ts";
 
 /** What `readHello` answers besides OK and MORE: these bytes are not TLS, or broken TLS. */
@@ -44,7 +45,7 @@ const HOST_NAME = 0;
 
 /** What a client asks for. To be filled by `readHello`, again and again. */
 export class Hello {
-  /** The name, lower case, without a dot at its end; "" when none is asked for. */
+  /** The name, lower case, without a dot at its end; "" for none, which an address is as well. */
   name = "";
   /** Application protocols, the preferred first (ALPN); none when it does not say. */
   alpn: readonly string[] = [];
@@ -174,6 +175,8 @@ function readName(bytes: Uint8Array, from: number, to: number, hello: Hello): bo
   // RFC 6066 has names without the dot, people type them with it.
   const end = to > start && bytes[to - 1] === DOT ? to - 1 : to;
   if (end === start || to - start > NAME_MAX) return false;
+  // Addresses are no names there; who connects to one asks for nobody in particular.
+  if (isAddress(bytes, start, end)) return true;
   let name = "";
   for (let i = start; i < end; i++) {
     const byte = bytes[i]!;

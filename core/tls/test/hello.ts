@@ -37,7 +37,10 @@ test("a name, the protocols and the versions that a client asks for", () => {
     ["a.example.", "a.example"],
     ["xn--bcher-kva.example", "xn--bcher-kva.example"],
     ["a_b.example", "a_b.example"],
-    ["192.0.2.1", "192.0.2.1"],
+    ["192.0.2.1", ""],
+    ["192.0.2.1.", ""],
+    ["2001:DB8::1", ""],
+    ["192.0.2.1.example", "192.0.2.1.example"],
     ["x".repeat(255), "x".repeat(255)],
     ["constructor", "constructor"],
   ];
