@@ -150,14 +150,17 @@ export function remarkDoubt(field: Field, ask: Readonly<AskedBackend>, doubt: Do
   field.remark({ level, field: place, reason, hint, effect });
 }
 
-/** Who asks: the Service, the name its endpoints should have, and what was used before. */
+/** What the Secret that a backend names held when it was good; of another Secret, nothing. */
+export type Kept = { secret: string; material: Material | null };
+
+/** Who asks: the Service, the name its endpoints should have, and what is remembered of it. */
 type Subject = Readonly<{
   view: View;
   draft: Draft;
   service: Field;
   namespace: string;
   name: string;
-  before: UpstreamTls | null;
+  kept: Kept;
 }>;
 
 /**
@@ -194,17 +197,21 @@ type Material = Pick<UpstreamTls, "authorities" | "identity">;
 
 /** Without a Secret the authorities are the public ones, and nothing is shown. */
 function materialOf(subject: Subject, secret: string | null): Parsed<Material> {
+  const { service, kept, namespace } = subject;
+  const key = secret === null || secret.includes("/") ? (secret ?? "") : `${namespace}/${secret}`;
+  if (key !== kept.secret) {
+    kept.secret = key;
+    kept.material = null;
+  }
   if (secret === null) return { ok: true, value: { authorities: "", identity: null } };
-  const { service, before, namespace } = subject;
-  if (secret.includes("/") && !secret.startsWith(`${namespace}/`)) {
+  if (!key.startsWith(`${namespace}/`)) {
     return refuse(`Secret ${secret}, for TLS to it, is of another namespace`);
   }
-  const key = secret.includes("/") ? secret : `${namespace}/${secret}`;
   const read = readMaterial(subject, key);
-  if (read.ok || before === null || awaited(subject, secret)) return read;
-  const effect = "what was in it before is used";
-  service.remark({ field: "", reason: read.reason, effect });
-  return { ok: true, value: { authorities: before.authorities, identity: before.identity } };
+  if (read.ok) kept.material = read.value;
+  if (read.ok || kept.material === null || awaited(subject, secret)) return read;
+  service.remark({ field: "", reason: read.reason, effect: "what was in it before is used" });
+  return { ok: true, value: kept.material };
 }
 
 function readMaterial({ view, draft }: Subject, key: string): Parsed<Material> {

@@ -1,5 +1,5 @@
 /** From the Service port that a path names to a backend of the model. */
-import type { Backend, UpstreamTls } from "../../core/model.ts";
+import type { Backend } from "../../core/model.ts";
 import { type KubeObject, SERVICE_LABEL } from "../objects.ts";
 import {
   wayOf,
@@ -11,6 +11,7 @@ import {
   readServiceAsk,
   remarkDoubt,
   settingsOf,
+  type Kept,
 } from "./backendtls.ts";
 import { readBalance } from "./balance.ts";
 import type { AskedBackend } from "./dialects/dialect.ts";
@@ -86,18 +87,18 @@ function aimOver(
   return { ok: true, backend: same ? id : overId(id, ask), over: same ? null : ask, doubt };
 }
 
-/** A backend to be made: how it is spoken to if not as its Service says, and how it was before. */
+/** A backend to be made: how it is spoken to if not as its Service says, and what is remembered. */
 type Making = Readonly<{
   id: string;
   over: Readonly<AskedBackend> | null;
-  before: UpstreamTls | null;
+  kept: Kept;
 }>;
 
 /**
  * The backend under `id`: `namespace/name:port`, with the name of the port if it has one, and with
  * how it is spoken to if that is not as its Service says.
  */
-export function backendOf(view: View, draft: Draft, { id, over, before }: Making): Backend {
+export function backendOf(view: View, draft: Draft, { id, over, kept }: Making): Backend {
   const colon = id.indexOf(":");
   const key = id.slice(0, colon);
   const label = plainId(id).slice(colon + 1);
@@ -114,7 +115,7 @@ export function backendOf(view: View, draft: Draft, { id, over, before }: Making
   const own = readServiceAsk(muted(field), service.metadata.annotations, port.app).ask;
   if (over === null) remarkDoubt(field, own, doubtOf(own));
   const { namespace } = service.metadata;
-  const subject = { view, draft, service: field, namespace, name: nameOf(service, alias), before };
+  const subject = { view, draft, service: field, namespace, name: nameOf(service, alias), kept };
   const settings = settingsOf(subject, over ?? own);
   if (!settings.ok) return nobody(id, settings.reason);
   const tls = settings.value;

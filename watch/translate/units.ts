@@ -13,6 +13,7 @@ import { type Pair, pairOf } from "./certificates.ts";
 import type { AskedBackend } from "./dialects/dialect.ts";
 import { Draft, NO_OUTPUT, note, type Output, type TranslateOptions } from "./draft.ts";
 import { Links } from "./links.ts";
+import type { Kept } from "./backendtls.ts";
 import { type Aim, aimAt, backendOf, nobody } from "./services.ts";
 import { Recorder, type Seen, type Sight, type View, WHOLE, sightKey } from "./view.ts";
 import type { Backend } from "../../core/model.ts";
@@ -197,14 +198,14 @@ export class Units {
   #lead(id: string, over: Readonly<AskedBackend> | null): void {
     this.#recorder.note("Backend", id);
     this.#wanted(this.#backends, id, () => {
-      const unit: Unit<Backend> = new Unit(
+      // What its Secret held when it was good outlives its next making, as a pair does.
+      const kept: Kept = { secret: "", material: null };
+      return new Unit<Backend>(
         "Backend",
         id,
-        // What its Secret held is remembered, too.
-        (view, draft) => backendOf(view, draft, { id, over, before: unit.value?.tls ?? null }),
+        (view, draft) => backendOf(view, draft, { id, over, kept }),
         nobody(id, BUG),
       );
-      return unit;
     });
   }
 

@@ -321,6 +321,19 @@ test("a Secret may have authorities alone, or a pair alone; a new one takes effe
   assert.equal(it.backend().tls, { ...DEFAULT, authorities: `${other.certificate.trim()}\n` });
 });
 
+test("what one Secret held is not used for another one, nor for none", () => {
+  const secret = `${RIND}backend-tls-secret`;
+  const it = new Case().ingress({}).secret(full(pair));
+  it.service({ [secret]: "mtls" }, { appProtocol: "https" });
+  assert.equal(it.backend().tls?.identity, identity);
+  it.service({ [secret]: "elsewhere" }, { appProtocol: "https" });
+  assert.is(it.translate().model.backends[0]!.endpoints.length, 0);
+  it.service({}, { appProtocol: "https" });
+  assert.equal(it.backend().tls, DEFAULT);
+  it.service({ [secret]: "elsewhere" }, { appProtocol: "https" });
+  assert.match(it.translate().model.backends[0]!.reason, /is not there/);
+});
+
 test("a Secret that nobody told of yet is wanted, closes the backend, and is no finding", () => {
   const it = new Case({ allSecrets: false })
     .ingress({})
