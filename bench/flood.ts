@@ -1,12 +1,12 @@
 /**
  * `bun bench/run.ts flood [--rounds N] [--seconds S] [--only a,b]`: how long clients with kept TLS
  * connections wait while others shake hands as fast as they can, in rind and in the others. Ends by
- * itself; exit 1 when rind misses its target. Who else uses the CPUs is in the figures: on a busy
- * machine, `chrt -r 5` before it measures rind and not them.
+ * itself; exit 1 when rind misses its target. Needs a quiet machine: who else uses the CPUs is in the
+ * figures.
  */
 import { parseArgs } from "node:util";
 import { linesOf } from "./flood/report.ts";
-import { FLOODS, measure, type Round } from "./flood/run.ts";
+import { FLOODS, measure, type Round, warm } from "./flood/run.ts";
 import { clear, clearNow, type Contestant, startOrigin, startProduct } from "./load/arena.ts";
 import { enter, prepare } from "./load/namespace.ts";
 import { build, PRODUCTS } from "./load/products.ts";
@@ -39,6 +39,7 @@ export async function flood(argv: readonly string[]): Promise<number> {
   }
   prepare();
   const contestants = await startAll(values.only.split(",").filter((name) => name !== ""));
+  for (const contestant of contestants) await warm(contestant);
   const measured: Round[] = [];
   for (const kind of FLOODS) {
     for (let number = 0; number < rounds; number++) {
