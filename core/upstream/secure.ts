@@ -37,6 +37,9 @@ const REASONS = new Map([
 /** Codes of the system, and of TLS itself: there was no handshake, whatever the certificate. */
 const BROKEN = /^E[A-Z]+$/;
 
+/** Texts whose digests are remembered; of more, all are forgotten, and digested again. */
+const DIGESTS_MAX = 64;
+
 /** SAN only, as RFC 9110 §4.3.4 asks, and a wildcard stands for a whole label (RFC 9525 §6.3). */
 const NAMING = { subject: "never", wildcards: true, partialWildcards: false } as const;
 
@@ -107,7 +110,9 @@ export class Secures {
   readonly #timers: Timers;
   readonly #all = new Map<string, Counted<Secure>>();
   /** By authorities and identity: a thousand names can share one, and a bundle is large. */
-  readonly #contexts = new Map<string, object | null>();
+  readonly #contexts = new Map<string, Counted<object | null>>();
+  /** Of texts: to digest a bundle again for each backend would keep clients waiting. */
+  readonly #digests = new Map<string, string>();
 
   constructor(timers: Timers) {
     this.#timers = timers;
@@ -121,13 +126,16 @@ export class Secures {
   /** The one with these settings. Who takes one gives it back. */
   take(tls: UpstreamTls): Secure {
     const { name, sni, verify, authorities, identity } = tls;
-    const material = digest([authorities, identity?.chain ?? "", identity?.key ?? ""]);
+    const texts = [authorities, identity?.chain ?? "", identity?.key ?? ""];
+    const material = digest(texts.map((text) => this.#digestOf(text)));
     const key = `${material} ${digest([name, sni, verify])}`;
     let known = this.#all.get(key);
     if (known === undefined) {
-      const context = this.#contexts.get(material) ?? contextOf(authorities, identity);
+      const made = this.#contexts.get(material);
+      const context = made ?? { value: contextOf(authorities, identity), users: 0 };
+      context.users++;
       this.#contexts.set(material, context);
-      known = { value: new Secure(key, tls, context, this.#timers), users: 0 };
+      known = { value: new Secure(key, tls, context.value, this.#timers), users: 0 };
       this.#all.set(key, known);
     }
     known.users++;
@@ -140,8 +148,17 @@ export class Secures {
     if (--known.users > 0) return;
     this.#all.delete(secure.key);
     const [material = ""] = secure.key.split(" ", 1);
-    for (const key of this.#all.keys()) if (key.startsWith(material)) return;
-    this.#contexts.delete(material);
+    const context = this.#contexts.get(material)!;
+    if (--context.users === 0) this.#contexts.delete(material);
+  }
+
+  #digestOf(text: string): string {
+    let known = this.#digests.get(text);
+    if (known !== undefined) return known;
+    if (this.#digests.size === DIGESTS_MAX) this.#digests.clear();
+    known = digest([text]);
+    this.#digests.set(text, known);
+    return known;
   }
 }
 
