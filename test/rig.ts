@@ -60,13 +60,19 @@ const ANYBODY: Bun.TLSOptions = { rejectUnauthorized: false };
 
 /** How clients come where a test does not say: `plain`, or over TLS `byName` or `peeking`. */
 const WIRE = process.env["RIND_TEST_WIRE"] ?? "plain";
-/** Refusing unknown names takes a look into each connection. */
+/** A host with a policy of its own takes a look into each connection. */
+const STRICT: SecureHost = {
+  name: "strict.test",
+  certificates: [],
+  policy: { id: "strict", minVersion: "1.3", ciphers: "", client: null },
+  passthrough: "",
+};
 const WIRE_SECURE: Secure | null =
   WIRE === "plain"
     ? null
     : {
         fallback: selfSigned(Date.now()),
-        settings: { unknown: WIRE === "peeking" ? "refuse" : "default" },
+        hosts: WIRE === "peeking" ? [STRICT] : [],
       };
 
 /** Opens an origin that runs `script`, and a plane that sends it everything. */

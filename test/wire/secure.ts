@@ -295,9 +295,10 @@ for (const [version, before] of TAMPERED) {
           ...versions,
         });
         await turnsUntil(() => rig.plane.counts().connections === 1);
-        client.send(before);
-        if (before !== "")
+        if (before !== "") {
+          client.send(before);
           await turnsUntil(() => rig.origin.peers[0]?.unread.includes("12345") === true);
+        }
         tamper();
         client.send("GET / HTTP/1.1\r\n");
         await client.left();
