@@ -106,6 +106,9 @@ function readDoors(given: Given, defaults: Defaults): Parsed<Doors> {
   const doors: { http: Address[]; https: Address[] } = { http: [], https: [] };
   for (const flag of ["http", "https"] as const) {
     const texts = given.last(flag) === undefined ? [defaults[flag]] : given.all(flag);
+    if (texts.length > 1 && texts.includes(NOWHERE)) {
+      return about(flag, `${NOWHERE} does not go with other addresses`);
+    }
     for (const text of texts.filter((each) => each !== NOWHERE)) {
       const address = parseAddress(text);
       if (!address.ok) return about(flag, address.reason);

@@ -99,7 +99,7 @@ export async function serve(config: Config, voice: Voice, openPlane: OpenPlane):
 function announce(doors: Doors, workers: number, voice: Voice): void {
   log("info", "rind serves", {
     http: doors.http.map(showAddress).join(","),
-    https: doors.https.map(showAddress).join(","),
+    https: doors.https.map(showAddress).join(",") || "none",
     admin: showAddress(doors.admin),
     workers,
   });

@@ -2,12 +2,11 @@
 import type { Parsed } from "./address.ts";
 import type { Given } from "./flags.ts";
 import type { Address, TlsSettings } from "../core/protocol.ts";
+import { parseCiphers } from "../watch/translate/dialects/values.ts";
 
 const PORT_MAX = 65_535;
 /** Where browsers look for HTTPS. */
 const HTTPS_PORT = 443;
-/** Names of ciphers and groups of them, as OpenSSL's cipher lists have them. */
-const CIPHERS = /^[A-Za-z0-9+!@=:_-]{1,1000}$/;
 
 /** All but the certificate: that is made when everything else is known to be right. */
 export function readTls(
@@ -22,13 +21,16 @@ export function readTls(
   if (unknown !== "default" && unknown !== "refuse") {
     return about("unknown-sni", `"${unknown}" is not default or refuse`);
   }
-  const ciphers = given.last("tls-ciphers") ?? "";
-  if (ciphers !== "" && !CIPHERS.test(ciphers)) {
-    return about("tls-ciphers", `"${ciphers}" is not a list of ciphers such as A:B`);
-  }
+  const ciphers = readCiphers(given.last("tls-ciphers") ?? "");
+  if (!ciphers.ok) return about("tls-ciphers", ciphers.reason);
   const port = readPort(given.last("redirect-port"), https);
   if (port === null) return about("redirect-port", `is not a port, 1 to ${PORT_MAX}`);
-  return { ok: true, value: { minVersion, unknown, ciphers, port } };
+  return { ok: true, value: { minVersion, unknown, ciphers: ciphers.value, port } };
+}
+
+/** A list that no handshake could use would end each worker at its start. */
+function readCiphers(text: string): Parsed<string> {
+  return text === "" ? { ok: true, value: "" } : parseCiphers(text);
 }
 
 /** What is listened on is what clients see, unless somebody maps ports and says so. */

@@ -21,6 +21,7 @@ const ALLOWED: readonly FlagName[] = [
   "hsts",
   "https",
   "ssl-redirect",
+  "tls-ciphers",
 ];
 const DEFAULTS = {
   http: "0.0.0.0:8000",
@@ -59,6 +60,8 @@ const WRONG: readonly [string, RegExp][] = [
   ["--workers -1", /--workers: "-1" is not/],
   ["--workers 257", /--workers: "257" is not auto or a number up to 256/],
   ["--hsts forever", /--hsts: expected max-age/],
+  ["--tls-ciphers FOO", /--tls-ciphers: "FOO" names no cipher/],
+  ["--https :443 --https none", /--https: none does not go with other addresses/],
   ["--hsts preload", /--hsts: has no max-age/],
   ["--drain 5", /--drain: "5" is not a time/],
   ["--drain 2h", /--drain: "2h" is not a time/],

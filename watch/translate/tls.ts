@@ -160,7 +160,7 @@ function remarkPair({ object, field }: Subject, entry: Entry, pair: Pair): void 
       : "the certificate of before is served";
   if (pair.missing) {
     const reason = `no Secret ${name} in namespace ${namespace}`;
-    field.remark({ level: "warning", field: path, reason, effect });
+    field.remark({ level: "warning", field: path, reason, hint: PAIR_HINT, effect });
   } else if (pair.problem !== "") {
     const reason = `Secret ${name} is no certificate: ${pair.problem}`;
     field.remark({ level: "warning", field: path, reason, hint: PAIR_HINT, effect });
