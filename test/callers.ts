@@ -1,4 +1,7 @@
-/** Clients over TLS that never pause: some keep their connection, some make one a request. */
+/**
+ * Clients over TLS that never pause: some keep their connection, some make one a request, and every
+ * other one of those comes with the ticket that it was given before.
+ */
 import { metName, visit, type Visit } from "./handshake.ts";
 import { readMessage, statusOf, type Message } from "./message.ts";
 
@@ -22,31 +25,39 @@ export type Callers = Readonly<{
   served: () => number;
   /** How many requests went over a connection that had carried one. */
   kept: () => number;
+  /** How many connections went on with a session. */
+  resumed: () => number;
   failures: readonly string[];
   /** Waits until so many further requests were answered, well or not. */
   more: (count: number) => Promise<void>;
   stop: () => Promise<void>;
 }>;
 
+const NOTHING = { served: 0, asked: 0, kept: 0, resumed: 0 };
+
 type State = {
   readonly calls: Calls;
   readonly hosts: readonly (readonly [string, string])[];
   readonly failures: string[];
+  /** The last ticket of each host. */
+  readonly tickets: Map<string, Buffer>;
   served: number;
   asked: number;
   kept: number;
+  resumed: number;
   running: boolean;
 };
 
 /** Asks for `/` of the hosts in turn; a kept client stays with its own. */
 export function startCallers(calls: Calls): Callers {
   const hosts = [...calls.bodies];
-  const state = { calls, hosts, failures: [], served: 0, asked: 0, kept: 0, running: true };
+  const state = { calls, hosts, failures: [], tickets: new Map(), ...NOTHING, running: true };
   const { keep, fresh } = calls;
   const lanes = Array.from({ length: keep + fresh }, (_, index) => lane(state, index));
   return {
     served: () => state.served,
     kept: () => state.kept,
+    resumed: () => state.resumed,
     failures: state.failures,
     more: async (more) => {
       const end = state.asked + more;
@@ -65,12 +76,13 @@ async function lane(state: State, index: number): Promise<void> {
   let visitor: Visit | null = null;
   for (let turn = index; state.running; turn++) {
     const [host, body] = hosts[(stays ? index : turn) % hosts.length]!;
-    if (visitor === null) visitor = await begin(state, host);
+    if (visitor === null) visitor = await begin(state, host, !stays && turn % 2 === 0);
     else state.kept++;
     await call(state, visitor, [host, body]);
     if (stays && visitor.ended) fail(state, `${host}: a kept connection ended`);
     if (stays && !visitor.ended) await Bun.sleep(PAUSE_MS);
     else {
+      if (visitor.session !== undefined) state.tickets.set(host, visitor.session);
       await visitor.leave();
       visitor = null;
     }
@@ -78,9 +90,12 @@ async function lane(state: State, index: number): Promise<void> {
   await visitor?.leave();
 }
 
-async function begin(state: State, host: string): Promise<Visit> {
+async function begin(state: State, host: string, resumes: boolean): Promise<Visit> {
   const { port, authority, named = true } = state.calls;
-  const visitor = await visit({ port, authority, name: named ? host : "" });
+  const session = resumes ? state.tickets.get(host) : undefined;
+  const ticket = session === undefined ? {} : { session };
+  const visitor = await visit({ port, authority, name: named ? host : "", ...ticket });
+  if (visitor.met?.resumed === true) state.resumed++;
   if (visitor.met === null || (named && !visitor.met.trusted)) {
     fail(state, `${host}: met ${metName(visitor)} ${visitor.refusal}`);
   }

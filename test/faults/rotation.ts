@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import { startCallers } from "../callers.ts";
 import { until } from "../e2e/program.ts";
 import { visit } from "../handshake.ts";
+import type { KeyKind } from "../pki.ts";
 import { look, root, secretOf, securedOf, shows } from "./secured.ts";
 import { serviceOf, sliceOf, World } from "./world.ts";
 
@@ -36,9 +37,9 @@ rotation.after(() => world.stop());
 /** The pair of each site as its Secret has it now. */
 const current = new Map<string, ReturnType<typeof root.issue>>();
 
-function issueAll(sites: readonly string[]): void {
+function issueAll(sites: readonly string[], kind: KeyKind = "ec"): void {
   for (const site of sites) {
-    const pair = root.issue({ names: [`${site}.example`] });
+    const pair = root.issue({ names: [`${site}.example`], kind });
     current.set(site, pair);
     world.api.put(secretOf(site, pair));
   }
@@ -67,6 +68,7 @@ async function among(change: () => Promise<void>, named = true): Promise<void> {
     await callers.more(60);
     assert.ok(callers.served() > served);
     assert.ok(callers.kept() > kept);
+    await until("somebody goes on with a session", () => callers.resumed() > 0);
   } finally {
     await callers.stop();
   }
@@ -79,6 +81,9 @@ rotation("100 certificates, three times over", async () => {
       issueAll(SITES);
       await allShow();
     }
+    // An issuer may go over to other keys.
+    issueAll(SITES.slice(0, 5), "rsa");
+    await allShow();
   });
 });
 
