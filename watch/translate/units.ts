@@ -13,8 +13,9 @@ import { type Pair, pairOf } from "./certificates.ts";
 import type { AskedBackend } from "./dialects/dialect.ts";
 import { Draft, NO_OUTPUT, note, type Output, type TranslateOptions } from "./draft.ts";
 import { Links } from "./links.ts";
-import type { Kept } from "./backendtls.ts";
+import { type Kept, plainId } from "./backendtls.ts";
 import { type Aim, aimAt, backendOf, nobody } from "./services.ts";
+import { CROWDED, Ways } from "./ways.ts";
 import { Recorder, type Seen, type Sight, type View, WHOLE, sightKey } from "./view.ts";
 import type { Backend } from "../../core/model.ts";
 
@@ -25,7 +26,6 @@ const NO_SIGHTS: readonly Sight[] = [];
 const BUG = "rind cannot translate its Service";
 const UNPAIRED: Pair = { good: null, problem: "rind cannot read it", missing: false };
 const UNAIMED: Aim = { ok: false, at: "name", reason: BUG, hint: "" };
-
 type Failure = Readonly<{ error: unknown; sights: readonly Sight[] }>;
 type Outcome = Readonly<{ output: Output; sights: readonly Sight[] }>;
 
@@ -62,6 +62,7 @@ export class Units {
   readonly #aims = new Map<string, Unit<Aim>>();
   readonly #backends = new Map<string, Unit<Backend>>();
   readonly #pairs = new Map<string, Unit<Pair>>();
+  readonly #ways = new Ways();
   readonly #recorder: Recorder;
   /** To be made again, in this order: those of objects come last, for they look at the others. */
   readonly #dirty = {
@@ -120,15 +121,19 @@ export class Units {
   run(snapshot: Snapshot): void {
     this.#recorder.turn(snapshot);
     let made = 0;
-    for (const dirty of Object.values(this.#dirty)) {
-      for (const unit of dirty) {
-        this.#make(unit);
-        made += 1;
-        if (made % BATCH === 0) this.#pause();
+    const sets = Object.values(this.#dirty);
+    // Once, as a rule: what is let go can leave room for somebody who had none.
+    while (sets.some(({ size }) => size > 0) || this.#left.length > 0) {
+      for (const dirty of sets) {
+        for (const unit of dirty) {
+          this.#make(unit);
+          made += 1;
+          if (made % BATCH === 0) this.#pause();
+        }
       }
-    }
-    for (let sight = this.#left.pop(); sight !== undefined; sight = this.#left.pop()) {
-      this.#sweep(sight);
+      for (let sight = this.#left.pop(); sight !== undefined; sight = this.#left.pop()) {
+        this.#sweep(sight);
+      }
     }
   }
 
@@ -184,7 +189,12 @@ export class Units {
         key,
         (view, draft) => {
           const made = aimAt(view, draft, { key: service, wanted: port, over });
-          if (made.ok) this.#lead(made.backend, made.over);
+          if (!made.ok) return made;
+          if (made.over !== null && !this.#ways.take(made.backend)) {
+            this.#recorder.note("Ways", plainId(made.backend));
+            return CROWDED;
+          }
+          this.#lead(made.backend, made.over);
           return made;
         },
         UNAIMED,
@@ -248,6 +258,7 @@ export class Units {
     if (unit === undefined || this.#links.has(topic, key)) return;
     units?.delete(key);
     this.drop(unit);
+    if (topic === "Backend" && this.#ways.give(key)) this.#soilAll("Ways", plainId(key));
   }
 }
 

@@ -40,7 +40,7 @@ export type View = Readonly<{
 }>;
 
 /** What can be looked at: parts of the cluster, and what other pieces made of them. */
-export type Seen = Topic | "Aim" | "Backend" | "Pair" | "Pods" | "Rind";
+export type Seen = Topic | "Aim" | "Backend" | "Pair" | "Pods" | "Ways" | "Rind";
 
 /** One thing that was looked at. */
 export type Sight = Readonly<{ topic: Seen; key: string }>;

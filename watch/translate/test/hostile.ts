@@ -335,4 +335,26 @@ test("a key that begins nine thousand times and never ends is none", () => {
   assert.match(reasonsOf(findings, "dashes").join(), "tls.key is not a private key in PEM");
 });
 
+test("a port is spoken to in 32 ways besides its own, and one that is left is for the next", () => {
+  const asking = (i: number, name: string): KubeObject => {
+    const annotations = { "rind.dev/backend-protocol": "HTTPS", "rind.dev/backend-tls-name": name };
+    return readObject(ingress(`i${i}`, [path(`/${i}`, "web")], annotations), "test").object!;
+  };
+  const store = new Store();
+  const translator = new Translator(OPTIONS);
+  const turn = (...objects: readonly KubeObject[]): readonly string[] => {
+    for (const object of objects) store.apply({ type: "put", object });
+    const { model, findings } = translator.translate(store.snapshot([]), store.changes());
+    const served = model.backends.filter(({ endpoints }) => endpoints.length > 0);
+    const crowded = findings.filter(({ reason }) => reason.includes("in 32 other ways already"));
+    return [`${served.length} served`, ...crowded.map(({ name }) => name)];
+  };
+  for (const raw of [service("web", 80), slice(1, 3, 80)]) turn(readObject(raw, "test").object!);
+  const many = range(33).map((i) => asking(i, `n${i}.example`));
+  assert.equal(turn(...many), ["32 served", "i32"]);
+  assert.equal(turn(asking(40, "n5.example")), ["32 served", "i32"], "a way that is there");
+  assert.equal(turn(asking(0, "n1.example")), ["32 served"], "i32 has the way that i0 left");
+  assert.equal(turn(asking(0, "n0.example"), asking(1, "n1.example")), ["32 served", "i0"]);
+});
+
 test.run();
