@@ -26,8 +26,11 @@ const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 const REFUSED: Judgement = { ok: false, lines: "" };
 
-/** Of a policy that many handshakes are judged by. */
-const authorities = new WeakMap<ClientAuth, readonly X509Certificate[]>();
+/** Bundles of authorities that are kept parsed: many hosts share one. */
+const BUNDLES_MAX = 64;
+
+/** By their texts; all are forgotten when there are too many. */
+const bundles = new Map<string, readonly X509Certificate[]>();
 
 /**
  * Whether a client may stay by what `auth` asks, and what its requests say about it: as the headers
@@ -89,12 +92,13 @@ function isIssued(certificate: X509Certificate, issuer: X509Certificate): boolea
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
-function authoritiesOf(auth: ClientAuth): readonly X509Certificate[] {
-  const known = authorities.get(auth);
+function authoritiesOf({ authorities }: ClientAuth): readonly X509Certificate[] {
+  const known = bundles.get(authorities);
   if (known !== undefined) return known;
-  const parsed = (auth.authorities.match(BLOCK) ?? []).map((pem) => parse(Buffer.from(pem)));
+  const parsed = (authorities.match(BLOCK) ?? []).map((pem) => parse(Buffer.from(pem)));
   const good = parsed.filter((certificate) => certificate !== null);
-  authorities.set(auth, good);
+  if (bundles.size === BUNDLES_MAX) bundles.clear();
+  bundles.set(authorities, good);
   return good;
 }
 
