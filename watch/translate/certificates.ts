@@ -16,6 +16,8 @@ import type { View } from "./view.ts";
 
 /** Certificates of one chain: clients get them all, with every handshake. */
 const CHAIN_MAX = 20;
+/** Names of one certificate: they are kept, and are ten times what they are in it. */
+const NAMES_MAX = 2_000;
 /** Names that a finding lists. */
 const NAMES_SHOWN = 4;
 /** Bits of an RSA key: with fewer there is no handshake in TLS 1.3, or clients refuse it. */
@@ -97,7 +99,7 @@ export function listNames(names: readonly string[], none: string): string {
   return `${names.slice(0, NAMES_SHOWN).join(", ")}${more > 0 ? `, and ${more} more` : ""}`;
 }
 
-/** Of facts. One certificate can have 30 000 names, and thousands of Ingresses can name it. */
+/** Of facts. One certificate can have thousands of names, and thousands of Ingresses name it. */
 const known = new WeakMap<readonly string[], ReadonlySet<string>>();
 
 /** One certificate of a chain, with the text it was read from. */
@@ -122,6 +124,10 @@ function readPair(secret: KubeObject, id: string): Parsed<Good & { notices: read
     const reason = `its RSA key has ${bits} bits, not ${RSA_BITS_MIN} to ${RSA_BITS_MAX}`;
     return { ok: false, reason };
   }
+  const names = namesOf(leaf);
+  if (names.length > NAMES_MAX) {
+    return { ok: false, reason: `its certificate is for more than ${NAMES_MAX} names` };
+  }
   const notices = [];
   if (served.value.some((link, i) => link !== written.value[i])) {
     notices.push("tls.crt is out of order, and is shown as it should be: the leaf goes first");
@@ -131,7 +137,7 @@ function readPair(secret: KubeObject, id: string): Parsed<Good & { notices: read
   const facts = {
     id,
     key: leaf.publicKey.asymmetricKeyType ?? "",
-    names: namesOf(leaf),
+    names,
     notBeforeMs: leaf.validFromDate.getTime(),
     notAfterMs: leaf.validToDate.getTime(),
   };

@@ -140,6 +140,8 @@ const noLeaf = { "tls.crt": mixed.slice(1).join(""), "tls.key": LONG.key };
 const crowd = { "tls.crt": EC.chain + EC.chain.repeat(20), "tls.key": EC.key };
 const garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
+const many = Array.from({ length: 2_001 }, (_, i) => `n${i}.example`);
+
 const REFUSED: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
   ["tls.crt is missing, tls.key is missing", {}],
   ["tls.crt is empty", { ...holding(EC), "tls.crt": "" }],
@@ -157,6 +159,7 @@ const REFUSED: readonly (readonly [string, Readonly<Record<string, string>>])[] 
   ["certificate 2 of tls.crt cannot be read", { ...holding(EC), "tls.crt": EC.chain + garbage }],
   ["tls.crt has more than 20 certificates", crowd],
   ["its RSA key has 512 bits, not 1024 to 4096", holding(rsa(512))],
+  ["its certificate is for more than 2000 names", holding(root.issue({ names: many }))],
   ["its RSA key has 4224 bits, not 1024 to 4096", holding(rsa(4_224))],
   ["keys of its kind are not supported", holding(certified(odd.publicKey, odd.privateKey))],
 ];
