@@ -1,8 +1,8 @@
 /**
  * `bun bench/run.ts flood [--rounds N] [--seconds S] [--only a,b]`: how long clients with kept TLS
  * connections wait while others shake hands as fast as they can, in rind and in the others. Ends by
- * itself; exit 1 when rind misses its target. Needs a quiet machine: who else uses the CPUs is in the
- * figures.
+ * itself; exit 1 when rind misses its target. Needs a quiet machine: who else uses the CPUs is in
+ * the figures.
  */
 import { parseArgs } from "node:util";
 import { linesOf } from "./flood/report.ts";

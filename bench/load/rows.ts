@@ -47,7 +47,7 @@ export type HandshakeRow = Contest &
 
 export type Row = RequestRow | HandshakeRow;
 
-/** Resident memory of the serving process after any row, MB (10⁶ bytes). */
+/** Resident memory of the serving process after any row without TLS, MB (10⁶ bytes). */
 export const WORKER_RSS_MB_MAX = 70;
 
 const TLS_PRODUCTS = ["rind", "rind-peek", "nginx", "haproxy"] as const;

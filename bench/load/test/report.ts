@@ -37,6 +37,13 @@ for (const [name, samples, line, passed] of CASES) {
   });
 }
 
+test("what a worker weighs over TLS is told, and no promise is about it", () => {
+  const secure: Row = { ...ROW, secure: true };
+  const verdicts = judge([secure], [of("rind", 9, { memory: { rssKib: 80_000, pssKib: 1 } })]);
+  assert.match(verdicts.lines.join("\n"), "note worker RSS at most 81.9 MB over TLS");
+  assert.is(verdicts.passed, true);
+});
+
 test("ratios compare samples of the same round", () => {
   const rounds = [of("rind", 9), of("nginx", 10), of("rind", 18, 1), of("nginx", 20, 1)];
   assert.match(judge([ROW], rounds).lines[0]!, "PASS small: 0.900 (0.900–0.900)");
