@@ -52,10 +52,12 @@ type Verified = Readonly<{
 /** Goes on with a client by what the host that it asks for says. */
 export function beginSecure(socket: DownstreamSocket, site: SecureSite, opening: Opening): void {
   const { name } = opening.hello;
-  const stranger = name !== "" && site.vault.lookup(name) === site.vault.any && !site.serves(name);
-  if (stranger && site.unknown === "refuse") return refuse(socket, SNI_UNKNOWN, UNRECOGNIZED_NAME);
-  const { context, policy, passthrough } = choose(site, name);
-  if (passthrough !== "") return passThrough(socket, site, opening, passthrough);
+  const { vault, unknown } = site;
+  const found = vault.lookup(name);
+  if (found.passthrough !== "") return passThrough(socket, site, opening, found.passthrough);
+  const stranger = name !== "" && found === vault.any && !site.serves(name);
+  if (stranger && unknown === "refuse") return refuse(socket, SNI_UNKNOWN, UNRECOGNIZED_NAME);
+  const { context, policy } = choose(site, name);
   if (context === null) return refuse(socket, HANDSHAKE_FAILED, INTERNAL_ERROR);
   const verify = policy?.client?.verify;
   const tls = {

@@ -3,7 +3,12 @@ import { connect as connectTcp } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { BAD_PROXY_HEADER, HANDSHAKE_FAILED, HANDSHAKE_TIMEOUT } from "../../core/fault.ts";
+import {
+  BAD_PROXY_HEADER,
+  FALLBACK_SHOWN,
+  HANDSHAKE_FAILED,
+  HANDSHAKE_TIMEOUT,
+} from "../../core/fault.ts";
 import { DEFAULT_POLICY, type Delta, type SecureHost, type TlsPolicy } from "../../core/model.ts";
 import { tallied } from "../../core/tally.ts";
 import { message, NAME, records } from "../../core/tls/test/made.ts";
@@ -124,9 +129,11 @@ test("a host can be handed on unopened, next to others that are not", () =>
     mirror,
     async (rig) => {
       const hello = records(message([NAME("through.test")])).toString("latin1");
+      const shown = tallied(FALLBACK_SHOWN);
       const client = await dial(rig.securePort);
       client.send(hello);
       await client.until(() => client.unread.length >= hello.length, "an echo");
+      assert.is(tallied(FALLBACK_SHOWN), shown, "it was shown nothing");
       assert.is(client.unread.toString("latin1"), hello);
       const other = await visit({ port: rig.securePort, name: "a.test" });
       assert.is(metName(other), "a.test");
@@ -141,7 +148,10 @@ test("a host can be handed on unopened, next to others that are not", () =>
     {
       secure: {
         ...SECURE.secure!,
-        hosts: [hostOf("a.test"), hostOf("through.test", { passthrough: "wire" })],
+        hosts: [
+          hostOf("a.test"),
+          hostOf("through.test", { certificates: [], passthrough: "wire" }),
+        ],
       },
     },
   ));
