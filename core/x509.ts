@@ -69,7 +69,9 @@ function algorithmOf(key: KeyObject): Uint8Array {
   return asn.sequence(asn.objectId(CODES.rsaSha256), asn.NULL);
 }
 
+/** Nobody at all with "", as certificates have it that say by other names who they are for. */
 function distinguishedName(commonName: string): Uint8Array {
+  if (commonName === "") return asn.sequence();
   const type = asn.objectId(CODES.commonName);
   return asn.sequence(asn.setOf(asn.sequence(type, asn.utf8(commonName))));
 }

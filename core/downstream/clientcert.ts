@@ -114,9 +114,11 @@ function parse(bytes: Uint8Array): X509Certificate | null {
 
 /**
  * A name as text (RFC 4514), as nginx writes it: the runtime has escaped all but what is not ASCII,
- * and writes a line for each part, the outermost first.
+ * and writes a line for each part, the outermost first. Of a name without parts, which certificates
+ * of workloads have that are for a URI, it says undefined, whatever its types are.
  */
-function nameOf(lines: string): string {
+function nameOf(lines: string | undefined): string {
+  if (lines === undefined) return "";
   const parts = lines.split("\n").reverse();
   return printable(parts.map((part) => part.split(" + ").reverse().join("+")).join(","));
 }

@@ -107,6 +107,7 @@ test("names are told as nginx tells them, whatever is in them", () => {
     ["a\r\nX-Evil: 1", "CN=a\\0D\\0AX-Evil: 1"],
     ["a\nO=root", "CN=a\\0AO=root"],
     ["a + b", "CN=a \\+ b"],
+    ["", ""],
   ];
   for (const [name, expected] of cases) {
     const found = lines(auth(), showing(client(ROOT, name)))!;
