@@ -106,6 +106,7 @@ Ctrl-C stops.
 function tried({ https: [door] }: Doors): string {
   if (door === undefined || !LOCAL.has(door.host)) return "";
   return `
+
 Over HTTPS, with a certificate made at this start, which browsers warn of:
   curl -k --connect-to ::127.0.0.1:${door.port} https://cheddar.${DOMAIN}/`;
 }

@@ -68,7 +68,9 @@ export function eventOf(finding: Finding, { identity, instance, now }: Telling):
 }
 
 /** For machines to group by: what happened to what was asked for. */
-function reasonOf({ level, field }: Finding): string {
+function reasonOf({ kind, level, field }: Finding): string {
+  // Of a certificate nothing is ignored: it ends soon, say.
+  if (kind === "Secret") return `Certificate${level === "error" ? "Rejected" : "Warning"}`;
   const what = field.startsWith("metadata.annotations") ? "Annotation" : "";
   return `${what}${level === "error" ? "Rejected" : "Ignored"}`;
 }
