@@ -55,3 +55,9 @@ export const RESOURCES: readonly Resource[] = [
     read: "asked",
   },
 ];
+
+/** How somebody lets rind read the Secrets of a namespace; the names are those of k8s/rind.yaml. */
+export function grantOf(namespace: string): string {
+  const role = "--clusterrole=rind-secrets --serviceaccount=rind:rind";
+  return `kubectl create rolebinding rind-secrets -n ${namespace} ${role}`;
+}

@@ -1,6 +1,7 @@
 /** The certificate that the operator has chosen for names that have none of their own. */
 import type { Finding } from "../finding.ts";
 import { isName } from "../objects.ts";
+import { grantOf } from "../resources.ts";
 import { PAIR_HINT } from "./certificates.ts";
 import type { Draft } from "./draft.ts";
 import { ANY_HOST } from "./hosts.ts";
@@ -19,21 +20,31 @@ export function claimDefault(view: View, draft: Draft): void {
   if (secret === "") return;
   const [namespace = "", name = "", ...more] = secret.split("/");
   if (!isName(namespace) || !isName(name) || more.length > 0) {
-    return remark(draft, "is not namespace/name of a Secret", "");
+    const reason = "is not namespace/name of a Secret";
+    return remark(draft, { reason, hint: "", kept: false });
   }
   draft.wantSecret(secret);
   draft.secure({ kind: "default", host: ANY_HOST, secret, origin: ABOUT, age: FIRST });
   const { good, problem, missing } = view.pair(secret);
-  if (problem === "") return;
-  const reason = missing
-    ? `no Secret ${name} in namespace ${namespace}`
-    : `Secret ${secret} is no certificate: ${problem}`;
-  const kept = good === null ? "" : "the certificate of before is served";
-  remark(draft, reason, kept);
+  const read = view.secrets.has(secret);
+  if (problem === "" && read) return;
+  const hint = problem === "" ? `if that stays so, rind may not: ${grantOf(namespace)}` : PAIR_HINT;
+  const reason =
+    problem === ""
+      ? `Secret ${secret} has not been read yet`
+      : missing
+        ? `no Secret ${name} in namespace ${namespace}`
+        : `Secret ${secret} is no certificate: ${problem}`;
+  remark(draft, { reason, hint, kept: good !== null });
 }
 
-function remark(draft: Draft, reason: string, kept: string): void {
-  const effect = kept === "" ? "clients get one that nobody trusts" : kept;
-  const finding: Finding = { level: "error", ...ABOUT, reason, hint: PAIR_HINT, effect };
+function remark(
+  draft: Draft,
+  { reason, hint, kept }: Readonly<{ reason: string; hint: string; kept: boolean }>,
+): void {
+  const effect = kept
+    ? "the certificate of before is served"
+    : "clients get one that nobody trusts";
+  const finding: Finding = { level: "error", ...ABOUT, reason, hint, effect };
   draft.find(finding);
 }

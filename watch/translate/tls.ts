@@ -1,5 +1,6 @@
 /** `spec.tls` of an Ingress: each entry claims certificates for hosts. */
 import type { KubeObject } from "../objects.ts";
+import { grantOf } from "../resources.ts";
 import {
   type CertificateFacts,
   PAIR_HINT,
@@ -150,7 +151,7 @@ function readHost(field: Field): readonly Site[] {
   return [];
 }
 
-function remarkPair({ object, field }: Subject, entry: Entry, pair: Pair): void {
+function remarkPair({ view, object, field }: Subject, entry: Entry, pair: Pair): void {
   const { namespace } = object.metadata;
   const name = entry.secret.slice(namespace.length + 1);
   const path = at(entry.field, "secretName").path;
@@ -164,6 +165,11 @@ function remarkPair({ object, field }: Subject, entry: Entry, pair: Pair): void 
   } else if (pair.problem !== "") {
     const reason = `Secret ${name} is no certificate: ${pair.problem}`;
     field.remark({ level: "warning", field: path, reason, hint: PAIR_HINT, effect });
+  } else if (!view.secrets.has(entry.secret)) {
+    // A model waits for what it is the first to name: this one is late, or it is denied.
+    const reason = `Secret ${name} has not been read yet`;
+    const hint = `if that stays so, rind may not: ${grantOf(namespace)}`;
+    field.remark({ level: "warning", field: path, reason, hint, effect });
   }
 }
 

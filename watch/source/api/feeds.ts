@@ -1,7 +1,7 @@
 /** One kind in one place of the cluster: where the API server has it, and what it comes to. */
 import type { Finding } from "../../finding.ts";
 import { SERVICE_LABEL } from "../../objects.ts";
-import type { Resource } from "../../resources.ts";
+import { type Resource, grantOf } from "../../resources.ts";
 import type { StoreEvent } from "../../store.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiFailure } from "./api.ts";
@@ -13,8 +13,6 @@ import type { FeedPlace, ReflectorTerms } from "./replica.ts";
 import type { IngressStatus } from "./status.ts";
 
 const STAYS = "the last state known stays in use";
-/** The names are those of k8s/rind.yaml. */
-const GRANT = "--clusterrole=rind-secrets --serviceaccount=rind:rind";
 
 /** Which objects: those of a namespace, or of all ("") ; the one of that name, or all (""). */
 export type Scope = Readonly<{
@@ -125,7 +123,7 @@ export function refusal(
   const denied = failure.status === FORBIDDEN;
   const said = { level: "error", field: "", reason: failure.reason } as const;
   if (name !== "") {
-    const hint = denied ? `kubectl create rolebinding rind-secrets -n ${namespace} ${GRANT}` : "";
+    const hint = denied ? grantOf(namespace) : "";
     const effect = known ? STAYS : "it counts as missing until it is read";
     return { ...said, kind, namespace, name, hint, effect };
   }
