@@ -1,10 +1,12 @@
 /**
  * `bun bench/run.ts certificates [--count N]`: how soon so many certificates are served, what they
- * weigh in a worker, and what one more costs. Ends by itself; exit 1 when a target is missed.
+ * weigh in a worker, what one more costs, and how soon a start behind an API server shows them all.
+ * Ends by itself; exit 1 when a target is missed.
  */
 import { parseArgs } from "node:util";
-import { linesOf } from "./certificates/report.ts";
+import { linesOf, startLines } from "./certificates/report.ts";
 import { measure } from "./certificates/run.ts";
+import { measureStarts } from "./certificates/start.ts";
 import { clear, clearNow } from "./load/arena.ts";
 import { enter, prepare } from "./load/namespace.ts";
 
@@ -34,7 +36,7 @@ export async function certificates(argv: readonly string[]): Promise<number> {
     console.error(result);
     return 1;
   }
-  const lines = linesOf(result);
+  const lines = [...linesOf(result), ...startLines(await measureStarts(count))];
   for (const { text } of lines) console.log(text);
   return lines.some(({ missed }) => missed) ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 /** A result in lines, against its targets. Pure. */
 import { quantile } from "../cluster/report.ts";
 import type { Result } from "./run.ts";
+import type { Start } from "./start.ts";
 
 const COUNT = 2_000;
 /** Of COUNT certificates. */
@@ -39,6 +40,18 @@ export function linesOf(result: Result): Line[] {
     ),
     plain(`  until a handshake shows it: p50 ${single(0.5)} ms, p99 ${single(0.99)} ms`),
   ];
+}
+
+/** A line for each start behind an API server; it is missed when a client was shown another's. */
+export function startLines(starts: readonly Start[]): Line[] {
+  return starts.map(({ reading, ms, early, wrong }) => {
+    const what = `start behind an API server, Secrets read as ${reading}: ${ms.toFixed(0)} ms`;
+    const first = early
+      ? "the first client was shown another's"
+      : "the first client was shown its own";
+    const missed = early || wrong > 0;
+    return { text: `${missed ? "MISS" : "PASS"} ${what}; ${first}, ${wrong} wrong`, missed };
+  });
 }
 
 function line(

@@ -153,7 +153,7 @@ async function stop(child: Bun.Subprocess): Promise<void> {
  * A port nobody listens on, below the range that outgoing connections take theirs from: a connect
  * from such a port to itself would succeed, and look like a product that is ready.
  */
-function freePort(): number {
+export function freePort(): number {
   for (; nextPort < PORT_MAX; nextPort++) {
     try {
       Bun.listen({ hostname: "127.0.0.1", port: nextPort, socket: { data() {} } }).stop(true);

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { linesOf } from "../report.ts";
+import { linesOf, startLines } from "../report.ts";
 import type { Result } from "../run.ts";
 
 const RESULT: Result = {
@@ -37,5 +37,15 @@ for (const [name, change, line, missed] of CASES) {
     );
   });
 }
+
+test("a start is judged by what the first client was shown, and by all names", () => {
+  const start = { reading: "named", ms: 812.4, early: false, wrong: 0 } as const;
+  const lines = startLines([start, { ...start, early: true }, { ...start, wrong: 3 }]);
+  assert.equal(
+    lines.map(({ missed }) => missed),
+    [false, true, true],
+  );
+  assert.match(lines[0]!.text, /^PASS start .* named: 812 ms; .* its own, 0 wrong$/);
+});
 
 test.run();
