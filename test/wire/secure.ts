@@ -243,8 +243,10 @@ test("when too many handshakes are on their way, the oldest goes and the newest 
     { ...OPTIONS, limits: { handshakes: 8 } },
   ));
 
+type Tamper = Readonly<{ port: number; tamper: () => void; stop: () => void }>;
+
 /** Between a client and the plane; turns a bit of the last byte of what is sent from then on. */
-async function openTamper(port: number): Promise<Readonly<{ port: number; tamper: () => void }>> {
+function openTamper(port: number): Tamper {
   let tampers = false;
   const listener = Bun.listen<Bun.Socket>({
     hostname: "127.0.0.1",
@@ -269,7 +271,8 @@ async function openTamper(port: number): Promise<Readonly<{ port: number; tamper
       close: (near) => void near.data?.end(),
     },
   });
-  return { port: listener.port, tamper: () => (tampers = true) };
+  const tamper = (): void => void (tampers = true);
+  return { port: listener.port, tamper, stop: () => listener.stop(true) };
 }
 
 /** Rows: the TLS version, and what is sent before a record is tampered with. */
@@ -288,7 +291,7 @@ for (const [version, before] of TAMPERED) {
       },
       async (rig) => {
         const bugs = tallied(BUG);
-        const { port, tamper } = await openTamper(rig.securePort);
+        const { port, tamper, stop } = openTamper(rig.securePort);
         const versions = { minVersion: version, maxVersion: version };
         const client = await dial(port, "127.0.0.1", undefined, {
           rejectUnauthorized: false,
@@ -304,6 +307,7 @@ for (const [version, before] of TAMPERED) {
         await client.left();
         await turnsUntil(() => rig.plane.counts().connections === 0);
         for (const peer of rig.origin.peers) assert.is(await peer.left(), "reset");
+        stop();
         assert.is(tallied(BUG), bugs);
       },
       OPTIONS,
