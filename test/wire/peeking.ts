@@ -200,6 +200,7 @@ test("who begins TLS and stops is closed at the deadline, in every state of it",
       await turnsUntil(() => rig.plane.counts().connections === 0);
       assert.is(tallied(HANDSHAKE_TIMEOUT), before + 3);
       assert.ok(met.received > 0, "it was answered, and never went on");
+      for (const peer of [silent, half, met]) if (!peer.closed) peer.reset();
     },
     {
       secure: { ...SECURE.secure!, settings: { unknown: "refuse" } },
