@@ -1,6 +1,7 @@
 /** Handshakes: what one Ingress asks of those of its hosts becomes claims on them. */
 import type { ClientAuth, Route } from "../../core/model.ts";
 import type { KubeObject } from "../objects.ts";
+import { grantOf } from "../resources.ts";
 import { readAuthorities } from "./authorities.ts";
 import { type Asked, type AskedTls, BLOCKED } from "./dialects/dialect.ts";
 import { type Draft, type PolicyAsk, ageOf } from "./draft.ts";
@@ -159,8 +160,11 @@ function authoritiesOf(
   draft.wantSecret(id);
   const found = view.secrets.get(id);
   if (found === undefined) {
-    // It could just be late.
-    if (!draft.options.allSecrets && !view.absent.has(id)) return `Secret ${name} is not known yet`;
+    if (!draft.options.allSecrets && !view.absent.has(id)) {
+      // It could just be late; then this is gone with the next model.
+      const hint = `if that stays so, rind may not: ${grantOf(namespace)}`;
+      return breakOff(subject, key, `Secret ${name} has not been read yet`, hint);
+    }
     return breakOff(subject, key, `no Secret ${name} in namespace ${namespace}`);
   }
   const read = readAuthorities(found);
