@@ -8,6 +8,7 @@
  *   contexts       policy and versions of certificates ──► context     (hosts may share one)
  */
 import tls from "node:tls";
+import { assert } from "../assert.ts";
 import { log } from "../log.ts";
 import type { Delta, KeyPair, SecureHost, TlsPolicy } from "../model.ts";
 import type { TlsSettings } from "../protocol.ts";
@@ -46,7 +47,7 @@ export class Vault {
   readonly #certificates = new Map<string, Version>();
   readonly #hosts = new Map<string, SecureHost>();
   #shown = new Map<string, Shown>();
-  #contexts = new Map<string, Context | null>();
+  #contexts = new Map<string, Context>();
   #any: Shown;
   /** How many versions of certificates there were; 0 is the fallback. */
   #versions = 0;
@@ -102,7 +103,7 @@ export class Vault {
       for (const host of secure) this.#shown.set(host.name, this.#show(host, this.#contexts));
       return;
     }
-    const contexts = new Map<string, Context | null>();
+    const contexts = new Map<string, Context>();
     const shown = new Map<string, Shown>();
     for (const host of this.#hosts.values()) shown.set(host.name, this.#show(host, contexts));
     this.#any = shown.get(ANY) ?? this.#show(NOBODY, contexts);
@@ -118,14 +119,13 @@ export class Vault {
     );
   }
 
-  #show(host: SecureHost, contexts: Map<string, Context | null>): Shown {
+  #show(host: SecureHost, contexts: Map<string, Context>): Shown {
     const { policy, passthrough } = host;
     const { versions, fallback } = this.#pairsOf(host);
     const key = keyOf(versions, policy);
-    const made = contexts.get(key) ?? this.#contexts.get(key);
-    const context = made === undefined ? this.#make(host, versions) : made;
-    contexts.set(key, context);
-    return { context, policy, passthrough, fallback };
+    const made = contexts.get(key) ?? this.#contexts.get(key) ?? this.#make(host, versions);
+    if (made !== null) contexts.set(key, made);
+    return { context: made ?? this.#before(host), policy, passthrough, fallback };
   }
 
   /** The certificates of a host: its own, or those of the wildcard above it, or of everybody. */
@@ -154,7 +154,7 @@ export class Vault {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log("error", "a host keeps the certificate it had", { host: host.name, reason });
-      return this.#before(host);
+      return null;
     }
   }
 
@@ -188,6 +188,8 @@ function contextOf(
   policy: TlsPolicy | null,
 ): Context {
   const authorities = policy?.client?.authorities ?? "";
+  // Without any of its own the library would take those of the system.
+  assert(authorities !== "" || !policy?.client, "clients are judged by somebody");
   const ciphers = policy?.ciphers || settings.ciphers;
   const made = tls.createSecureContext({
     key: pairs.map(({ key }) => key),

@@ -157,6 +157,28 @@ test("what the library refuses keeps what was shown before, but never under anot
   assert.is(vault.lookup("b.test").context, vault.any.context);
 });
 
+test("two hosts whose new certificate is refused each keep their own", () => {
+  const vault = vaultOf({
+    certificates: [certificateOf("a"), certificateOf("b")],
+    secure: [hostOf("a.test", ["a"]), hostOf("b.test", ["b"])],
+  });
+  const shown = (): (object | null)[] => ["a.test", "b.test"].map((n) => vault.lookup(n).context);
+  const before = shown();
+  patch(vault, {
+    certificates: [certificateOf("bad", { chain: PAIR.chain, key: OTHER.key })],
+    secure: [hostOf("a.test", ["bad"]), hostOf("b.test", ["bad"])],
+  });
+  shown().forEach((context, i) => assert.is(context, before[i]));
+});
+
+test("clients are never judged by the authorities of the system", () => {
+  const client = { authorities: "", verify: "required", depth: 1, forward: false } as const;
+  const vault = vaultOf(HOSTS, {
+    secure: [hostOf("c.test", ["a"], { policy: policyOf("c", { client }) })],
+  });
+  assert.is(vault.lookup("c.test").context, null);
+});
+
 test("only a policy or a passthrough needs a look into connections", () => {
   assert.not.ok(vaultOf(HOSTS).peeks());
   const asks = [{ policy: policyOf("p") }, { passthrough: "backend" }];
