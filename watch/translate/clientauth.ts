@@ -42,16 +42,16 @@ export function isChallenge(path: string): boolean {
 
 type Host = Readonly<{ policies: readonly PolicyClaim[]; routes: readonly Claim[] }>;
 /** Who claims something of a host, and with what: for an owner, its first claim. */
-type Party = Readonly<{ age: Age; origin: Origin; ask: PolicyAsk | null }>;
+type Party = Readonly<{ age: Age; origin: Origin; ask: PolicyAsk | null; routed: boolean }>;
 
 /**
- * The policy of a host, in whatever order its claims come. Those of the namespace whose claim is
+ * The policy of a host, in whatever order its claims come. Those of the namespace whose path is
  * the oldest rule: theirs are joined to the strictest. Other authorities than those of the oldest
  * of them are refused, and so is whoever asks from another namespace for more than that comes to.
  */
 export function settlePolicies({ policies, routes }: Host): SettledPolicy {
   const parties = partiesOf(policies, routes);
-  const ruler = parties[0]?.origin.namespace;
+  const ruler = (parties.find(({ routed }) => routed) ?? parties[0])?.origin.namespace;
   const ruling = parties.filter(({ origin }) => origin.namespace === ruler);
   const policy = join(ruling.flatMap(({ ask }) => ask ?? []));
   const broken = ruling.find(({ ask }) => ask !== null && ask.broken !== "");
@@ -76,9 +76,12 @@ function partiesOf(policies: readonly PolicyClaim[], routes: readonly Claim[]): 
     if (isChallenge(route.match.path.value)) continue;
     const known = parties.get(idOf(age));
     const origin = { ...route.origin, field: "" };
-    if (known === undefined) parties.set(idOf(age), { age, origin, ask: null });
+    if (known === undefined) parties.set(idOf(age), { age, origin, ask: null, routed: true });
   }
-  for (const { age, origin, ask } of policies) parties.set(idOf(age), { age, origin, ask });
+  for (const { age, origin, ask } of policies) {
+    const routed = parties.has(idOf(age));
+    parties.set(idOf(age), { age, origin, ask, routed });
+  }
   return [...parties.values()].sort((a, b) => compareAges(a.age, b.age));
 }
 

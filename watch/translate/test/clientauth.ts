@@ -103,6 +103,16 @@ const CASES: readonly Case[] = [
     found: ["error thief/b"],
   },
   {
+    title: "whoever has paths of challenges alone owns nothing, however old",
+    rivals: [
+      ["thief/a", demand(), "/.well-known/acme-challenge/token"],
+      ["shop/b", null],
+    ],
+    client: "",
+    refused: ["thief/a"],
+    found: ["error thief/a"],
+  },
+  {
     title: "another namespace that is content with what there is",
     rivals: [
       ["shop/a", demand()],
