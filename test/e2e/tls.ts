@@ -111,6 +111,18 @@ function objects(): object {
   return { apiVersion: "v1", kind: "List", items };
 }
 
+/** Another rind for a while, with more flags. */
+async function withFlags(more: readonly string[], body: () => Promise<void>): Promise<void> {
+  const before = rind;
+  rind = await startRind([...flags("0"), ...more]);
+  try {
+    await body();
+  } finally {
+    await rind.stop();
+    rind = before;
+  }
+}
+
 /** Skips, and says so, where a program is not installed. */
 function withProgram(name: string, body: (path: string) => Promise<void>): () => Promise<void> {
   return async () => {
@@ -292,9 +304,7 @@ tls(
 tls(
   "curl: behind a proxy that begins with a PROXY header",
   withProgram("curl", async (path) => {
-    const before = rind;
-    rind = await startRind([...flags("0"), "--proxy-protocol", "127.0.0.0/8"]);
-    try {
+    await withFlags(["--proxy-protocol", "127.0.0.0/8"], async () => {
       for (const url of ["https://shop.example/", "http://open.example/"]) {
         const [code, page] = await curl(path, url, ["--haproxy-protocol"]);
         assert.is(code, 0, page);
@@ -302,10 +312,27 @@ tls(
         const [without] = await curl(path, url);
         assert.not.equal(without, 0);
       }
-    } finally {
-      await rind.stop();
-      rind = before;
-    }
+    });
+  }),
+);
+
+tls(
+  "flags: no old TLS, nothing for unknown names, HSTS, and a host that clients fall back to",
+  withProgram("openssl", async (openssl) => {
+    const strict = ["--tls-min-version", "1.3", "--unknown-sni", "refuse"];
+    const more = ["--hsts", "max-age=60", "--default-certificate", "default/wild"];
+    await withFlags([...strict, ...more], async () => {
+      const [, old] = await sClient(openssl, "shop.example", ["-tls1_2"]);
+      assert.match(old, /alert protocol version/);
+      const [, unknown] = await sClient(openssl, "nobody.example");
+      assert.match(unknown, /unrecognized name/);
+      const ask = "GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n";
+      const [code, good] = await sClient(openssl, "shop.example", ["-ign_eof"], ask);
+      assert.is(code, 0, good);
+      assert.match(good, /^strict-transport-security: max-age=60\r?$/im);
+      const [, known] = await sClient(openssl, "open.example");
+      assert.match(known, "subject=CN = *.wild.example");
+    });
   }),
 );
 
