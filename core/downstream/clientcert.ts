@@ -17,14 +17,12 @@ export type Credentials = Readonly<{
   doubt: string;
 }>;
 
-/** Whether the client may stay; `lines` are whole header lines for its requests. */
-export type Judgement = Readonly<{ ok: boolean; lines: string }>;
+/** Whether the client may stay: whole header lines for its requests, or why not. */
+export type Judgement = Readonly<{ ok: true; lines: string } | { ok: false; reason: string }>;
 
 /** Ten times an ordinary one; what it becomes in a head must fit in there: 60 KiB at worst. */
 const CERTIFICATE_BYTES_MAX = 8_192;
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
-const REFUSED: Judgement = { ok: false, lines: "" };
 
 /** Bundles of authorities that are kept parsed: many hosts share one. */
 const BUNDLES_MAX = 64;
@@ -40,20 +38,24 @@ export function judge(auth: ClientAuth, credentials: Credentials, nowMs: number)
   const { certificate, doubt } = credentials;
   if (certificate === null) {
     return auth.verify === "required"
-      ? REFUSED
+      ? refused("no certificate")
       : { ok: true, lines: "ssl-client-verify: NONE\r\n" };
   }
-  if (certificate.length > CERTIFICATE_BYTES_MAX) return REFUSED;
+  if (certificate.length > CERTIFICATE_BYTES_MAX) return refused("certificate too large");
   const leaf = parse(certificate);
-  if (leaf === null) return REFUSED;
+  if (leaf === null) return refused("certificate not readable");
   const reason = doubt || doubtOf(leaf, auth, credentials.chain, nowMs);
-  if (reason !== "" && auth.verify !== "unchecked") return REFUSED;
+  if (reason !== "" && auth.verify !== "unchecked") return refused(printable(reason));
   const verify = reason === "" ? "SUCCESS" : `FAILED:${printable(reason)}`;
   const lines =
     `ssl-client-verify: ${verify}\r\n` +
     `ssl-client-subject-dn: ${nameOf(leaf.subject)}\r\n` +
     `ssl-client-issuer-dn: ${nameOf(leaf.issuer)}\r\n`;
   return { ok: true, lines: auth.forward ? lines + forwarded(certificate) : lines };
+}
+
+function refused(reason: string): Judgement {
+  return { ok: false, reason };
 }
 
 /** What the library did not look at; "" when all is well. */

@@ -97,15 +97,19 @@ function upgrade(
 /** How the connection came, once TLS is there; or the fault for which it may not stay. */
 function verdictOf(
   site: SecureSite,
-  { address, port }: Opening,
+  { address, port, hello }: Opening,
   policy: TlsPolicy | null,
 ): Way["verdict"] {
   if (policy === null) return () => ({ ...SECURE, address, port });
   const { id, client } = policy;
   if (client === null) return () => ({ ...SECURE, address, port, policy: id });
   return (socket) => {
-    const { ok, lines } = judge(client, credentialsOf(socket, client), site.wallMs());
-    return ok ? { ...SECURE, address, port, policy: id, lines } : HANDSHAKE_FAILED;
+    const judged = judge(client, credentialsOf(socket, client), site.wallMs());
+    if (judged.ok) return { ...SECURE, address, port, policy: id, lines: judged.lines };
+    // The runtime closes without an alert: nobody else says why.
+    const { reason } = judged;
+    site.notices.tell(HANDSHAKE_FAILED, { peer: address, host: hello.name, reason });
+    return HANDSHAKE_FAILED;
   };
 }
 

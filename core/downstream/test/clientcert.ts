@@ -30,7 +30,7 @@ const client = (by: typeof ROOT, name = "me"): KeyPair =>
 
 function lines(asked: ClientAuth, shown: Credentials, nowMs = Date.now()): string | null {
   const judgement = judge(asked, shown, nowMs);
-  if (!judgement.ok) assert.is(judgement.lines, "");
+  if (!judgement.ok) assert.is.not(judgement.reason, "");
   return judgement.ok ? judgement.lines : null;
 }
 
@@ -65,6 +65,25 @@ test("certificates that a client adds make its way no shorter, nor do unreadable
   }
   assert.is(lines(auth({ depth: 9 }), { ...rest, chain: null }), null, "nobody knows the chain");
   assert.is.not(lines(auth(), { ...showing(client(ROOT)), chain: null }), null, "nor needs it");
+});
+
+test("a refusal says why, for the log", () => {
+  const none: Credentials = { certificate: null, chain: [], doubt: "" };
+  const far = { ...showing(client(FIRST)), doubt: "" };
+  const cases: readonly (readonly [Credentials, number, string])[] = [
+    [none, 0, "no certificate"],
+    [
+      showing(client(OTHER), "unable to get issuer certificate"),
+      0,
+      "unable to get issuer certificate",
+    ],
+    [far, 0, "certificate chain too long"],
+    [showing(client(ROOT)), 400 * DAY_MS, "certificate has expired"],
+  ];
+  for (const [shown, later, reason] of cases) {
+    const judgement = judge(auth({ depth: 0 }), shown, Date.now() + later);
+    assert.equal(judgement, { ok: false, reason });
+  }
 });
 
 test("each way to verify, by what is shown", () => {
