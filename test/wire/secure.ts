@@ -153,6 +153,21 @@ test("clients that wait in the queue while a listener is renewed are served by t
     OPTIONS,
   ));
 
+test("who was accepted before a listener is renewed is shown what it asks for", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      const { port, go, stop } = openPause(rig.securePort);
+      const shown = shownTo({ ...rig, securePort: port }, "a.test");
+      await turnsUntil(() => rig.plane.counts().connections === 1);
+      rig.plane.apply({ ...NOTHING, base: 1, version: 2, secure: [hostOf("*", "w")] });
+      go();
+      assert.is(await shown, "a.test");
+      stop();
+    },
+    OPTIONS,
+  ));
+
 test("16 MiB go each way, whole", () => {
   const size = 16 * 1024 * 1024;
   const body = Buffer.alloc(size, "0123456789abcdef");
@@ -242,6 +257,29 @@ test("when too many handshakes are on their way, the oldest goes and the newest 
     },
     { ...OPTIONS, limits: { handshakes: 8 } },
   ));
+
+type Pause = Readonly<{ port: number; go: () => void; stop: () => void }>;
+
+/** Between a client and the plane; lets nothing through before `go`. */
+function openPause(port: number): Pause {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const listener = Bun.listen<Bun.Socket>({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      async open(near) {
+        near.pause();
+        const data = (_far: Bun.Socket, bytes: Buffer): void => void near.write(bytes);
+        near.data = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data } });
+        await promise;
+        near.resume();
+      },
+      data: (near, bytes) => void near.data.write(bytes),
+      close: (near) => void near.data?.terminate(),
+    },
+  });
+  return { port: listener.port, go: resolve, stop: () => listener.stop(true) };
+}
 
 type Tamper = Readonly<{ port: number; tamper: () => void; stop: () => void }>;
 
