@@ -6,14 +6,17 @@
  */
 import { parseArgs } from "node:util";
 import { linesOf } from "./flood/report.ts";
-import { FLOODS, measure, type Round, warm } from "./flood/run.ts";
+import { FLOODS, measure, type Round } from "./flood/run.ts";
 import { clear, clearNow, type Contestant, startOrigin, startProduct } from "./load/arena.ts";
+import { warm } from "./load/measure.ts";
 import { enter, prepare } from "./load/namespace.ts";
 import { build, PRODUCTS } from "./load/products.ts";
-import { ROWS } from "./load/rows.ts";
+import { type Row, ROWS } from "./load/rows.ts";
 import { orderOf } from "./load/statistics.ts";
 
-const CONTESTED = "handshake";
+/** What clients do here: it is done at full speed first, until the product's code is compiled. */
+const DONE = ["tls", "handshake"];
+const WARM_SECONDS = 5;
 
 /** The whole bench, from its arguments to its exit code. */
 export async function flood(argv: readonly string[]): Promise<number> {
@@ -38,8 +41,14 @@ export async function flood(argv: readonly string[]): Promise<number> {
     process.on(signal, () => process.exit(130));
   }
   prepare();
-  const contestants = await startAll(values.only.split(",").filter((name) => name !== ""));
-  for (const contestant of contestants) await warm(contestant);
+  const rows = ROWS.filter(({ name }) => DONE.includes(name));
+  const contestants = await startAll(
+    rows,
+    values.only.split(",").filter((name) => name !== ""),
+  );
+  for (const contestant of contestants) {
+    for (const row of rows) await warm(contestant, row, WARM_SECONDS);
+  }
   const measured: Round[] = [];
   for (const kind of FLOODS) {
     for (let number = 0; number < rounds; number++) {
@@ -54,16 +63,15 @@ export async function flood(argv: readonly string[]): Promise<number> {
   return lines.some(({ missed }) => missed) ? 1 : 0;
 }
 
-async function startAll(only: readonly string[]): Promise<Contestant[]> {
+async function startAll(rows: readonly Row[], only: readonly string[]): Promise<Contestant[]> {
   build("handshakes");
   build("paced");
-  const row = ROWS.find(({ name }) => name === CONTESTED)!;
   const originPort = await startOrigin();
   const contestants: Contestant[] = [];
   for (const product of PRODUCTS) {
-    if (!row.products.includes(product.name)) continue;
+    if (!rows.every(({ products }) => products.includes(product.name))) continue;
     if (only.length > 0 && !only.includes(product.name)) continue;
-    const started = await startProduct(product, originPort, [row]);
+    const started = await startProduct(product, originPort, rows);
     if ("pid" in started) contestants.push(started);
     else console.log(`SKIPPED ${product.name}: ${started.reason}`);
   }

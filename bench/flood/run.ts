@@ -18,7 +18,6 @@ const AT_ONCE = 16;
 /** The flood runs before and after what is measured. */
 const HEAD_START_MS = 500;
 const GRACE_SECONDS = 20;
-const WARM_SECONDS = 5;
 /** The origin and the paced client share its CPU, and must not wait for it. */
 const POLITELY = ["chrt", "--other", "0", "nice", "-n", "10"];
 
@@ -35,11 +34,6 @@ export type Round = Readonly<{
   /** Part of a CPU that the product used in the flood. */
   busy: number;
 }>;
-
-/** A flood that nobody looks at, until the product's code is compiled. */
-export async function warm(contestant: Contestant): Promise<void> {
-  await measure(contestant, "full", WARM_SECONDS);
-}
 
 /** Measures one product; the flood has ended when this resolves. */
 export async function measure(
