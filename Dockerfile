@@ -30,7 +30,7 @@ LABEL org.opencontainers.image.title="rind" \
 ENV BUN_RUNTIME_TRANSPILER_CACHE_PATH=0
 USER 65532:65532
 WORKDIR /
-EXPOSE 8000 8080
+EXPOSE 8000 8443 8080
 ENTRYPOINT ["/rind"]
 # The lesson, with three cheese servers in place of pods. A cluster gives its own arguments.
-CMD ["demo", "--manifests", "/manifests", "--http", "0.0.0.0:8000", "--admin", "0.0.0.0:8080"]
+CMD ["demo", "--manifests", "/manifests", "--http", "0.0.0.0:8000", "--https", "0.0.0.0:8443", "--admin", "0.0.0.0:8080"]
