@@ -21,6 +21,7 @@ const LONG = [
   "test/image/",
   "test/sim/",
   "allocation",
+  "overtls",
   "slow",
 ];
 /** Files that need more than this machine: they run when a word names their folder. */
