@@ -234,8 +234,10 @@ export class Exchange {
     if (fault !== BUG) tally(fault);
     if (!this.answered && this.#router.retry(this, fault)) return;
     const { status } = FAULTS[fault]!;
-    // A request refused for its form is the last one of its connection (RFC 9112 §9.6).
-    if (status === 400 || status === 413) this.last = true;
+    // A request refused for its form is the last one of its connection (RFC 9112 §9.6). So is one
+    // that came on the wrong connection: when what its host asks of connections changes, a pool of
+    // clients would go on with it for an hour.
+    if (status === 400 || status === 413 || status === 421) this.last = true;
     const up = this.up;
     // Before anything else: closing either side must not come back here.
     this.#finish();
