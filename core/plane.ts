@@ -88,8 +88,10 @@ export class Plane {
     this.#timers.start();
   }
 
-  #secureSite({ tls }: PlaneConfig): SecureSite {
+  #secureSite({ https, tls }: PlaneConfig): SecureSite {
     const site = this.#site;
+    // Who says where clients are redirected to, and listens nowhere there, has ports mapped.
+    const mapped = https.every(({ port }) => port !== tls.port);
     const serves = (name: string): boolean => {
       const { hosts } = this.#dispatch.table;
       return lookupHost(hosts, ascii(name), 0, name.length) !== hosts.any;
@@ -101,6 +103,7 @@ export class Plane {
       handshakes,
       unknown: tls.unknown,
       serves,
+      port: mapped ? tls.port : 0,
       wallMs: () => Date.now(),
     });
   }

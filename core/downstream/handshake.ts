@@ -18,6 +18,9 @@ import type { Attached, Came, DownstreamSocket } from "./socket.ts";
 /** Who shakes hands. `client` as the admission has it; `deadline` is a tick. */
 export type Caller = Readonly<{ client: string | null; deadline: number }>;
 
+/** Where it is done. `port` is the one that clients see; 0: ask the socket. */
+type Door = Site & Readonly<{ handshakes: Handshakes; port: number }>;
+
 /** How TLS begins on a socket, and what comes of it. */
 export interface Way {
   /** Begins, and answers the socket that TLS is on; one that waited reads again. */
@@ -63,7 +66,7 @@ export class Handshake implements Attached, Timed, Idle, Paced {
   idleSince = 0;
   older: Idle | null = null;
   newer: Idle | null = null;
-  readonly #site: Site;
+  readonly #site: Door;
   readonly #all: Handshakes;
   readonly #caller: Caller;
   readonly #way: Way;
@@ -73,12 +76,7 @@ export class Handshake implements Attached, Timed, Idle, Paced {
   #over = false;
 
   /** Of a client that was admitted, on its socket before TLS. `start` has to follow. */
-  constructor(
-    socket: DownstreamSocket,
-    site: Site & Readonly<{ handshakes: Handshakes }>,
-    caller: Caller,
-    way: Way,
-  ) {
+  constructor(socket: DownstreamSocket, site: Door, caller: Caller, way: Way) {
     this.#socket = socket;
     this.#site = site;
     this.#all = site.handshakes;
@@ -121,7 +119,10 @@ export class Handshake implements Attached, Timed, Idle, Paced {
     const came = this.#way.verdict(socket);
     if (typeof came === "number") return this.end(came);
     this.#leave();
-    const connection = new DownstreamConnection(socket, this.#site, this.#caller.client, came);
+    // A PROXY header knows it better.
+    const port = came.port || this.#site.port;
+    const arrived = { ...came, port };
+    const connection = new DownstreamConnection(socket, this.#site, this.#caller.client, arrived);
     socket.data = connection;
     if (this.#site.draining) connection.drain();
   }

@@ -21,6 +21,8 @@ export type SecureSite = Site &
     unknown: TlsSettings["unknown"];
     /** Whether the table has that host, by name or by wildcard. */
     serves: (name: string) => boolean;
+    /** That clients see, where ports are mapped in front of us; 0: that of the socket. */
+    port: number;
     /** Milliseconds since 1970. */
     wallMs: () => number;
   }>;

@@ -103,6 +103,7 @@ async function withRig(body: (rig: Rig) => Promise<void>, options: Options = {})
     handshakes: new Handshakes(plain),
     serves: () => false,
     unknown: options.unknown ?? ("default" as const),
+    port: 0,
     wallMs: () => Date.now(),
   });
   timers.start();

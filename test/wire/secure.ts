@@ -95,18 +95,23 @@ test("clients are shown the certificate for the name that they ask for", () =>
     OPTIONS,
   ));
 
-test("a backend is told that its request came over TLS, and to which port", () =>
-  withRig(
-    echo,
-    async (rig) => {
-      const client = await rig.client({ ca: CA.certificate, serverName: "a.test" });
-      client.send(GET);
-      const fields = new Map(echoed(await client.response()).fields);
-      assert.is(fields.get("X-Forwarded-Proto"), "https");
-      assert.is(fields.get("X-Forwarded-Port"), `${rig.securePort}`);
-    },
-    OPTIONS,
-  ));
+for (const [port, shown] of [
+  [0, "its own"],
+  [443, "443"],
+] as const) {
+  test(`a backend is told that its request came over TLS, and to which port: ${shown}`, () =>
+    withRig(
+      echo,
+      async (rig) => {
+        const client = await rig.client({ ca: CA.certificate, serverName: "a.test" });
+        client.send(GET);
+        const fields = new Map(echoed(await client.response()).fields);
+        assert.is(fields.get("X-Forwarded-Proto"), "https");
+        assert.is(fields.get("X-Forwarded-Port"), `${port || rig.securePort}`);
+      },
+      { secure: { ...OPTIONS.secure!, settings: { port } } },
+    ));
+}
 
 test("certificates come, change and go, and live connections stay", () =>
   withRig(
