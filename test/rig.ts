@@ -15,6 +15,7 @@ import { type Limits, limitsOf } from "../core/limits.ts";
 import { Plane } from "../core/plane.ts";
 import { type EdgeSettings, PLAIN_EDGE, type TlsSettings } from "../core/protocol.ts";
 import { selfSigned } from "../core/selfsigned.ts";
+import { NOTHING } from "./delta.ts";
 import { openOrigin, type Origin, type Script } from "./origin.ts";
 import { dial, type Peer } from "./peer.ts";
 
@@ -159,15 +160,10 @@ export function deltaOf(
     policy,
   } as const;
   return {
+    ...NOTHING,
     base: 0,
     version: 1,
     hosts: [{ name: "*", policy: "", routes: [route] }],
-    hostsGone: [],
     backends: [{ id: "wire", endpoints, reason, balance: "leastRequest", tls }],
-    backendsGone: [],
-    certificates: [],
-    certificatesGone: [],
-    secure: [],
-    secureGone: [],
   };
 }

@@ -7,17 +7,7 @@ import type { Backend, Delta, VirtualHost } from "../model.ts";
 import { Plane } from "../plane.ts";
 import { PLAIN_EDGE, UNBOUND } from "../protocol.ts";
 import type { Address } from "../protocol.ts";
-
-const NOTHING = {
-  hosts: [],
-  hostsGone: [],
-  backends: [],
-  backendsGone: [],
-  certificates: [],
-  certificatesGone: [],
-  secure: [],
-  secureGone: [],
-};
+import { NOTHING } from "../../test/delta.ts";
 
 function hostOf(name: string, backend = "b"): VirtualHost {
   const path = { kind: "prefix", value: "/" } as const;

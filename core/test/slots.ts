@@ -10,6 +10,7 @@ import { Supervisor } from "../supervisor.ts";
 import type { Child, ChildEvents } from "../launch.ts";
 import type { Delta, Model } from "../model.ts";
 import type { ToWorker } from "../protocol.ts";
+import { NOTHING } from "../../test/delta.ts";
 
 const WORKERS = 3;
 const STEPS = 400;
@@ -126,17 +127,6 @@ function stage() {
   });
   return { clock, puppets, open, supervisor };
 }
-
-const NOTHING = {
-  hosts: [],
-  hostsGone: [],
-  backends: [],
-  backendsGone: [],
-  certificates: [],
-  certificatesGone: [],
-  secure: [],
-  secureGone: [],
-};
 
 type Stage = ReturnType<typeof stage>;
 

@@ -8,6 +8,7 @@ import type { Child, ChildEvents } from "../launch.ts";
 import type { Model } from "../model.ts";
 import type { ToWorker } from "../protocol.ts";
 import { PLAIN_EDGE } from "../protocol.ts";
+import { NOTHING } from "../../test/delta.ts";
 
 const HTTP = [{ host: "127.0.0.1", port: 8000 }];
 
@@ -71,18 +72,7 @@ function stage(count: number) {
     drainMs: 700,
     clock,
     launch: (index, sockets, events) => launchFake(launched, index, sockets)(events),
-    diff: (old, next) => ({
-      base: old.version,
-      version: next.version,
-      hosts: [],
-      hostsGone: [],
-      backends: [],
-      backendsGone: [],
-      certificates: [],
-      certificatesGone: [],
-      secure: [],
-      secureGone: [],
-    }),
+    diff: (old, next) => ({ ...NOTHING, base: old.version, version: next.version }),
   });
   return { clock, launched, supervisor, touched };
 }

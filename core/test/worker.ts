@@ -6,6 +6,7 @@ import type { WorkerPlane } from "../worker.ts";
 import type { Delta } from "../model.ts";
 import { PLAIN_EDGE } from "../protocol.ts";
 import type { FromWorker } from "../protocol.ts";
+import { NOTHING } from "../../test/delta.ts";
 
 const HTTP = [{ host: "127.0.0.1", port: 8000 }];
 const START = {
@@ -20,18 +21,7 @@ const START = {
 } as const;
 
 function delta(base: number, version: number): Delta {
-  return {
-    base,
-    version,
-    hosts: [],
-    hostsGone: [],
-    backends: [],
-    backendsGone: [],
-    certificates: [],
-    certificatesGone: [],
-    secure: [],
-    secureGone: [],
-  };
+  return { ...NOTHING, base, version };
 }
 
 type Double = {

@@ -11,6 +11,7 @@ import type { Peer } from "../peer.ts";
 import { openAuthority } from "../pki.ts";
 import { deltaOf, type RigOptions, withRig } from "../rig.ts";
 import { DEFAULT_POLICY } from "../../core/model.ts";
+import { NOTHING } from "../delta.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const NAME = "web.shop.svc";
@@ -209,9 +210,7 @@ test("connections are not shared between settings, and a change of them makes ne
       assert.is(await ask(peer), 200);
       const turn = (base: number, tls: UpstreamTls): void => {
         const { backends } = deltaOf([{ address, port, uid: "" }], DEFAULT_POLICY, tls);
-        const none = { hosts: [], certificates: [], secure: [] };
-        const gone = { hostsGone: [], backendsGone: [], certificatesGone: [], secureGone: [] };
-        rig.plane.apply({ base, version: base + 1, ...none, ...gone, backends });
+        rig.plane.apply({ ...NOTHING, base, version: base + 1, backends });
       };
       turn(1, settings({ verify: false }));
       assert.is(await ask(peer), 200);

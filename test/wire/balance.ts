@@ -6,6 +6,7 @@ import { statusOf } from "../message.ts";
 import { answering, openOrigin, respond, type Origin, type Script } from "../origin.ts";
 import type { Peer } from "../peer.ts";
 import { withRig, type Rig } from "../rig.ts";
+import { NOTHING } from "../delta.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody";
@@ -125,19 +126,13 @@ function change(rig: Rig, endpoint: Endpoint, other: Endpoint): Delta {
   const base = rig.plane.version;
   const shape = { reason: "", balance: "roundRobin", tls: null } as const;
   return {
+    ...NOTHING,
     base,
     version: base + 1,
-    hosts: [],
-    hostsGone: [],
     backends: [
       { ...shape, id: "wire", endpoints: [endpoint] },
       { ...shape, id: "other", endpoints: [other] },
     ],
-    backendsGone: [],
-    certificates: [],
-    certificatesGone: [],
-    secure: [],
-    secureGone: [],
   };
 }
 

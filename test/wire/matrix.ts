@@ -20,6 +20,7 @@ import { metName, visit, type Visit } from "../handshake.ts";
 import { echo, type Echoed } from "../origin.ts";
 import { openAuthority, type KeyKind } from "../pki.ts";
 import { openRig, type Rig } from "../rig.ts";
+import { NOTHING } from "../delta.ts";
 
 const root = openAuthority();
 const ROBOT = { names: ["robot"], use: "client" } as const;
@@ -169,10 +170,8 @@ function openEdge({ keys, unknown, auth }: Plan): Rig {
     { name: "*", certificates: idsOf("everybody.test", keys), policy: null, passthrough: "" },
     { name: "a.test", certificates: idsOf("a.test", keys), policy, passthrough: "" },
   ];
-  const nothing = { hostsGone: [], backends: [], backendsGone: [] };
   const hosts = [hostOf("*", ""), hostOf("a.test", policy?.id ?? "")];
-  const gone = { ...nothing, certificatesGone: [], secureGone: [] };
-  rig.plane.apply({ base: 1, version: 2, hosts, certificates: pairs, secure, ...gone });
+  rig.plane.apply({ ...NOTHING, base: 1, version: 2, hosts, certificates: pairs, secure });
   return rig;
 }
 

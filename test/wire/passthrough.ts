@@ -1,10 +1,9 @@
 /** TLS that is handed on unopened: between real clients and backends, and whatever they do. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Preface } from "../../core/downstream/preface.ts";
+import { listenPeeking } from "../../core/downstream/listen.ts";
 import { passThrough } from "../../core/downstream/passthrough.ts";
 import { openSite, type Site } from "../../core/downstream/site.ts";
-import type { Attached, DownstreamSocket } from "../../core/downstream/socket.ts";
 import { PASSTHROUGH_FAILED, TUNNEL_IDLE } from "../../core/fault.ts";
 import { limitsOf, type Limits } from "../../core/limits.ts";
 import { Random } from "../../core/random.ts";
@@ -20,6 +19,7 @@ import { openAuthority } from "../pki.ts";
 
 const HELLO = records(message([NAME("a.example")])).toString("latin1");
 const MIB = 1_048_576;
+const ANY_PORT = { address: { host: "127.0.0.1", port: 0 }, fd: null, reusePort: false };
 /** A port where nobody listens: that of a listener that is closed. */
 const DEAD = closedPort();
 
@@ -57,15 +57,18 @@ async function withRig(
   const parts = { router, timers, limits, random: new Random(1), unacked: () => 0 };
   const site = openSite(parts, undefined, passagesTo(endpoints, upstream, connectRaw));
   timers.start();
-  const listener = listen(site);
+  const listener = listenPeeking(ANY_PORT, site, (it, _site, opening) =>
+    passThrough(it, site, opening, "b"),
+  );
+  const { port } = listener.address;
   const clients: Peer[] = [];
   const client = async (): Promise<Peer> => {
-    const peer = await dial(listener.port);
+    const peer = await dial(port);
     clients.push(peer);
     return peer;
   };
   try {
-    await body({ site, timers, endpoints, port: listener.port, origin, client });
+    await body({ site, timers, endpoints, port, origin, client });
     for (const peer of clients) if (!peer.closed) peer.reset();
     await turnsUntil(() => site.connections.size === 0 && endpoints.connections === 0);
     assert.is(site.admission.open, 0);
@@ -73,31 +76,10 @@ async function withRig(
     assert.equal(origin.failures, []);
   } finally {
     for (const connection of site.connections) connection.abort();
-    listener.stop(true);
+    listener.stop();
     origin.stop();
     timers.stop();
   }
-}
-
-function listen(site: Site): Bun.TCPSocketListener<Attached> {
-  return Bun.listen<Attached>({
-    hostname: "127.0.0.1",
-    port: 0,
-    allowHalfOpen: true,
-    socket: {
-      open(socket) {
-        const client = socket as DownstreamSocket;
-        socket.data = new Preface(client, site, null, (it, _site, opening) =>
-          passThrough(it, site, opening, "b"),
-        );
-      },
-      data: (socket, bytes) => socket.data.received(bytes),
-      drain: (socket) => socket.data.drained(),
-      end: (socket) => socket.data.ended(),
-      close: (socket, error) => socket.data?.closed(error === undefined),
-      error: (socket) => socket.data.broken(),
-    },
-  });
 }
 
 function closedPort(): number {

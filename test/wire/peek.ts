@@ -3,11 +3,10 @@ import tls from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Handshakes } from "../../core/downstream/handshake.ts";
+import { listenPeeking } from "../../core/downstream/listen.ts";
 import { beginSecure } from "../../core/downstream/peek.ts";
-import { Preface } from "../../core/downstream/preface.ts";
 import type { SecureSite } from "../../core/downstream/secure.ts";
 import { openSite } from "../../core/downstream/site.ts";
-import type { Attached, DownstreamSocket } from "../../core/downstream/socket.ts";
 import { Vault } from "../../core/downstream/vault.ts";
 import type { Exchange, Router } from "../../core/exchange.ts";
 import { HANDSHAKE_FAILED, SNI_UNKNOWN } from "../../core/fault.ts";
@@ -24,6 +23,7 @@ const ROOT = openAuthority("rind test root");
 const MIDDLE = ROOT.intermediate("rind test middle");
 const LOWER = MIDDLE.intermediate("rind test lower");
 const STRANGER = openAuthority("rind test root");
+const ANY_PORT = { address: { host: "127.0.0.1", port: 0 }, fd: null, reusePort: false };
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 const CERTIFICATES = ["a.example", "b.example", "any.example"].map((name) => ({
@@ -107,36 +107,18 @@ async function withRig(body: (rig: Rig) => Promise<void>, options: Options = {})
     wallMs: () => Date.now(),
   });
   timers.start();
-  const listener = listen(site);
+  const listener = listenPeeking(ANY_PORT, site, (it, _site, opening) =>
+    beginSecure(it, site, opening),
+  );
   try {
-    await body({ site, port: listener.port, policies });
+    await body({ site, port: listener.address.port, policies });
     await turnsUntil(() => site.connections.size === 0);
     assert.is(site.admission.open, 0);
   } finally {
     for (const connection of site.connections) connection.abort();
-    listener.stop(true);
+    listener.stop();
     timers.stop();
   }
-}
-
-function listen(site: SecureSite): Bun.TCPSocketListener<Attached> {
-  return Bun.listen<Attached>({
-    hostname: "127.0.0.1",
-    port: 0,
-    allowHalfOpen: true,
-    socket: {
-      open(socket) {
-        const begin: ConstructorParameters<typeof Preface>[3] = (it, _site, opening) =>
-          beginSecure(it, site, opening);
-        socket.data = new Preface(socket as DownstreamSocket, site, "192.0.2.1", begin);
-      },
-      data: (socket, bytes) => socket.data?.received(bytes),
-      drain: (socket) => socket.data?.drained(),
-      end: (socket) => socket.data?.ended(),
-      close: (socket, error) => socket.data?.closed(error === undefined),
-      error: (socket) => socket.data?.broken(),
-    },
-  });
 }
 
 type Asked = Readonly<{

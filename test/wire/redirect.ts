@@ -16,6 +16,7 @@ import { selfSigned } from "../../core/selfsigned.ts";
 import { statusOf, valuesOf, type Message } from "../message.ts";
 import { answering, respond } from "../origin.ts";
 import { openRig, withRig, type Rig, type RigOptions } from "../rig.ts";
+import { NOTHING } from "../delta.ts";
 
 const CHALLENGE = "/.well-known/acme-challenge/";
 const HSTS = "max-age=63072000; includeSubDomains";
@@ -88,9 +89,7 @@ const origin = answering(({ first }) => {
 
 const open = (port: number, trusted: readonly string[] = [], edge = edgeOf(port)): Rig => {
   const rig = openRig(origin, { policy: STRICT, trusted, ...(edge === undefined ? {} : { edge }) });
-  const lists = { hostsGone: [], backends: [], backendsGone: [], secure: [], secureGone: [] };
-  const certificates = { certificates: [], certificatesGone: [] };
-  rig.plane.apply({ base: 1, version: 2, hosts: HOSTS, ...lists, ...certificates });
+  rig.plane.apply({ ...NOTHING, base: 1, version: 2, hosts: HOSTS });
   return rig;
 };
 

@@ -15,6 +15,7 @@ import { answering, echo, echoed, respond } from "../origin.ts";
 import { dial, turnsUntil } from "../peer.ts";
 import { openAuthority } from "../pki.ts";
 import { type Rig, type RigOptions, withRig } from "../rig.ts";
+import { NOTHING } from "../delta.ts";
 
 const CA = openAuthority();
 const FALLBACK = CA.issue({ names: ["fallback.test"] });
@@ -58,17 +59,6 @@ async function shownTo(rig: Rig, serverName: string): Promise<string> {
   socket.end();
   return shown;
 }
-
-const NOTHING = {
-  hosts: [],
-  hostsGone: [],
-  backends: [],
-  backendsGone: [],
-  certificates: [],
-  certificatesGone: [],
-  secure: [],
-  secureGone: [],
-};
 
 /** Rows: the name that is asked for, that of the certificate shown, how often it is nobody's. */
 const SHOWN: readonly (readonly [string, string, number])[] = [

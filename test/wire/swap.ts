@@ -6,6 +6,7 @@ import { statusOf, valuesOf } from "../message.ts";
 import { answering, openOrigin, respond, type Origin } from "../origin.ts";
 import { dial, turnsUntil } from "../peer.ts";
 import { openRig, withRig, type Rig } from "../rig.ts";
+import { NOTHING } from "../delta.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -16,16 +17,9 @@ const endpointOf = (origin: Origin, uid = ""): Endpoint => {
 
 /** A change of the rig's model from its version to the next; the rig's only backend is `wire`. */
 const delta = (rig: Rig, change: Partial<Delta>): Delta => ({
+  ...NOTHING,
   base: rig.plane.version,
   version: rig.plane.version + 1,
-  hosts: [],
-  hostsGone: [],
-  backends: [],
-  backendsGone: [],
-  certificates: [],
-  certificatesGone: [],
-  secure: [],
-  secureGone: [],
   ...change,
 });
 

@@ -5,6 +5,7 @@ import { statusOf, valuesOf, type Message } from "../message.ts";
 import { echo, echoed, respond } from "../origin.ts";
 import { standstill, turnsUntil, type Peer } from "../peer.ts";
 import { withRig } from "../rig.ts";
+import { NOTHING } from "../delta.ts";
 
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 /** RFC 6455 §1.3: the accept value of that key. */
@@ -381,16 +382,7 @@ test("a tunnel lives on when its endpoint is removed and nobody else gets there"
       balance: "leastRequest",
       tls: null,
     } as const;
-    const nothing = {
-      hosts: [],
-      hostsGone: [],
-      backendsGone: [],
-      certificates: [],
-      certificatesGone: [],
-      secure: [],
-      secureGone: [],
-    };
-    rig.plane.apply({ ...nothing, base: 1, version: 2, backends: [backend] });
+    rig.plane.apply({ ...NOTHING, base: 1, version: 2, backends: [backend] });
     const other = await rig.client();
     other.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert.is(statusOf(await other.response()), 503);

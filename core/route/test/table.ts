@@ -14,6 +14,7 @@ import {
 } from "../../model.ts";
 import { pick } from "../split.ts";
 import { compileTable, match, patchTable, type Table } from "../table.ts";
+import { NOTHING } from "../../../test/delta.ts";
 import { PATH_CASES } from "./path.cases.ts";
 import { seeded } from "./random.cases.ts";
 import { type Asked, headOf } from "./request.cases.ts";
@@ -55,17 +56,7 @@ function idFor(table: Table, asked: Asked): string {
 }
 
 function deltaOf(table: Table, change: Partial<Delta>): Delta {
-  const nothing = {
-    hosts: [],
-    hostsGone: [],
-    backends: [],
-    backendsGone: [],
-    certificates: [],
-    certificatesGone: [],
-    secure: [],
-    secureGone: [],
-  };
-  return { base: table.version, version: table.version + 1, ...nothing, ...change };
+  return { base: table.version, version: table.version + 1, ...NOTHING, ...change };
 }
 
 for (const [rules, target, winner] of PATH_CASES) {
