@@ -23,6 +23,8 @@ export class Notices {
     const { now } = this.#timers;
     if (now < (this.#silentTo.get(fault) ?? 0)) return;
     this.#silentTo.set(fault, now + SILENCE_TICKS);
-    log("warn", FAULTS[fault]!.name, { ...fields, times: tallied(fault) });
+    // Some tell before they count.
+    const times = Math.max(1, tallied(fault));
+    log("warn", FAULTS[fault]!.name, { ...fields, times });
   }
 }

@@ -107,8 +107,8 @@ function verdictOf(
     const judged = judge(client, credentialsOf(socket, client), site.wallMs());
     if (judged.ok) return { ...SECURE, address, port, policy: id, lines: judged.lines };
     // The runtime closes without an alert: nobody else says why.
-    const { reason } = judged;
-    site.notices.tell(HANDSHAKE_FAILED, { peer: address, host: hello.name, reason });
+    const peer = address || (socket.remoteAddress ?? "unknown");
+    site.notices.tell(HANDSHAKE_FAILED, { peer, host: hello.name, reason: judged.reason });
     return HANDSHAKE_FAILED;
   };
 }
