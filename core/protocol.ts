@@ -57,10 +57,9 @@ export type Refused = Readonly<{ ok: false; address: Address; code: string }>;
  * `start` is the first message and comes once. A worker accepts on `http` when its first delta is
  * applied, never before: without a table it could only answer 404. `inherited`: the sockets for it
  * and, behind them, for `https` are descriptors of the worker (core/launch.ts) already; otherwise
- * it binds them itself. At most
- * one `delta` is in flight to a worker; it is answered by `applied` or `refused`. A worker whose
- * event loop turns answers `ping` by `pong`. `drain` ends the worker, which applies deltas until
- * then.
+ * it binds them itself. At most one `delta` is in flight to a worker; it is answered by `applied`
+ * or `refused`. A worker whose event loop turns answers `ping` by `pong`. `drain` ends the worker,
+ * which applies deltas until then.
  */
 export type ToWorker =
   | (EdgeSettings &

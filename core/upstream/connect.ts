@@ -78,6 +78,7 @@ function alertOf({ message }: Error): string {
   return `it ended TLS: ${message.slice(message.lastIndexOf(":") + 1)}`;
 }
 
+/** The same again, so that each set sees sockets and connections of one shape only. */
 const RAW_HANDLERS: Bun.SocketHandler<RawConnection> = {
   binaryType: "buffer",
   open(socket) {

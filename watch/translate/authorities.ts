@@ -10,7 +10,7 @@ const CERTIFICATES_KEY = "ca.crt";
 const REVOKED_KEY = "ca.crl";
 /** Authorities of one Secret: their names go to every client that is asked for a certificate. */
 const AUTHORITIES_MAX = 100;
-/** Characters of all of them together: every host that names them carries a copy. */
+/** Characters of all of them together: a worker may have to keep them for each host. */
 const LENGTH_MAX = 65_536;
 /** RFC 7468 §5: what is around the blocks is for people. */
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;

@@ -10,8 +10,8 @@ import { type Field, clip } from "./read.ts";
 import type { View } from "./view.ts";
 
 /**
- * Characters of authorities that the hosts of one Ingress carry together: each host has a copy of
- * its own. Hosts beyond answer 503.
+ * Characters of authorities that the hosts of one Ingress carry together: a worker may have to keep
+ * them once for each host. Hosts beyond answer 503.
  */
 const AUTHORITIES_MAX = 1_048_576;
 

@@ -5,14 +5,14 @@ import { formatHsts } from "./dialects/values.ts";
 import type { TranslateOptions } from "./draft.ts";
 
 /** Of a route: `open` where its host has no TLS, `secured` where it has. */
-export type Ways = Readonly<{ open: RoutePolicy; secured: RoutePolicy }>;
+export type Policies = Readonly<{ open: RoutePolicy; secured: RoutePolicy }>;
 
 /**
  * The policies of the routes of one Ingress. Redirects are ingress-nginx's: forced ones are on all
  * hosts, others on hosts with TLS. HSTS is for hosts with TLS only: a client that keeps to it could
  * not come back to another.
  */
-export function waysOf({ tls }: Readonly<Asked>, options: TranslateOptions): Ways {
+export function policiesOf({ tls }: Readonly<Asked>, options: TranslateOptions): Policies {
   const { force } = tls;
   const redirect = force || (tls.redirect ?? options.sslRedirect);
   return {
@@ -22,7 +22,7 @@ export function waysOf({ tls }: Readonly<Asked>, options: TranslateOptions): Way
 }
 
 /** The same for routes of ACME challenges, which come over plain HTTP (RFC 8555 §8.3). */
-export function unredirected({ open, secured }: Ways): Ways {
+export function unredirected({ open, secured }: Policies): Policies {
   return { open: policy(false, open.hsts), secured: policy(false, secured.hsts) };
 }
 

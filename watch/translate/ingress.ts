@@ -9,7 +9,7 @@ import type { Asked } from "./dialects/dialect.ts";
 import { type Claim, type Draft, REPAIRED, REST, RULE, ageOf } from "./draft.ts";
 import { claimHandshakes, readHandshake } from "./handshake.ts";
 import { ANY_HOST } from "./hosts.ts";
-import { type Ways, unredirected, waysOf } from "./https.ts";
+import { type Policies, policiesOf, unredirected } from "./https.ts";
 import { type Field, whole } from "./read.ts";
 import { type Spec, readSpec } from "./rules.ts";
 import { noteSecrets } from "./secrets.ts";
@@ -37,9 +37,9 @@ type Subject = Readonly<{
   field: Field;
   asked: Readonly<Asked>;
   handshake: ReturnType<typeof readHandshake>;
-  ways: Ways;
+  policies: Policies;
   /** Of routes that answer ACME challenges. */
-  challenged: Ways;
+  challenged: Policies;
 }>;
 
 /** A route in the making: where it is written, what it takes, and where that goes. */
@@ -63,9 +63,9 @@ export function translateIngress(view: View, draft: Draft, object: KubeObject): 
   if (read.withheld) return;
   const handshake = readHandshake({ view, draft, object, field }, read);
   const asked = { ...read, blocked: read.blocked || (handshake.ask?.broken ?? "") };
-  const ways = waysOf(asked, draft.options);
-  const challenged = unredirected(ways);
-  claimAll({ view, draft, object, field, asked, handshake, ways, challenged }, secrets);
+  const policies = policiesOf(asked, draft.options);
+  const challenged = unredirected(policies);
+  claimAll({ view, draft, object, field, asked, handshake, policies, challenged }, secrets);
 }
 
 /** Whether its namespace is one of those to serve. One that is not known yet is not. */
@@ -85,7 +85,7 @@ function claimAll(subject: Subject, secrets: ReadonlySet<string>): void {
   plans.forEach((plan, order) => {
     const { host, rank } = plan;
     const route = routeOf(subject, plan);
-    const { secured } = waysFor(subject, plan);
+    const { secured } = policiesFor(subject, plan);
     draft.claim({ host, route, secured, rank, age: ageOf(object, order) });
     const routes = hosts.get(host);
     if (routes === undefined) hosts.set(host, [route]);
@@ -116,8 +116,8 @@ function restOf(spec: Spec): readonly Plan[] {
   });
 }
 
-function waysFor({ ways, challenged }: Subject, { match }: Plan): Ways {
-  return isChallenge(match.value) ? challenged : ways;
+function policiesFor({ policies, challenged }: Subject, { match }: Plan): Policies {
+  return isChallenge(match.value) ? challenged : policies;
 }
 
 function remarkSpec(subject: Subject, spec: Spec): void {
@@ -160,7 +160,7 @@ function routeOf(subject: Subject, plan: Plan): Route {
     origin: { kind, namespace, name, field: plan.field },
     match: { path: plan.match, ...NO_CONDITIONS },
     action: actionOf(subject, plan, id),
-    policy: waysFor(subject, plan).open,
+    policy: policiesFor(subject, plan).open,
   };
 }
 

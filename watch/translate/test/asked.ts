@@ -6,7 +6,7 @@ import type { Finding } from "../../finding.ts";
 import { readObject } from "../../objects.ts";
 import { readAnnotations } from "../annotations.ts";
 import { type Asked, BLOCKED, askedOf } from "../dialects/dialect.ts";
-import { waysOf } from "../https.ts";
+import { policiesOf } from "../https.ts";
 import { whole } from "../read.ts";
 import { OPTIONS } from "./fixture/manifests.ts";
 
@@ -231,7 +231,7 @@ const WAYS: readonly (readonly [annotations: Readonly<Record<string, string>>, w
 
 for (const [annotations, way] of WAYS) {
   test(`redirect and HSTS with ${JSON.stringify(annotations)}`, () => {
-    const { open, secured } = waysOf(read(annotations).asked, { ...OPTIONS, hsts: H });
+    const { open, secured } = policiesOf(read(annotations).asked, { ...OPTIONS, hsts: H });
     assert.equal({ open: open.redirect, secured: secured.redirect, hsts: secured.hsts }, way);
     assert.is(open.hsts, "", "a host without TLS never says HSTS");
   });
@@ -239,9 +239,9 @@ for (const [annotations, way] of WAYS) {
 
 test("with --ssl-redirect off only those redirect that ask for it", () => {
   const options = { ...OPTIONS, sslRedirect: false };
-  assert.is(waysOf(read({}).asked, options).secured.redirect, false);
+  assert.is(policiesOf(read({}).asked, options).secured.redirect, false);
   const asking = read({ [`${NGINX}/ssl-redirect`]: "true" });
-  assert.is(waysOf(asking.asked, options).secured.redirect, true);
+  assert.is(policiesOf(asking.asked, options).secured.redirect, true);
 });
 
 test.run();

@@ -3,6 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { metName, visit, type Visit } from "../../../../test/handshake.ts";
+import { turnsUntil } from "../../../../test/peer.ts";
 import { openAuthority } from "../../../../test/pki.ts";
 import type { KeyPair } from "../../../model.ts";
 import { chainOf } from "../../../tls/session.ts";
@@ -336,7 +337,7 @@ test("the end: both sockets close, the one below first, each once", async () => 
       assert.ok(await works(met));
       met.socket.end();
       await met.until(() => met.closed, "the end");
-      await Bun.sleep(0);
+      await turnsUntil(() => stand.events.includes("close"));
       const ends = stand.events.filter((event) => /close|end/.test(event));
       assert.equal(ends, ["end", "raw close", "close"]);
     },
@@ -348,17 +349,17 @@ test("junk after the first bytes fails the handshake, and closes", async () => {
   await withChoice(
     () => ({ secureContext }),
     async (stand) => {
-      let closed = false;
+      const { promise: left, resolve: leave } = Promise.withResolvers<void>();
       await Bun.connect({
         hostname: "127.0.0.1",
         port: stand.port,
         socket: {
           open: (socket) => void socket.write("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"),
           data: () => {},
-          close: () => void (closed = true),
+          close: () => leave(),
         },
       });
-      while (!closed) await Bun.sleep(1);
+      await left;
       assert.is(stand.told.at(-1)?.ok, false);
       assert.ok(stand.events.includes("close"));
       assert.not.ok(stand.events.includes("data"));
