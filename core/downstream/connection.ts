@@ -46,6 +46,7 @@ import type { Random } from "../random.ts";
 import type { Downstream } from "../streams.ts";
 import { tally } from "../tally.ts";
 import type { Idle } from "./admission.ts";
+import { addressOf } from "./entrance.ts";
 import { isHead, isIdempotent } from "./method.ts";
 import {
   BODY,
@@ -422,8 +423,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle, Attached
     const socket = this.#socket!;
     const { address, port, scheme, lines } = this.#came;
     const arrival = {
-      // A client that reset the connection already has no address any more.
-      address: address || ((socket.remoteAddress as string | undefined) ?? "unknown"),
+      address: address || addressOf(socket),
       port: port || socket.localPort,
       scheme,
     };

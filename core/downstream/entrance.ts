@@ -1,7 +1,8 @@
-/** Who a client is, whose share of the connections it has, and how it learns that none is left. */
+/** Who a client is, whose share of the connections it has, and when there is no place for it. */
 import { clientOf } from "../cidr.ts";
 import { CLIENT_FULL, CONNECTIONS_FULL, FAULTS } from "../fault.ts";
 import { statusLine } from "../http1/status.ts";
+import { DRAIN_IDLE_MS, DRAIN_SPREAD_MS } from "../limits.ts";
 import type { Site } from "./site.ts";
 import type { DownstreamSocket } from "./socket.ts";
 
@@ -17,6 +18,11 @@ export function addressOf(socket: DownstreamSocket): string {
 /** Whose share a connection from `address` counts in; a trusted proxy brings many clients: null. */
 export function shareOf(address: string, site: Site): string | null {
   return site.trusted.hasAddress(address) ? null : clientOf(address);
+}
+
+/** When a client that has not begun to ask is let go in a drain: not all at the same time. */
+export function lastTickOf({ timers, random }: Site): number {
+  return timers.after(Math.max(DRAIN_IDLE_MS, random.below(DRAIN_SPREAD_MS)));
 }
 
 /**

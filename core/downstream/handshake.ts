@@ -10,6 +10,7 @@ import { tally } from "../tally.ts";
 import type { Timed } from "../timers.ts";
 import type { Idle } from "./admission.ts";
 import { DownstreamConnection } from "./connection.ts";
+import { lastTickOf } from "./entrance.ts";
 import { Pace } from "./pace.ts";
 import type { Paced } from "./pace.ts";
 import type { Site } from "./site.ts";
@@ -141,7 +142,8 @@ export class Handshake implements Attached, Timed, Idle, Paced {
   }
 
   expire(): void {
-    if (this.#failed) this.#kill();
+    // In a drain we hurry it, which is no fault of the client's.
+    if (this.#failed || this.#site.draining) this.#kill();
     else this.end(HANDSHAKE_TIMEOUT);
   }
 
@@ -158,8 +160,10 @@ export class Handshake implements Attached, Timed, Idle, Paced {
     this.#kill();
   }
 
-  /** Nothing hurries it: its deadline is near, and its first answer will be the last one. */
-  drain(): void {}
+  /** Who has just come may have a request on its way; who says nothing is not waited for. */
+  drain(): void {
+    this.deadline = Math.min(this.deadline, lastTickOf(this.#site));
+  }
 
   farewell(): void {
     this.#kill();

@@ -8,6 +8,7 @@ import { tally } from "../tally.ts";
 import { chainOf } from "../tls/session.ts";
 import { judge } from "./clientcert.ts";
 import type { Credentials } from "./clientcert.ts";
+import { addressOf } from "./entrance.ts";
 import { Handshake } from "./handshake.ts";
 import type { Way } from "./handshake.ts";
 import { passThrough } from "./passthrough.ts";
@@ -107,7 +108,7 @@ function verdictOf(
     const judged = judge(client, credentialsOf(socket, client), site.wallMs());
     if (judged.ok) return { ...SECURE, address, port, policy: id, lines: judged.lines };
     // The runtime closes without an alert: nobody else says why.
-    const peer = address || (socket.remoteAddress ?? "unknown");
+    const peer = address || addressOf(socket);
     site.notices.tell(HANDSHAKE_FAILED, { peer, host: hello.name, reason: judged.reason });
     return HANDSHAKE_FAILED;
   };

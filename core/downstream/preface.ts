@@ -9,14 +9,13 @@
  */
 import { Backlog } from "../backlog.ts";
 import { BAD_PROXY_HEADER, HANDSHAKE_FAILED, HANDSHAKE_TIMEOUT, MORE, OK } from "../fault.ts";
-import { DRAIN_IDLE_MS, DRAIN_SPREAD_MS } from "../limits.ts";
 import { tally } from "../tally.ts";
 import type { Timed } from "../timers.ts";
 import { Hello, MALFORMED, readHello } from "../tls/hello.ts";
 import { ProxyHeader, readProxyHeader } from "../tls/proxy.ts";
 import type { Idle } from "./admission.ts";
 import { DownstreamConnection } from "./connection.ts";
-import { addressOf, shareOf, turnAway } from "./entrance.ts";
+import { addressOf, lastTickOf, shareOf, turnAway } from "./entrance.ts";
 import type { Site } from "./site.ts";
 import { PLAIN } from "./socket.ts";
 import type { Attached, DownstreamSocket } from "./socket.ts";
@@ -201,7 +200,9 @@ export class Preface implements Attached, Timed, Idle {
   }
 
   expire(): void {
-    this.#refuse(this.#proxied ? BAD_PROXY_HEADER : HANDSHAKE_TIMEOUT);
+    // In a drain we hurry it, which is no fault of the client's.
+    if (this.#site.draining) this.#close();
+    else this.#refuse(this.#proxied ? BAD_PROXY_HEADER : HANDSHAKE_TIMEOUT);
   }
 
   /** There is no room, and this one waits longest. */
@@ -215,9 +216,7 @@ export class Preface implements Attached, Timed, Idle {
 
   /** Who has just come may have a request on its way. */
   drain(): void {
-    const { timers, random } = this.#site;
-    const ms = Math.max(DRAIN_IDLE_MS, random.below(DRAIN_SPREAD_MS));
-    this.deadline = Math.min(this.deadline, timers.after(ms));
+    this.deadline = Math.min(this.deadline, lastTickOf(this.#site));
   }
 
   farewell(): void {

@@ -97,7 +97,6 @@ export class Relay {
     SLAB.add(CRLF);
     SLAB.add(this.#more);
     addHost(head);
-    this.secure = scheme === HTTPS;
     return Buffer.copyBytesFrom(SLAB.bytes, 0, SLAB.end);
   }
 

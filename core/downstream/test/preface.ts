@@ -244,10 +244,16 @@ test("it makes room, and leaves soon when the worker drains", () => {
   assert.ok(!isGone(drain));
   drain.receive(HEADER.slice(9) + GET);
   assert.match(drain.socket.written, "Connection: close\r\n");
-  const silent = setup({ secure: true });
-  silent.preface.drain();
-  silent.pass(4 * SECOND);
-  assert.ok(isGone(silent));
+  const faults = [HANDSHAKE_TIMEOUT, BAD_PROXY_HEADER];
+  const before = faults.map(tallied);
+  for (const proxied of [true, false]) {
+    const silent = setup({ secure: true, proxied });
+    silent.site.draining = true;
+    silent.preface.drain();
+    silent.pass(4 * SECOND);
+    assert.ok(isGone(silent));
+  }
+  assert.equal(faults.map(tallied), before, "it was hurried, and did nothing wrong");
 });
 
 test.run();
