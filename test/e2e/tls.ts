@@ -152,6 +152,11 @@ function sClient(openssl: string, host: string, more: readonly string[] = [], in
   return command([openssl, "s_client", ...at, ...check, ...more], input);
 }
 
+/** Whose certificate was shown; versions of openssl differ in their spaces. */
+function subjectIn(output: string): string {
+  return /^subject=CN ?= ?(.*)$/m.exec(output)?.[1] ?? output;
+}
+
 for (const [host, name] of HOSTS) {
   for (const version of ["1_2", "1_3"]) {
     const check = withProgram("openssl", async (openssl) => {
@@ -159,7 +164,7 @@ for (const [host, name] of HOSTS) {
       const [code, output] = await sClient(openssl, host, named);
       assert.is(code, 0, output);
       assert.match(output, "Verify return code: 0 (ok)");
-      assert.match(output, `subject=CN = ${name}`);
+      assert.is(subjectIn(output), name);
       assert.match(output, `TLSv${version.replace("_", ".")}`);
     });
     tls(`openssl: ${host} by TLS ${version.replace("_", ".")}`, check);
@@ -219,7 +224,7 @@ tls(
     const ask = "GET / HTTP/1.1\r\nHost: vault.example\r\nConnection: close\r\n\r\n";
     const [code, output] = await sClient(openssl, "vault.example", ["-ign_eof"], ask);
     assert.is(code, 0, output);
-    assert.match(output, "subject=CN = vault.example");
+    assert.is(subjectIn(output), "vault.example");
     assert.match(output, /sealed/);
   }),
 );
@@ -331,7 +336,7 @@ tls(
       assert.is(code, 0, good);
       assert.match(good, /^strict-transport-security: max-age=60\r?$/im);
       const [, known] = await sClient(openssl, "open.example");
-      assert.match(known, "subject=CN = *.wild.example");
+      assert.is(subjectIn(known), "*.wild.example");
     });
   }),
 );
