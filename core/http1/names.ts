@@ -66,7 +66,8 @@ const NAMES: readonly (readonly [string, number])[] = [
   ["x-forwarded-uri", H_MANAGED],
   ["x-forwarded-method", H_MANAGED],
   ["x-forwarded-ssl", H_MANAGED],
-  // Who the client is by its certificate: as nginx tells it, and RFC 9440.
+  // Who the client is by its certificate: as Envoy and nginx tell it, and RFC 9440.
+  ["x-forwarded-client-cert", H_MANAGED],
   ["ssl-client-verify", H_MANAGED],
   ["ssl-client-subject-dn", H_MANAGED],
   ["ssl-client-issuer-dn", H_MANAGED],

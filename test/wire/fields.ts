@@ -59,6 +59,10 @@ const REMOVED: readonly (readonly [string, readonly string[]])[] = [
     "X-Forwarded-Tls-Client-Cert: x\r\nX-Forwarded-Tls-Client-Cert-Info: y\r\n",
     ["x-forwarded-tls-client-cert", "x-forwarded-tls-client-cert-info"],
   ],
+  [
+    "X-Forwarded-Client-Cert: Subject=evil\r\nssl-client-subject-dn: CN=evil\r\n",
+    ["x-forwarded-client-cert", "ssl-client-subject-dn"],
+  ],
   ["X_Forwarded_For: 10.0.0.1\r\n", ["x_forwarded_for"]],
   ["X.Forwarded.For: 10.0.0.1\r\n", ["x.forwarded.for"]],
   ["X-Forwarded_Host: evil\r\n", ["x-forwarded_host"]],
