@@ -5,6 +5,7 @@
 import { HANDSHAKE_FAILED, SNI_UNKNOWN } from "../fault.ts";
 import type { ClientAuth, TlsPolicy } from "../model.ts";
 import { tally } from "../tally.ts";
+import { HELLO_BYTES_MAX } from "../tls/hello.ts";
 import { chainOf } from "../tls/session.ts";
 import { judge } from "./clientcert.ts";
 import type { Credentials } from "./clientcert.ts";
@@ -22,6 +23,13 @@ import type { Context } from "./vault.ts";
 /** Alerts (RFC 8446 §6, RFC 6066 §3) before there is anything to encrypt with. */
 const UNRECOGNIZED_NAME = Buffer.from("15030100020270", "hex");
 const INTERNAL_ERROR = Buffer.from("15030100020250", "hex");
+const UNEXPECTED_MESSAGE = Buffer.from("1503010002020a", "hex");
+
+/**
+ * The longest opening that is kept until its turn. Behind its ClientHello a client waits for an
+ * answer, but for early data (RFC 8446 §2.3) that it still has a ticket of another server for.
+ */
+const OPENING_MAX = 2 * HELLO_BYTES_MAX;
 
 /** What the runtime asks for to go on with TLS; it is missing from the types of 1.4.5 in parts. */
 type Upgrade = Readonly<{
@@ -60,6 +68,8 @@ export function beginSecure(socket: DownstreamSocket, site: SecureSite, opening:
   if (stranger && unknown === "refuse") return refuse(socket, SNI_UNKNOWN, UNRECOGNIZED_NAME);
   const { context, policy } = choose(site, name);
   if (context === null) return refuse(socket, HANDSHAKE_FAILED, INTERNAL_ERROR);
+  const { length } = opening.bytes;
+  if (length > OPENING_MAX) return refuse(socket, HANDSHAKE_FAILED, UNEXPECTED_MESSAGE);
   const verify = policy?.client?.verify;
   const tls = {
     secureContext: context,

@@ -7,6 +7,7 @@ import { listenPeeking } from "../../core/downstream/listen.ts";
 import { beginSecure } from "../../core/downstream/peek.ts";
 import type { SecureSite } from "../../core/downstream/secure.ts";
 import { openSite } from "../../core/downstream/site.ts";
+import type { DownstreamSocket } from "../../core/downstream/socket.ts";
 import { Vault } from "../../core/downstream/vault.ts";
 import type { Exchange, Router } from "../../core/exchange.ts";
 import { HANDSHAKE_FAILED, SNI_UNKNOWN } from "../../core/fault.ts";
@@ -16,8 +17,10 @@ import { PLAIN_EDGE } from "../../core/protocol.ts";
 import { Random } from "../../core/random.ts";
 import { tallied } from "../../core/tally.ts";
 import { Timers } from "../../core/timers.ts";
+import { Hello, HELLO_BYTES_MAX } from "../../core/tls/hello.ts";
 import { turnsUntil } from "../peer.ts";
 import { openAuthority } from "../pki.ts";
+import { FakeSocket } from "../socket.ts";
 
 const ROOT = openAuthority("rind test root");
 const MIDDLE = ROOT.intermediate("rind test middle");
@@ -327,6 +330,18 @@ test("a session goes on at its own host, and nowhere else", () =>
       assert.is.not(got.error, "");
       assert.is(got.answer, "");
     }
+  }));
+
+test("more than a ClientHello and early data is not kept until its turn", () =>
+  withRig(async ({ site }) => {
+    const failed = tallied(HANDSHAKE_FAILED);
+    const socket = new FakeSocket();
+    const opening = { address: "", port: 0, client: null, hello: new Hello(), deadline: 1 };
+    const bytes = Buffer.alloc(2 * HELLO_BYTES_MAX + 1);
+    beginSecure(socket as unknown as DownstreamSocket, site, { ...opening, bytes });
+    assert.is(socket.written, "\x15\x03\x01\x00\x02\x02\x0a");
+    assert.equal(socket.done, ["end"]);
+    assert.is(tallied(HANDSHAKE_FAILED), failed + 1);
   }));
 
 test("many at once have their turns, and all succeed", () =>
