@@ -6,14 +6,12 @@ import { FAULTS, OK, PASSTHROUGH_FAILED } from "../fault.ts";
 import { Pipe } from "../pipe.ts";
 import type { Passage, PipeOwner } from "../pipe.ts";
 import { tally } from "../tally.ts";
+import { INTERNAL_ERROR } from "../tls/alert.ts";
 import { NOTHING, Patience } from "./patience.ts";
 import type { Patient } from "./patience.ts";
 import type { Opening } from "./preface.ts";
 import type { Site } from "./site.ts";
 import type { Attached, DownstreamSocket } from "./socket.ts";
-
-/** A fatal alert, internal_error (RFC 8446 §6.2): more than a closed connection tells. */
-const INTERNAL_ERROR = Buffer.from("15030100020250", "hex");
 
 /**
  * Hands a client's connection on to the backend with this id. It was admitted and hangs on nothing
@@ -102,6 +100,7 @@ class Passthrough implements Attached, PipeOwner, Patient {
     tally(PASSTHROUGH_FAILED);
     const cause = fault === OK ? "no endpoint is ready" : FAULTS[fault]!.name;
     this.#site.notices.tell(PASSTHROUGH_FAILED, { backend: this.#backend, cause });
+    // More than a closed connection tells.
     this.#socket.write(INTERNAL_ERROR, 0, INTERNAL_ERROR.length);
     this.#pipe.close(false);
   }

@@ -5,6 +5,7 @@
 import { HANDSHAKE_FAILED, SNI_UNKNOWN } from "../fault.ts";
 import type { ClientAuth, TlsPolicy } from "../model.ts";
 import { tally } from "../tally.ts";
+import { INTERNAL_ERROR, UNEXPECTED_MESSAGE, UNRECOGNIZED_NAME } from "../tls/alert.ts";
 import { HELLO_BYTES_MAX } from "../tls/hello.ts";
 import { chainOf } from "../tls/session.ts";
 import { judge } from "./clientcert.ts";
@@ -19,11 +20,6 @@ import type { SecureSite } from "./secure.ts";
 import { SECURE } from "./socket.ts";
 import type { Attached, DownstreamSocket } from "./socket.ts";
 import type { Context } from "./vault.ts";
-
-/** Alerts (RFC 8446 §6, RFC 6066 §3) before there is anything to encrypt with. */
-const UNRECOGNIZED_NAME = Buffer.from("15030100020270", "hex");
-const INTERNAL_ERROR = Buffer.from("15030100020250", "hex");
-const UNEXPECTED_MESSAGE = Buffer.from("1503010002020a", "hex");
 
 /**
  * The longest opening that is kept until its turn. Behind its ClientHello a client waits for an

@@ -11,6 +11,7 @@ import { Backlog } from "../backlog.ts";
 import { BAD_PROXY_HEADER, HANDSHAKE_FAILED, HANDSHAKE_TIMEOUT, MORE, OK } from "../fault.ts";
 import { tally } from "../tally.ts";
 import type { Timed } from "../timers.ts";
+import { DECODE_ERROR } from "../tls/alert.ts";
 import { Hello, MALFORMED, readHello } from "../tls/hello.ts";
 import { ProxyHeader, readProxyHeader } from "../tls/proxy.ts";
 import type { Idle } from "./admission.ts";
@@ -36,9 +37,6 @@ export type Opening = Readonly<{
 
 /** Goes on with a connection over TLS, which was admitted and hangs on nothing any more. */
 export type Begin = (socket: DownstreamSocket, site: Site, opening: Opening) => void;
-
-/** A fatal alert, decode_error (RFC 8446 §6): the client learns that it is heard, and wrong. */
-const DECODE_ERROR = Buffer.from("15030100020232", "hex");
 
 /** Shared by all connections of the worker: it does not outlive the callback that fills it. */
 const HEADER = new ProxyHeader();
@@ -114,6 +112,7 @@ export class Preface implements Attached, Timed, Idle {
     const hello = new Hello();
     const found = readHello(bytes, at, to, hello);
     if (found === MORE) return this.#keep(bytes, at, to);
+    // It learns that it is heard, and wrong.
     if (found === MALFORMED) this.#socket!.write(DECODE_ERROR);
     if (found !== OK) return this.#refuse(HANDSHAKE_FAILED);
     this.#beginSecure(this.#begin, hello, this.#rest(bytes, at, to));
