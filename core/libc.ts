@@ -34,6 +34,10 @@ const F_SETPIPE_SZ = 1_031;
 /** The most that the system lets everybody have: thousands of lines. */
 const PIPE_BYTES = 1_048_576;
 const SIOCOUTQ = 0x5411;
+const IPPROTO_TCP = 6;
+const TCP_DEFER_ACCEPT = 9;
+/** The kernel counts in repetitions of its SYN-ACK, the first of which comes after a second. */
+const DEFER_SECONDS = new Int32Array([1]);
 
 export type Libc = ReturnType<typeof dlopen<typeof CALLS>>["symbols"];
 
@@ -96,6 +100,15 @@ export function neverWait(libc: Libc, fd: number): void {
 export function duplicateOf(fd: number, system = openLibc()): number | null {
   const twin = system.ok ? system.libc.fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
   return twin < 0 ? null : twin;
+}
+
+/**
+ * Has connections to the listening socket `fd` accepted when their first bytes are here, or after
+ * about a second without any (tcp(7), TCP_DEFER_ACCEPT). False where that is not to be had.
+ */
+export function acceptWithBytes(fd: number, system = openLibc()): boolean {
+  if (!system.ok) return false;
+  return system.libc.setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_SECONDS, 4) === 0;
 }
 
 /**

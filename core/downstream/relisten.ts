@@ -7,7 +7,7 @@
  *            ▲  ◄────no more─────┘              takes a certificate for it. Peeking: we read it
  *            └── another certificate for `*`    first, which costs 8 % of a handshake.
  */
-import { duplicateOf, openLibc } from "../libc.ts";
+import { acceptWithBytes, duplicateOf, openLibc } from "../libc.ts";
 import { log } from "../log.ts";
 import { showAddress } from "../protocol.ts";
 import { listenPeeking, listenSecure } from "./listen.ts";
@@ -32,6 +32,9 @@ export class SecureListener {
     this.#begin = begin;
     this.#shows = this.#wanted();
     this.#listener = this.#open({ ...place, reusePort });
+    // Handshakes are paced as connections are accepted (pace.ts): each shall have its ClientHello
+    // with it then, or those that come late come in one turn.
+    acceptWithBytes(this.#listener.fd);
   }
 
   /** With the port that port 0 became. */

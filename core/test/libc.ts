@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { duplicateOf, openLibc, unackedBy } from "../libc.ts";
+import { acceptWithBytes, duplicateOf, openLibc, unackedBy } from "../libc.ts";
 
 /** More than any pipe holds. */
 const LINES = 20_000;
@@ -81,5 +81,19 @@ native(
     assert.is(duplicateOf(-1), null);
   },
 );
+
+native("a listener may wait for first bytes, and serves who sends them", async () => {
+  const first = Promise.withResolvers<string>();
+  const data = (_: Bun.Socket, bytes: Buffer): void => first.resolve(String(bytes));
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data } });
+  assert.is(acceptWithBytes((listener as typeof listener & { fd: number }).fd), true);
+  const open = (it: Bun.Socket): void => void it.write("hello");
+  const to = { hostname: "127.0.0.1", port: listener.port };
+  const client = await Bun.connect({ ...to, socket: { data() {}, open } });
+  assert.is(await first.promise, "hello");
+  client.terminate();
+  listener.stop(true);
+  assert.is(acceptWithBytes(-1), false);
+});
 
 test.run();
