@@ -6,7 +6,8 @@ import { Random } from "../core/random.ts";
 import { Report } from "../watch/report/report.ts";
 import { readAccess } from "../watch/source/api/access.ts";
 import { openClient } from "../watch/source/api/client.ts";
-import { SERVICE_ACCOUNT } from "../watch/source/api/pod.ts";
+import { readAccount, SERVICE_ACCOUNT } from "../watch/source/api/pod.ts";
+import { USUAL_ACCOUNT } from "../watch/resources.ts";
 import { ApiSource } from "../watch/source/api/source.ts";
 import type { Parsed } from "./address.ts";
 import type { ClusterConfig, ReportConfig } from "./cluster.ts";
@@ -31,6 +32,8 @@ export type Attached = Readonly<{
   source: ApiSource;
   /** Where endpoints must not be. */
   addresses: AddressRules;
+  /** Who rind is to the API server, `namespace:name`, as far as that can be seen. */
+  account: string;
 }>;
 
 /** Reads how the API server is reached; connects to nothing yet. */
@@ -56,7 +59,10 @@ export async function attach(config: Config, cluster: ClusterConfig): Promise<Pa
     admin: placesOf(config.admin),
     apiServer: placeOf(access.server),
   };
-  return { ok: true, value: { access, client, source, addresses } };
+  // Files only: a plugin of a kubeconfig may take its time.
+  const account = cluster.kubeconfig === null ? readAccount(SERVICE_ACCOUNT) : "";
+  const value = { access, client, source, addresses, account: account || USUAL_ACCOUNT };
+  return { ok: true, value };
 }
 
 /** What the loop knows of an object, for Events about it. */

@@ -84,8 +84,8 @@ function faultOf(folder: string): string {
 }
 
 function followCluster(config: Config, cluster: ClusterConfig, attached: Attached): Following {
-  const { access, source, addresses } = attached;
-  const adoption = { ...config.adoption, addresses };
+  const { access, source, addresses, account } = attached;
+  const adoption = { ...config.adoption, addresses, account };
   const saved = openSaved(config, attached);
   let stoodIn = false;
   let loop: Loop | null = null;

@@ -56,8 +56,15 @@ export const RESOURCES: readonly Resource[] = [
   },
 ];
 
-/** How somebody lets rind read the Secrets of a namespace; the names are those of k8s/rind.yaml. */
-export function grantOf(namespace: string): string {
-  const role = "--clusterrole=rind-secrets --serviceaccount=rind:rind";
-  return `kubectl create rolebinding rind-secrets -n ${namespace} ${role}`;
+/** The ServiceAccount of k8s/rind.yaml, `namespace:name`. */
+export const USUAL_ACCOUNT = "rind:rind";
+
+/**
+ * How somebody lets rind read the Secrets of a namespace. `account`: its ServiceAccount,
+ * `namespace:name`; the role is called after it, in k8s/rind.yaml and in the chart.
+ */
+export function grantOf(namespace: string, account: string): string {
+  const role = `${account.slice(account.indexOf(":") + 1)}-secrets`;
+  const to = `--clusterrole=${role} --serviceaccount=${account}`;
+  return `kubectl create rolebinding ${role} -n ${namespace} ${to}`;
 }

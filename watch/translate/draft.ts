@@ -13,6 +13,7 @@ import {
 } from "../../core/model.ts";
 import type { Finding } from "../finding.ts";
 import { type KubeObject, keyOf } from "../objects.ts";
+import { USUAL_ACCOUNT } from "../resources.ts";
 import type { Wants } from "../source/source.ts";
 import type { CertificateFacts } from "./certificates.ts";
 import type { AddressRules } from "./forbidden.ts";
@@ -43,6 +44,8 @@ export type TranslateOptions = Readonly<{
   externalNames: readonly string[];
   /** The source tells all Secrets: one that is not there is missing, not just late. */
   allSecrets: boolean;
+  /** rind's own ServiceAccount, `namespace:name`, for the commands that findings give. */
+  account: string;
   /** Secret, `namespace/name`, of the certificate for names that have none; "" is none. */
   defaultCertificate: string;
   /** Hosts with TLS are served over HTTPS only, unless their Ingress says otherwise. */
@@ -58,6 +61,7 @@ export const TRUSTING = {
   addresses: null,
   externalNames: [],
   allSecrets: true,
+  account: USUAL_ACCOUNT,
   defaultCertificate: "",
   sslRedirect: true,
   hsts: "",

@@ -28,7 +28,8 @@ export function claimDefault(view: View, draft: Draft): void {
   const { good, problem, missing } = view.pair(secret);
   const read = view.secrets.has(secret);
   if (problem === "" && read) return;
-  const hint = problem === "" ? `if that stays so, rind may not: ${grantOf(namespace)}` : PAIR_HINT;
+  const grant = grantOf(namespace, draft.options.account);
+  const hint = problem === "" ? `if that stays so, rind may not: ${grant}` : PAIR_HINT;
   const reason =
     problem === ""
       ? `Secret ${secret} has not been read yet`

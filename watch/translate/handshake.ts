@@ -162,7 +162,7 @@ function authoritiesOf(
   if (found === undefined) {
     if (!draft.options.allSecrets && !view.absent.has(id)) {
       // It could just be late; then this is gone with the next model.
-      const hint = `if that stays so, rind may not: ${grantOf(namespace)}`;
+      const hint = `if that stays so, rind may not: ${grantOf(namespace, draft.options.account)}`;
       return breakOff(subject, key, `Secret ${name} has not been read yet`, hint);
     }
     return breakOff(subject, key, `no Secret ${name} in namespace ${namespace}`);

@@ -151,7 +151,7 @@ function readHost(field: Field): readonly Site[] {
   return [];
 }
 
-function remarkPair({ view, object, field }: Subject, entry: Entry, pair: Pair): void {
+function remarkPair({ view, draft, object, field }: Subject, entry: Entry, pair: Pair): void {
   const { namespace } = object.metadata;
   const name = entry.secret.slice(namespace.length + 1);
   const path = at(entry.field, "secretName").path;
@@ -168,7 +168,7 @@ function remarkPair({ view, object, field }: Subject, entry: Entry, pair: Pair):
   } else if (!view.secrets.has(entry.secret)) {
     // A model waits for what it is the first to name: this one is late, or it is denied.
     const reason = `Secret ${name} has not been read yet`;
-    const hint = `if that stays so, rind may not: ${grantOf(namespace)}`;
+    const hint = `if that stays so, rind may not: ${grantOf(namespace, draft.options.account)}`;
     field.remark({ level: "warning", field: path, reason, hint, effect });
   }
 }

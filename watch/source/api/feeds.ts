@@ -1,7 +1,7 @@
 /** One kind in one place of the cluster: where the API server has it, and what it comes to. */
 import type { Finding } from "../../finding.ts";
 import { SERVICE_LABEL } from "../../objects.ts";
-import { type Resource, grantOf } from "../../resources.ts";
+import { type Resource, USUAL_ACCOUNT, grantOf } from "../../resources.ts";
 import type { StoreEvent } from "../../store.ts";
 import type { FeedState } from "../source.ts";
 import type { ApiFailure } from "./api.ts";
@@ -12,6 +12,8 @@ import { Reflector } from "./reflector.ts";
 import type { FeedPlace, ReflectorTerms } from "./replica.ts";
 import type { IngressStatus } from "./status.ts";
 
+/** How RBAC says who may not. */
+const USER = /\bUser "system:serviceaccount:([^":]+:[^":]+)"/;
 const STAYS = "the last state known stays in use";
 
 /** Which objects: those of a namespace, or of all ("") ; the one of that name, or all (""). */
@@ -123,7 +125,8 @@ export function refusal(
   const denied = failure.status === FORBIDDEN;
   const said = { level: "error", field: "", reason: failure.reason } as const;
   if (name !== "") {
-    const hint = denied ? grantOf(namespace) : "";
+    const account = USER.exec(failure.reason)?.[1] ?? USUAL_ACCOUNT;
+    const hint = denied ? grantOf(namespace, account) : "";
     const effect = known ? STAYS : "it counts as missing until it is read";
     return { ...said, kind, namespace, name, hint, effect };
   }

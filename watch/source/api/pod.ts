@@ -10,6 +10,8 @@ import type { Credentials, ReadAccess } from "./api.ts";
 const TOKEN_FILE = "token";
 const CA_FILE = "ca.crt";
 const NAMESPACE_FILE = "namespace";
+/** Of a token of a ServiceAccount. */
+const SUBJECT = /^system:serviceaccount:([a-z0-9.-]+:[a-z0-9.-]+)$/;
 
 /** Where a kubelet mounts the files of a pod's service account. */
 export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -48,6 +50,21 @@ export function readPodAccess({ host, port, account }: Pod): ReadAccess {
       renew: () => {},
     },
   };
+}
+
+/**
+ * The ServiceAccount, `namespace:name`, that the token in a folder is of; "" where that cannot be
+ * seen. It is not verified (RFC 7519 §7.2): it is for advice only.
+ */
+export function readAccount(folder: string): string {
+  try {
+    const [, claims = ""] = readFileSync(`${folder}/${TOKEN_FILE}`, "utf8").split(".");
+    const { sub } = JSON.parse(Buffer.from(claims, "base64url").toString()) as { sub?: unknown };
+    return SUBJECT.exec(String(sub))?.[1] ?? "";
+  } catch {
+    // Some tokens are no JWT.
+    return "";
+  }
 }
 
 /** A pod without the authority's file trusts those of the system. Rejects without a token. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fakeClock } from "../../../../core/clock.ts";
 import { until } from "./fixture/cluster.ts";
 import { readAccess, type Whereabouts } from "../access.ts";
+import { readAccount } from "../pod.ts";
 
 const test = suite("access");
 
@@ -133,6 +134,25 @@ test("in a pod: the service account, whose token is read for each request", asyn
     (error: unknown) => String(error),
   );
   assert.match(reason, /ENOENT.*account\/token/);
+});
+
+test("whose token it is, where that can be seen", () => {
+  const place = mkdtempSync(join(folder, "who-"));
+  const token = (claims: unknown): string =>
+    `h.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.s\n`;
+  const cases: readonly (readonly [string, string])[] = [
+    [token({ sub: "system:serviceaccount:ingress:edge-rind" }), "ingress:edge-rind"],
+    [token({ sub: "system:serviceaccount:ingress:$(id)" }), ""],
+    [token({ sub: "admin" }), ""],
+    [token({}), ""],
+    [token(null), ""],
+    ["opaque\n", ""],
+  ];
+  assert.is(readAccount(place), "", "no token");
+  for (const [text, account] of cases) {
+    writeFileSync(join(place, "token"), text);
+    assert.is(readAccount(place), account, text);
+  }
 });
 
 test("a plugin is run for its credentials, and again after a 401", async () => {
