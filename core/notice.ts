@@ -1,4 +1,7 @@
-/** Limits that are at their end, for whoever reads the log at night: which one, and how often. */
+/**
+ * Faults that whoever reads the log at night should know of, such as a limit at its end: which one,
+ * of whom, and how often.
+ */
 import { FAULTS } from "./fault.ts";
 import { log } from "./log.ts";
 import type { Fields } from "./log.ts";
@@ -18,7 +21,7 @@ export class Notices {
     this.#timers = timers;
   }
 
-  /** Logs a fault (its id) with `fields`, which name the limit: once in 10 s for each fault. */
+  /** Logs a fault (its id) with `fields`, which name the limit or the peer: once in 10 s for each. */
   tell(fault: number, fields: Fields): void {
     const { now } = this.#timers;
     if (now < (this.#silentTo.get(fault) ?? 0)) return;

@@ -1,6 +1,7 @@
 /** rind as people run it: a child process, its output, and plain HTTP to its doors. */
 import { connect } from "node:net";
 import { join } from "node:path";
+import { serviceOf, sliceOf } from "./objects.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 /** How rind is run from source: as scripts/rind.mjs does it. */
@@ -154,15 +155,8 @@ export function manifestsOf(name: string, port: number): string {
   const service = { name, port: { number: 80 } };
   const path = { path: "/", pathType: "Prefix", backend: { service } };
   const items = [
-    { apiVersion: "v1", kind: "Service", metadata: { name }, spec: { ports: [{ port: 80 }] } },
-    {
-      apiVersion: "discovery.k8s.io/v1",
-      kind: "EndpointSlice",
-      metadata: { name, labels: { "kubernetes.io/service-name": name } },
-      addressType: "IPv4",
-      ports: [{ port }],
-      endpoints: [{ addresses: ["127.0.0.1"] }],
-    },
+    serviceOf(name),
+    sliceOf(name, port),
     {
       apiVersion: "networking.k8s.io/v1",
       kind: "Ingress",
