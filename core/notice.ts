@@ -21,7 +21,7 @@ export class Notices {
     this.#timers = timers;
   }
 
-  /** Logs a fault (its id) with `fields`, which name the limit or the peer: once in 10 s for each. */
+  /** Logs a fault (its id) with `fields`, which name the limit or peer: once in 10 s for each. */
   tell(fault: number, fields: Fields): void {
     const { now } = this.#timers;
     if (now < (this.#silentTo.get(fault) ?? 0)) return;
