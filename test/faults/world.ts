@@ -57,14 +57,14 @@ export class World {
     for (const object of siteOf(name, [origin.port])) this.api.put(object);
   }
 
-  /** Starts rind; resolves when it serves. `more` are further flags. */
-  async serve(more: readonly string[] = []): Promise<void> {
+  /** Starts rind, by default in haste; resolves when it serves. `more` are further flags. */
+  async serve(more: readonly string[] = [], program: readonly string[] = HASTY): Promise<void> {
     const file = join(this.folder, "kubeconfig");
     const tokenFile = join(this.folder, "token");
     writeFileSync(file, kubeconfigOf(this.api, { tokenFile }));
     this.token("first");
     const flags = ["run", "--kubeconfig", file, "--workers", "1", "--allow-address", "127.0.0.0/8"];
-    this.#rind = await startRind([...flags, "--lame-duck", "0s", ...more], ".", HASTY);
+    this.#rind = await startRind([...flags, "--lame-duck", "0s", ...more], ".", program);
   }
 
   /** From now on the API server takes this token only, and rind's token file has it. */
