@@ -27,11 +27,10 @@ export const LIMITS = {
   // --- downstream: deadlines ---
   firstByteMs: time("first-byte", 10_000, "from accepting a client to its first byte"),
   handshakeMs: time("handshake", 10_000, "from accepting a client to the end of TLS with it"),
-  handshakes: count(
-    "handshakes",
-    4_096,
-    "TLS handshakes on their way; for one more the oldest ends",
-  ),
+  handshakes: {
+    ...count("handshakes", 4_096, "TLS handshakes on their way; for one more the oldest ends"),
+    min: 1,
+  },
   headMs: time("head", 10_000, "from the first byte of a request head to its last"),
   bodyIdleMs: time("body-idle", 30_000, "between two pieces of a request body"),
   bodyRateMin: {
