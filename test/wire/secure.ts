@@ -60,6 +60,11 @@ async function shownTo(rig: Rig, serverName: string): Promise<string> {
   return shown;
 }
 
+/** A test with the rig of OPTIONS. */
+function secured(name: string, body: (rig: Rig) => Promise<void>): void {
+  test(name, () => withRig(echo, body, OPTIONS));
+}
+
 /** Rows: the name that is asked for, that of the certificate shown, how often it is nobody's. */
 const SHOWN: readonly (readonly [string, string, number])[] = [
   ["a.test", "a.test", 0],
@@ -72,18 +77,13 @@ const SHOWN: readonly (readonly [string, string, number])[] = [
   ["bare.test", "fallback.test", 1],
 ];
 
-test("clients are shown the certificate for the name that they ask for", () =>
-  withRig(
-    echo,
-    async (rig) => {
-      for (const [asked, shown, nobodys] of SHOWN) {
-        const before = tallied(FALLBACK_SHOWN);
-        assert.is(await shownTo(rig, asked), shown, asked);
-        assert.is(tallied(FALLBACK_SHOWN) - before, nobodys, asked);
-      }
-    },
-    OPTIONS,
-  ));
+secured("clients are shown the certificate for the name that they ask for", async (rig) => {
+  for (const [asked, shown, nobodys] of SHOWN) {
+    const before = tallied(FALLBACK_SHOWN);
+    assert.is(await shownTo(rig, asked), shown, asked);
+    assert.is(tallied(FALLBACK_SHOWN) - before, nobodys, asked);
+  }
+});
 
 for (const [port, shown] of [
   [0, "its own"],
@@ -103,65 +103,53 @@ for (const [port, shown] of [
     ));
 }
 
-test("certificates come, change and go, and live connections stay", () =>
-  withRig(
-    echo,
-    async (rig) => {
-      const client = await rig.client({ ca: CA.certificate, serverName: "a.test" });
-      const steps = [
-        { certificates: [certificateOf("a", "new.test")] },
-        { secure: [hostOf("b.test", "a")] },
-        { secure: [hostOf("*", "w")] },
-        { secureGone: ["a.test"] },
-        { secureGone: ["*"] },
-      ];
-      const seen: string[][] = [];
-      for (const [i, step] of steps.entries()) {
-        rig.plane.apply({ ...NOTHING, ...step, base: i + 1, version: i + 2 });
-        const names = ["a.test", "b.test", ""];
-        seen.push(await Promise.all(names.map((name) => shownTo(rig, name))));
-        client.send(GET);
-        assert.is(statusOf(await client.response()), 200);
-      }
-      assert.equal(seen, [
-        ["new.test", "fallback.test", "fallback.test"],
-        ["new.test", "new.test", "fallback.test"],
-        ["new.test", "new.test", "*.w.test"],
-        ["*.w.test", "new.test", "*.w.test"],
-        ["fallback.test", "new.test", "fallback.test"],
-      ]);
-    },
-    OPTIONS,
-  ));
+secured("certificates come, change and go, and live connections stay", async (rig) => {
+  const client = await rig.client({ ca: CA.certificate, serverName: "a.test" });
+  const steps = [
+    { certificates: [certificateOf("a", "new.test")] },
+    { secure: [hostOf("b.test", "a")] },
+    { secure: [hostOf("*", "w")] },
+    { secureGone: ["a.test"] },
+    { secureGone: ["*"] },
+  ];
+  const seen: string[][] = [];
+  for (const [i, step] of steps.entries()) {
+    rig.plane.apply({ ...NOTHING, ...step, base: i + 1, version: i + 2 });
+    const names = ["a.test", "b.test", ""];
+    seen.push(await Promise.all(names.map((name) => shownTo(rig, name))));
+    client.send(GET);
+    assert.is(statusOf(await client.response()), 200);
+  }
+  assert.equal(seen, [
+    ["new.test", "fallback.test", "fallback.test"],
+    ["new.test", "new.test", "fallback.test"],
+    ["new.test", "new.test", "*.w.test"],
+    ["*.w.test", "new.test", "*.w.test"],
+    ["fallback.test", "new.test", "fallback.test"],
+  ]);
+});
 
-test("clients that wait in the queue while a listener is renewed are served by the next one", () =>
-  withRig(
-    echo,
-    async (rig) => {
-      const clients = Array.from({ length: 50 }, () => rig.client());
-      rig.plane.apply({ ...NOTHING, base: 1, version: 2, secure: [hostOf("*", "w")] });
-      for (const client of await Promise.all(clients)) {
-        client.send(GET);
-        assert.is(statusOf(await client.response()), 200);
-      }
-    },
-    OPTIONS,
-  ));
+secured(
+  "clients that wait in the queue while a listener is renewed are served by the next one",
+  async (rig) => {
+    const clients = Array.from({ length: 50 }, () => rig.client());
+    rig.plane.apply({ ...NOTHING, base: 1, version: 2, secure: [hostOf("*", "w")] });
+    for (const client of await Promise.all(clients)) {
+      client.send(GET);
+      assert.is(statusOf(await client.response()), 200);
+    }
+  },
+);
 
-test("who was accepted before a listener is renewed is shown what it asks for", () =>
-  withRig(
-    echo,
-    async (rig) => {
-      const { port, go, stop } = openPause(rig.securePort);
-      const shown = shownTo({ ...rig, securePort: port }, "a.test");
-      await turnsUntil(() => rig.plane.counts().connections === 1);
-      rig.plane.apply({ ...NOTHING, base: 1, version: 2, secure: [hostOf("*", "w")] });
-      go();
-      assert.is(await shown, "a.test");
-      stop();
-    },
-    OPTIONS,
-  ));
+secured("who was accepted before a listener is renewed is shown what it asks for", async (rig) => {
+  const { port, go, stop } = openPause(rig.securePort);
+  const shown = shownTo({ ...rig, securePort: port }, "a.test");
+  await turnsUntil(() => rig.plane.counts().connections === 1);
+  rig.plane.apply({ ...NOTHING, base: 1, version: 2, secure: [hostOf("*", "w")] });
+  go();
+  assert.is(await shown, "a.test");
+  stop();
+});
 
 test("16 MiB go each way, whole", () => {
   const size = 16 * 1024 * 1024;
@@ -189,36 +177,26 @@ const JUNK: readonly (readonly [string, string])[] = [
 ];
 
 for (const [what, bytes] of JUNK) {
-  test(`no handshake: ${what}`, () =>
-    withRig(
-      echo,
-      async (rig) => {
-        const before = tallied(HANDSHAKE_FAILED);
-        const client = await dial(rig.securePort);
-        client.send(bytes);
-        await client.left();
-        client.shut();
-        await turnsUntil(() => rig.plane.counts().connections === 0);
-        assert.is(tallied(HANDSHAKE_FAILED), before + 1);
-        assert.is(rig.origin.peers.length, 0);
-      },
-      OPTIONS,
-    ));
+  secured(`no handshake: ${what}`, async (rig) => {
+    const before = tallied(HANDSHAKE_FAILED);
+    const client = await dial(rig.securePort);
+    client.send(bytes);
+    await client.left();
+    client.shut();
+    await turnsUntil(() => rig.plane.counts().connections === 0);
+    assert.is(tallied(HANDSHAKE_FAILED), before + 1);
+    assert.is(rig.origin.peers.length, 0);
+  });
 }
 
-test("a client that leaves before TLS is forgotten, and is no failure", () =>
-  withRig(
-    echo,
-    async (rig) => {
-      const before = tallied(HANDSHAKE_FAILED);
-      const clients = await Promise.all(Array.from({ length: 20 }, () => dial(rig.securePort)));
-      await turnsUntil(() => rig.plane.counts().connections === clients.length);
-      clients.forEach((client, i) => (i % 2 === 0 ? client.reset() : client.shut()));
-      await turnsUntil(() => rig.plane.counts().connections === 0);
-      assert.is(tallied(HANDSHAKE_FAILED), before);
-    },
-    OPTIONS,
-  ));
+secured("a client that leaves before TLS is forgotten, and is no failure", async (rig) => {
+  const before = tallied(HANDSHAKE_FAILED);
+  const clients = await Promise.all(Array.from({ length: 20 }, () => dial(rig.securePort)));
+  await turnsUntil(() => rig.plane.counts().connections === clients.length);
+  clients.forEach((client, i) => (i % 2 === 0 ? client.reset() : client.shut()));
+  await turnsUntil(() => rig.plane.counts().connections === 0);
+  assert.is(tallied(HANDSHAKE_FAILED), before);
+});
 
 test("a handshake that drips is over at its deadline", () =>
   withRig(
@@ -347,23 +325,21 @@ for (const [version, before] of TAMPERED) {
     ));
 }
 
-test("a drain lets handshakes come to their end, and their first answer is the last", () =>
-  withRig(
-    echo,
-    async (rig) => {
-      const clients = Array.from({ length: 5 }, () => rig.client());
-      await turnsUntil(() => rig.plane.counts().connections > 0);
-      const drained = rig.plane.drain(5_000);
-      for (const client of await Promise.all(clients)) {
-        client.send(GET);
-        const response = await client.response();
-        assert.is(statusOf(response), 200);
-        assert.is(await client.left(), "fin");
-        client.shut();
-      }
-      await drained;
-    },
-    OPTIONS,
-  ));
+secured(
+  "a drain lets handshakes come to their end, and their first answer is the last",
+  async (rig) => {
+    const clients = Array.from({ length: 5 }, () => rig.client());
+    await turnsUntil(() => rig.plane.counts().connections > 0);
+    const drained = rig.plane.drain(5_000);
+    for (const client of await Promise.all(clients)) {
+      client.send(GET);
+      const response = await client.response();
+      assert.is(statusOf(response), 200);
+      assert.is(await client.left(), "fin");
+      client.shut();
+    }
+    await drained;
+  },
+);
 
 test.run();
