@@ -57,7 +57,11 @@ export class RawConnection implements Timed, Waiter {
     if (this.endpoint.mayOpen()) this.#dial();
     else {
       this.#state = WAITING;
-      if (!this.endpoint.enqueue(this)) return false;
+      if (!this.endpoint.enqueue(this)) {
+        // It was counted nowhere, so that it has nothing to give back.
+        this.#state = DEAD;
+        return false;
+      }
       this.deadline = this.#site.timers.after(this.#site.limits.pendingMs);
     }
     this.endpoint.active++;

@@ -156,6 +156,18 @@ test("an endpoint without room is waited for, but not by too many, nor for ever"
   assert.is(it.endpoints.connections, 0);
 });
 
+test("one that finds no room anywhere was never counted as busy", () => {
+  const it = setup(2, { upstreamConnections: 1, pending: 1 });
+  const [first, ...others] = Array.from({ length: 4 }, () => it.open());
+  const [refusing, full] = it.dials.map(({ endpoint }) => endpoint);
+  it.dials[0]!.refused();
+  assert.equal(first!.faults, [CONNECT_FAILED]);
+  first!.pipe.close(false);
+  assert.equal([refusing!.active, full!.active], [1, 2]);
+  for (const { pipe } of others) pipe.close(false);
+  assert.equal([refusing!.active, full!.active], [0, 0]);
+});
+
 test("who refuses is ejected, and who talks is well", () => {
   const it = setup(2, { ejectAfter: 3 });
   for (let i = 0; i < 12; i++) {
