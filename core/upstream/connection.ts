@@ -349,8 +349,9 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
   /** There is no TLS with the other side any more, and a reason for operators. */
   distrusted(reason: string): void {
     if (this.#state === DEAD) return;
-    this.endpoint.secure?.tell(reason, this.endpoint);
     this.#fail(this.#loss());
+    // Behind the count, which it tells.
+    this.endpoint.secure?.tell(reason, this.endpoint);
   }
 
   /** What it means that the backend is gone: on the way to `opened` it had no TLS for us. */
