@@ -3,12 +3,43 @@
  * ones of 2 and 3. A rate limit is a guard: nothing tells one that spares capacity from one that
  * keeps passwords from being guessed.
  */
-import { type Dialect, type Row, gate, guard, pending, wish } from "./dialect.ts";
+import { type Asked, type Dialect, type Row, gate, guard, lock, pending, wish } from "./dialect.ts";
+import { type Parsed, quote } from "../read.ts";
 import { PROTOCOL } from "./backend.ts";
 import { SERVICE_WEIGHTS } from "./rind.ts";
 import { letsAllIn, parseFlag, parseSeconds } from "./values.ts";
 
-const ENTRY_POINTS = ["http", "https", "http,https", "https,http"];
+/** Listeners by their usual names in 1.7 and since, and whether they are for HTTPS. */
+const ENTRY_POINTS: ReadonlyMap<string, boolean> = new Map([
+  ["http", false],
+  ["https", true],
+  ["web", false],
+  ["websecure", true],
+]);
+
+/**
+ * Who lists none but those for HTTPS is not served in clear. The other way round rind does not
+ * know: what is for everybody over HTTP is no secret over HTTPS.
+ */
+const LISTENERS: Row = lock("Listeners that may serve this Ingress.", parseListeners, onListeners);
+
+/** Whether all that are listed are for HTTPS. */
+function parseListeners(raw: string): Parsed<boolean> {
+  const names = raw.split(",").map((name) => name.trim());
+  const known = names.map((name) => ENTRY_POINTS.get(name));
+  const stranger = names[known.indexOf(undefined)];
+  if (stranger !== undefined) {
+    const usual = [...ENTRY_POINTS.keys()].join(", ");
+    return { ok: false, reason: `expected listeners called ${usual}, found ${quote(stranger)}` };
+  }
+  return { ok: true, value: !known.includes(false) };
+}
+
+function onListeners({ tls }: Asked, secured: boolean): void {
+  if (!secured) return;
+  tls.secured = true;
+  tls.force = true;
+}
 
 /** Traefik never asks whether the host has TLS. */
 const SSL_REDIRECT: Row = wish("Redirects to HTTPS.", parseFlag, (asked, redirect) => {
@@ -47,7 +78,7 @@ const ROWS: readonly (readonly [string, Row])[] = [
   ["redirect-regex", pending("Redirects what matches a pattern.")],
   ["redirect-replacement", pending("Where redirect-regex redirects to.")],
   ["redirect-permanent", pending("Whether redirects are permanent.", "false")],
-  ["frontend-entry-points", guard("Listeners that may serve this Ingress.", ...ENTRY_POINTS)],
+  ["frontend-entry-points", LISTENERS],
   ["custom-request-headers", pending("Headers added to requests.")],
   ["custom-response-headers", pending("Headers added to responses.")],
   ["allowed-hosts", guard("Host names that are let in.")],
@@ -84,17 +115,7 @@ const ROWS: readonly (readonly [string, Row])[] = [
   ["auth-tls-insecure", guard("Skips checking the authentication server.", "false")],
   ["whitelist-source-range", gate("Client addresses that are let in.", letsAllIn)],
   ["whitelist-x-forwarded-for", guard("Judges clients by X-Forwarded-For.", "false")],
-  [
-    "router.entrypoints",
-    guard(
-      "Listeners that may serve this Ingress.",
-      ...ENTRY_POINTS,
-      "web",
-      "websecure",
-      "web,websecure",
-      "websecure,web",
-    ),
-  ],
+  ["router.entrypoints", LISTENERS],
   ["router.middlewares", guard("Middlewares, which may authenticate or filter.")],
   ["router.priority", pending("Order of this rule among all rules.")],
   ["router.pathmatcher", pending("How paths match.", "PathPrefix")],
