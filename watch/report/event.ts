@@ -26,6 +26,7 @@ export function findingKey({ kind, namespace, name, field, reason }: Finding): s
   return `${kind} ${namespace}/${name} ${field}: ${reason}`;
 }
 
+/** The namespace that its Event is kept in: that of the object, as the API server demands. */
 export function eventNamespace({ namespace }: Finding): string {
   return namespace === "" ? NOWHERE : namespace;
 }
