@@ -26,9 +26,17 @@ export const HEAD_LINES_MAX = 256;
 export const LIMITS = {
   // --- downstream: deadlines ---
   firstByteMs: time("first-byte", 10_000, "from accepting a client to its first byte"),
-  handshakeMs: time("handshake", 10_000, "from accepting a client to the end of TLS with it"),
+  handshakeMs: time(
+    "handshake",
+    10_000,
+    "from accepting a client to the end of its PROXY header and TLS",
+  ),
   handshakes: {
-    ...count("handshakes", 4_096, "TLS handshakes on their way; for one more the oldest ends"),
+    ...count(
+      "handshakes",
+      4_096,
+      "TLS handshakes on their way, of one worker; for one more the oldest ends",
+    ),
     min: 1,
   },
   headMs: time("head", 10_000, "from the first byte of a request head to its last"),

@@ -7,8 +7,9 @@
  * The server's end is awaited, since a client is done before the server has read its last message.
  * `resumed` gets one session by one request, for some servers send tickets with their first bytes
  * only, and shows it each time. `hello` is an attack: always the same ClientHello, which costs the
- * client nothing, and a reset as soon as the server has done its part. It prints what was agreed on, and in the words of wrk's script
- * (wrk.ts): handshakes, bytes (0), refused, broken, late, and not as asked.
+ * client nothing, and a reset as soon as the server has done its part. It prints what was agreed on,
+ * and in the words of wrk's script (wrk.ts): handshakes, bytes (0), refused, broken, late, and not
+ * as asked.
  */
 #include "tls.h"
 

@@ -6,7 +6,7 @@ import { type Party, writeCertificate } from "../../core/x509.ts";
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const RSA_BITS = 2_048;
 
-/** ECDSA P-256, or RSA with 2048 bits. */
+/** ECDSA P-256, or RSA with 2 048 bits. */
 export type KeyKind = "ec" | "rsa";
 
 /** Signs what it is asked for. Chains do not have the root, as usual. */
