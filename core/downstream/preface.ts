@@ -139,13 +139,15 @@ export class Preface implements Attached, Timed, Idle {
     if (address === "") return true;
     const { admission } = this.#site;
     const client = shareOf(address, this.#site);
-    // It may not stand in its own way.
+    // It may not stand in its own way, nor make room for itself.
+    admission.wake(this);
     admission.leave(this.#client);
     this.#address = address;
     this.#port = port;
     this.#client = null;
     const fault = admission.admit(client);
     admission.enter(client);
+    admission.rest(this);
     this.#client = client;
     if (fault === OK) return true;
     const socket = this.#leave();

@@ -232,6 +232,19 @@ test("a trusted proxy behind the load balancer has no share", () => {
   assert.is(it.site.admission.connectionsOf("192.0.2.9"), 0);
 });
 
+test("it does not make room for the client that it turns out to be", () => {
+  for (const secure of [false, true]) {
+    const it = setup({ proxied: true, secure }, { connections: 1 });
+    it.pass(2 * SECOND);
+    it.receive(HEADER);
+    assert.equal(it.socket.done, []);
+    assert.is(it.site.admission.open, 1);
+    it.receive(secure ? HELLO : GET);
+    assert.is(secure ? it.openings.length : it.told.length, 1);
+    assert.is(it.site.admission.open, secure ? 0 : 1);
+  }
+});
+
 test("it makes room, and leaves soon when the worker drains", () => {
   const crowd = setup({ secure: true }, { connections: 1 });
   crowd.pass(2 * SECOND);
