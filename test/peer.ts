@@ -284,3 +284,10 @@ export async function turnsUntil(ready: () => boolean): Promise<void> {
     else await Bun.sleep(1);
   }
 }
+
+/** A port of IPv4 loopback where nobody listens: it was free a moment ago. */
+export function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  listener.stop(true);
+  return listener.port;
+}

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../e2e/program.ts";
 import { type Message, statusOf } from "../message.ts";
-import { dial, type Peer } from "../peer.ts";
+import { dial, freePort, type Peer } from "../peer.ts";
 import { KINDS } from "./rows.ts";
 import { World } from "./world.ts";
 
@@ -11,14 +11,6 @@ import { World } from "./world.ts";
 const LATE_MS = 700;
 
 const start = suite("start");
-
-/** A port that was free a moment ago. */
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
-}
 
 /** The answer for somebody who asks as soon as anybody listens. */
 async function early(port: number): Promise<Message> {

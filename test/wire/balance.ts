@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import type { Delta, Endpoint } from "../../core/model.ts";
 import { statusOf } from "../message.ts";
 import { answering, openOrigin, respond, type Origin, type Script } from "../origin.ts";
-import type { Peer } from "../peer.ts";
+import { freePort, type Peer } from "../peer.ts";
 import { withRig, type Rig } from "../rig.ts";
 import { NOTHING } from "../delta.ts";
 
@@ -19,13 +19,6 @@ const named = (name: string): Script => answering(() => respond(200, name));
 const rude: Script = async (peer) => {
   await peer.request();
   peer.reset();
-};
-
-/** A port of 127.0.0.1 at which nobody listens. */
-const deadPort = (): number => {
-  const origin = openOrigin(rude);
-  origin.stop();
-  return origin.port;
 };
 
 /** Status and body of the answer to one request. */
@@ -78,7 +71,7 @@ test("an endpoint that fails three requests gets no more", () => {
 });
 
 test("nobody notices an endpoint that is down, and it is used again when it is back", () => {
-  const port = deadPort();
+  const port = freePort();
   let back: Origin | null = null;
   return withRig(
     named("up"),
@@ -104,7 +97,7 @@ test("nobody notices an endpoint that is down, and it is used again when it is b
 });
 
 test("the only endpoint is asked each time, however often it failed", () => {
-  const port = deadPort();
+  const port = freePort();
   let back: Origin | null = null;
   return withRig(
     rude,

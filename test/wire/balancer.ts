@@ -8,7 +8,7 @@ import { BAD_PROXY_HEADER } from "../../core/fault.ts";
 import { tallied } from "../../core/tally.ts";
 import { valuesOf } from "../message.ts";
 import { echo, echoed } from "../origin.ts";
-import { dial } from "../peer.ts";
+import { dial, freePort } from "../peer.ts";
 import { withRig } from "../rig.ts";
 
 const HAPROXY = Bun.which("haproxy", { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` });
@@ -25,12 +25,6 @@ const KINDS = [
   "send-proxy-v2 check check-send-proxy inter 100ms",
 ];
 const STARTED_MS_MAX = 10_000;
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  listener.stop(true);
-  return listener.port;
-}
 
 function configuration(ports: readonly number[], to: number): string {
   const proxies = KINDS.map(

@@ -14,14 +14,13 @@ import { connect, connectRaw, knock } from "../../core/upstream/connect.ts";
 import { Endpoints } from "../../core/upstream/endpoints.ts";
 import { passagesTo } from "../../core/upstream/passage.ts";
 import { openOrigin, type Origin, type Script } from "../origin.ts";
-import { dial, type Peer, standstill, turnsUntil } from "../peer.ts";
+import { dial, freePort, type Peer, standstill, turnsUntil } from "../peer.ts";
 import { openAuthority } from "../pki.ts";
 
 const HELLO = records(message([NAME("a.example")])).toString("latin1");
 const MIB = 1_048_576;
 const ANY_PORT = { address: { host: "127.0.0.1", port: 0 }, fd: null, reusePort: false };
-/** A port where nobody listens: that of a listener that is closed. */
-const DEAD = closedPort();
+const DEAD = freePort();
 
 type Rig = Readonly<{
   site: Site;
@@ -80,12 +79,6 @@ async function withRig(
     origin.stop();
     timers.stop();
   }
-}
-
-function closedPort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  listener.stop(true);
-  return listener.port;
 }
 
 /** Sends back what comes, until the other end leaves. */

@@ -3,8 +3,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Endpoint } from "../../core/model.ts";
 import { statusOf } from "../message.ts";
-import { answering, echo, openOrigin, respond } from "../origin.ts";
-import { dial, turnsUntil, type Peer } from "../peer.ts";
+import { answering, echo, respond } from "../origin.ts";
+import { dial, freePort, turnsUntil, type Peer } from "../peer.ts";
 import { withRig } from "../rig.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -236,16 +236,9 @@ for (const answer of [
     ));
 }
 
-/** A port that nobody listens on: it was free a moment ago. */
-function closedPort(): number {
-  const origin = openOrigin(echo);
-  origin.stop();
-  return origin.port;
-}
-
 test("7.3 a refused connection goes to the next endpoint, for POST as well", () => {
   const endpoints = ({ address, port }: Endpoint & object): readonly Endpoint[] => [
-    { address, port: closedPort(), uid: "dead" },
+    { address, port: freePort(), uid: "dead" },
     { address, port, uid: "alive" },
   ];
   return withRig(
@@ -262,7 +255,7 @@ test("7.3 a refused connection goes to the next endpoint, for POST as well", () 
 });
 
 test("nobody there: 502 or 503, and the client's connection goes on", () => {
-  const endpoints = [{ address: "127.0.0.1", port: closedPort(), uid: "" }];
+  const endpoints = [{ address: "127.0.0.1", port: freePort(), uid: "" }];
   return withRig(
     echo,
     async (rig) => {
