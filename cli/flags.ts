@@ -133,7 +133,7 @@ const FLAGS = {
   state: {
     kind: "one",
     value: "DIR",
-    doc: "keep what is served here, to start with when the API server does not answer",
+    doc: "keep what is served, keys included, to start with while the API server is away",
   },
 } as const satisfies Readonly<Record<string, Flag>>;
 
