@@ -35,6 +35,20 @@ type Pairs = Readonly<{ versions: readonly Version[]; fallback: boolean }>;
 const NAME_MAX = 255;
 const ANY = "*";
 
+/**
+ * Of TLS 1.2, where nobody says which: those with forward secrecy and authenticated encryption, as
+ * ingress-nginx has them. The library's own list has plain RSA and CBC as well, for clients that
+ * are older than 2014.
+ */
+const CIPHERS = [
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+].join(":");
+
 /** The part of a delta that the vault looks at. */
 export type VaultDelta = Pick<Delta, "certificates" | "certificatesGone" | "secure" | "secureGone">;
 
@@ -190,13 +204,13 @@ function contextOf(
   const authorities = policy?.client?.authorities ?? "";
   // Without any of its own the library would take those of the system.
   assert(authorities !== "" || !policy?.client, "clients are judged by somebody");
-  const ciphers = policy?.ciphers || settings.ciphers;
+  const ciphers = policy?.ciphers || settings.ciphers || CIPHERS;
   const made = tls.createSecureContext({
     key: pairs.map(({ key }) => key),
     cert: pairs.map(({ chain }) => chain),
     // A host asks for more than all others, never for less.
     minVersion: `TLSv${policy?.minVersion === "1.3" ? "1.3" : settings.minVersion}`,
-    ...(ciphers === "" ? {} : { ciphers }),
+    ciphers,
     ...(authorities === "" ? {} : { ca: authorities }),
   });
   return made.context as Context;
