@@ -15,6 +15,14 @@ export function addressOf(socket: DownstreamSocket): string {
   return (socket.remoteAddress as string | undefined) ?? "unknown";
 }
 
+/**
+ * Whether a connection was reset before it was accepted, where it matters who the peer is: of a
+ * proxy its PROXY header would be read as what a client says. Health checks do that.
+ */
+export function isLost(socket: DownstreamSocket, { proxies }: Pick<Site, "proxies">): boolean {
+  return proxies.size > 0 && (socket.remoteAddress as string | undefined) === undefined;
+}
+
 /** Whose share a connection from `address` counts in; a trusted proxy brings many clients: null. */
 export function shareOf(address: string, site: Site): string | null {
   return site.trusted.hasAddress(address) ? null : clientOf(address);

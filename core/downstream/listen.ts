@@ -2,7 +2,7 @@
 import { reportBug } from "../contain.ts";
 import { OK } from "../fault.ts";
 import { DownstreamConnection } from "./connection.ts";
-import { addressOf, shareOf, turnAway } from "./entrance.ts";
+import { addressOf, isLost, shareOf, turnAway } from "./entrance.ts";
 import { Preface } from "./preface.ts";
 import type { Begin } from "./preface.ts";
 import { PROTOCOLS, namedCallbacks, shakeHands } from "./secure.ts";
@@ -50,6 +50,7 @@ export function listenSecure(place: Place, site: SecureSite): Listener {
 /** Listens for what `begin` does with each connection when its ClientHello is here; throws so. */
 export function listenPeeking(place: Place, site: Site, begin: Begin): Listener {
   const accepting = (socket: DownstreamSocket): void => {
+    if (isLost(socket, site)) return void socket.terminate();
     const address = addressOf(socket);
     const client = site.proxies.hasAddress(address) ? null : shareOf(address, site);
     if (site.admission.admit(client) !== OK) return void socket.terminate();
@@ -106,6 +107,7 @@ function callbacks(site: Site): Callbacks {
 
 /** A client is let in, or told that there is no room. */
 function accept(socket: DownstreamSocket, site: Site): void {
+  if (isLost(socket, site)) return void socket.terminate();
   const address = addressOf(socket);
   const proxied = site.proxies.hasAddress(address);
   // A proxy brings the connections of many clients, and says of whom.

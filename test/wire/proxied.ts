@@ -1,7 +1,7 @@
 /** Clients behind a load balancer that says by a PROXY header whose connections these are. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { BAD_PROXY_HEADER } from "../../core/fault.ts";
+import { BAD_PROXY_HEADER, BAD_REQUEST_LINE } from "../../core/fault.ts";
 import { tallied } from "../../core/tally.ts";
 import { statusOf, valuesOf } from "../message.ts";
 import { echo, echoed } from "../origin.ts";
@@ -52,6 +52,24 @@ test("a proxy that sends none is closed without an answer, and counted", () =>
       assert.is(client.received, 0);
       assert.is(tallied(BAD_PROXY_HEADER), before + 1);
       assert.is(rig.plane.counts().connections, 0);
+    },
+    { proxies: ["127.0.0.1"] },
+  ));
+
+test("a proxy that looks whether somebody listens, and resets, is nobody's fault", () =>
+  withRig(
+    echo,
+    async (rig) => {
+      const before = [BAD_REQUEST_LINE, BAD_PROXY_HEADER].map(tallied);
+      // Meanwhile this process does nothing: it accepts what has been reset already.
+      const look = `socket.write(${JSON.stringify(V1)}), socket.terminate()`;
+      const code = `Bun.connect({ hostname: "127.0.0.1", port: ${rig.port}, socket: {
+        data() {}, open(socket) { ${look} } } })`;
+      for (let i = 0; i < 5; i++) Bun.spawnSync([process.execPath, "-e", code]);
+      const client = await rig.client();
+      client.send(V1 + GET);
+      assert.is(statusOf(await client.response()), 200);
+      assert.equal([BAD_REQUEST_LINE, BAD_PROXY_HEADER].map(tallied), before);
     },
     { proxies: ["127.0.0.1"] },
   ));
