@@ -1,6 +1,6 @@
 /**
- * A client between its accept and the end of TLS with it. It has a deadline that nothing moves, and
- * is one of a bounded number: each holds 10 to 16 KiB, most of it the TLS library.
+ * A client between its accept and the end of TLS with it. It has a deadline that nothing it does
+ * moves, and is one of a bounded number: each holds 10 to 16 KiB, most of it the TLS library.
  */
 import { contain } from "../contain.ts";
 import { HANDSHAKE_FAILED, HANDSHAKE_TIMEOUT, HANDSHAKES_FULL } from "../fault.ts";
