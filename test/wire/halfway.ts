@@ -15,6 +15,7 @@ import { openAuthority } from "../pki.ts";
 import { type Rig, withRig } from "../rig.ts";
 
 const CONNECTIONS = 100;
+const AT_ONCE = 50;
 /** A handshake and a request from the client are about that long. */
 const BYTES_MAX = 900;
 const GET = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
@@ -98,10 +99,10 @@ for (const way of ["by name", "peeking"]) {
         const random = new Random(SEED);
         const bugs = tallied(BUG);
         const steady = await rig.client();
-        for (let i = 0; i < CONNECTIONS; i += 25) {
+        for (let i = 0; i < CONNECTIONS; i += AT_ONCE) {
           steady.send(GET);
           assert.is(statusOf(await steady.response()), 200);
-          await Promise.all(Array.from({ length: 25 }, () => suffer(rig, random)));
+          await Promise.all(Array.from({ length: AT_ONCE }, () => suffer(rig, random)));
         }
         await turnsUntil(() => rig.plane.counts().connections === 1);
         assert.is(tallied(BUG), bugs);
