@@ -35,7 +35,11 @@ const FLAGS = {
     value: "1.2|1.3",
     doc: "the oldest version that is spoken (default: 1.2)",
   },
-  "tls-ciphers": { kind: "one", value: "A:B", doc: "for TLS 1.2, by OpenSSL's names" },
+  "tls-ciphers": {
+    kind: "one",
+    value: "A:B",
+    doc: "for TLS 1.2, by OpenSSL's names (default: ECDHE with GCM or ChaCha20)",
+  },
   "ssl-redirect": {
     kind: "one",
     value: "on|off",
