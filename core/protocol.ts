@@ -12,9 +12,9 @@ export type TlsSettings = Readonly<{
   /** Whether a name that nobody has is served with that one, or gets no handshake. */
   unknown: "default" | "refuse";
   minVersion: TlsVersion;
-  /** For TLS 1.2; "" are the library's own. */
+  /** For TLS 1.2; "" are those that the vault has for that. */
   ciphers: string;
-  /** Where clients are sent that should use HTTPS: 443, unless ports are mapped in front. */
+  /** That of HTTPS as clients see it, also where ports are mapped in front. */
   port: number;
 }>;
 
