@@ -119,8 +119,8 @@ export type TlsPolicy = Readonly<{
 /**
  * What a client that asks for this name (SNI, RFC 6066 §3) gets. `name` as of a virtual host; `*`
  * is for clients that ask for no name, or for one that nobody has. `certificates` are ids, one for
- * each kind of key; none: the certificate of everybody. `passthrough` is the id of the backend
- * that gets the connection unopened, or "".
+ * each kind of key; none: those of the wildcard above it, or else of everybody. `passthrough` is
+ * the id of the backend that gets the connection unopened, or "".
  */
 export type SecureHost = Readonly<{
   name: string;
@@ -131,8 +131,8 @@ export type SecureHost = Readonly<{
 
 /**
  * TLS to the endpoints of a backend. `name` is what their certificates must be for, and what is
- * asked for (SNI) if `sni`; "" is nothing. `authorities` are PEM; "" are those of the system.
- * `verify` false takes any certificate. `identity` is what we show, or null.
+ * asked for (SNI) if `sni`; "": they must be for the endpoint's address, and nothing is asked for.
+ * `authorities` are PEM; "" are the public ones, as the runtime has them. `verify` false takes any certificate. `identity` is what we show, or null.
  */
 export type UpstreamTls = Readonly<{
   name: string;
