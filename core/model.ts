@@ -132,7 +132,8 @@ export type SecureHost = Readonly<{
 /**
  * TLS to the endpoints of a backend. `name` is what their certificates must be for, and what is
  * asked for (SNI) if `sni`; "": they must be for the endpoint's address, and nothing is asked for.
- * `authorities` are PEM; "" are the public ones, as the runtime has them. `verify` false takes any certificate. `identity` is what we show, or null.
+ * `authorities` are PEM; "" are the public ones, as the runtime has them. `verify` false takes any
+ * certificate. `identity` is what we show, or null.
  */
 export type UpstreamTls = Readonly<{
   name: string;
