@@ -33,6 +33,7 @@ import {
   TRAILERS,
   WEBSOCKET,
 } from "../head.ts";
+import { hangUp } from "../hangup.ts";
 import { BY_CHUNKS, BY_CLOSE, BY_LENGTH, Body, NO_BODY } from "../http1/body.ts";
 import { BROKEN, DATA, ENDED } from "../http1/found.ts";
 import { forwardedLines } from "../http1/forwarded.ts";
@@ -677,7 +678,7 @@ export class DownstreamConnection implements Downstream, Patient, Idle, Attached
     if (!orderly && !this.#exchange.finished) this.#exchange.requestCut();
     if (socket === null) return;
     if (reset) socket.terminate();
-    else socket.end();
+    else hangUp(socket);
   }
 }
 

@@ -349,7 +349,7 @@ test("who waits for room in the worker gets it when another endpoint's connectio
   first.receive(OK_EMPTY);
   // Only where something was given back, as the loop does.
   for (let i = 0; i < 2; i++) first.connection.endpoint.settle();
-  assert.equal(first.socket.done, ["end"]);
+  assert.equal(first.socket.done, ["fin", "end"]);
   const second = world.dials[1]!;
   assert.is.not(second.port, first.port);
   second.open();

@@ -28,6 +28,7 @@ import {
   UNSOLICITED,
   UPSTREAM_TLS_FAILED,
 } from "../fault.ts";
+import { hangUp } from "../hangup.ts";
 import type { Head } from "../head.ts";
 import { CHUNKS_MAX, LONG_READ } from "../limits.ts";
 import { writeRequest } from "../http1/write.ts";
@@ -466,7 +467,7 @@ export class UpstreamConnection implements Upstream, Timed, Waiter {
     this.#site.timers.remove(this);
     if (socket === null) return;
     if (reset) socket.terminate();
-    else socket.end();
+    else hangUp(socket);
     this.#discount();
   }
 

@@ -19,6 +19,7 @@ const NOUNS = [
   "log",
   "metrics",
   "model",
+  "hangup",
   "outbox",
   "protocol",
 ]

@@ -1,4 +1,5 @@
 /** Bytes, half-closed connections and ends over TLS, on both ways to listen for it. */
+import { readdirSync } from "node:fs";
 import { connect } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -164,6 +165,46 @@ for (const [way, open] of WAYS) {
       assert.is(socket.fd, -1);
     });
   });
+
+  test(`${way}: end waits for a client that does not answer; shutdown before it does not`, () =>
+    withStand({}, async (stand) => {
+      const clients = [await openMute(stand.port), await openMute(stand.port)];
+      await turnsUntil(() => stand.told.length === clients.length);
+      const [waiting, closed] = stand.sockets;
+      const open = files();
+      waiting!.end();
+      assert.is(files(), open);
+      closed!.shutdown();
+      closed!.end();
+      assert.is(files(), open - 1);
+      waiting!.terminate();
+      assert.is(files(), open - 1, "it waits for 10 s, and terminate comes too late");
+      for (const client of clients) client.terminate();
+    }));
+}
+
+/** How many descriptors are open. */
+function files(): number {
+  return readdirSync("/proc/self/fd").length;
+}
+
+/** A client that reads nothing behind its handshake. */
+async function openMute(port: number): Promise<Bun.Socket<undefined>> {
+  const { promise, resolve, reject } = Promise.withResolvers<Bun.Socket<undefined>>();
+  await Bun.connect<undefined>({
+    hostname: "127.0.0.1",
+    port,
+    tls: { serverName: "a.test", rejectUnauthorized: false },
+    socket: {
+      data() {},
+      handshake(socket) {
+        socket.pause();
+        resolve(socket);
+      },
+      error: (_socket, error) => reject(error),
+    },
+  });
+  return promise;
 }
 
 test("serverName: paused when it is accepted, a client waits for its handshake", async () => {
