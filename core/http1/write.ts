@@ -44,7 +44,9 @@ const KEEP_ALIVE = ascii("Connection: keep-alive\r\n");
 const UPGRADE = ascii("Connection: Upgrade\r\nUpgrade: websocket\r\n");
 const VIA_11 = ascii("Via: 1.1 rind\r\n");
 const VIA_10 = ascii("Via: 1.0 rind\r\n");
-const FORWARDED_HOST = ascii("X-Forwarded-Host: ");
+/** The same with the name of the line that follows in most requests: one copy less. */
+const VIA_11_HOST = ascii("Via: 1.1 rind\r\nX-Forwarded-Host: ");
+const VIA_10_HOST = ascii("Via: 1.0 rind\r\nX-Forwarded-Host: ");
 const NO_HOST = ascii("Host:\r\n");
 
 /** 1 for the ids of lines that a request takes along. */
@@ -106,17 +108,10 @@ export function writeRequest(slab: Slab, head: Head, forwarded: Uint8Array, host
   if ((head.flags & WEBSOCKET) !== 0) slab.add(UPGRADE);
   if (head.maxForwards >= 0) writeNumber(slab, MAX_FORWARDS, head.maxForwards);
   slab.add(forwarded);
-  slab.add(head.minor === 1 ? VIA_11 : VIA_10);
-  if (head.authorityEnd === head.authorityStart) slab.add(NO_HOST);
-  else if (!hosted) {
-    slab.add(FORWARDED_HOST);
-    const out = slab.bytes;
-    let at = slab.end;
-    at += head.bytes.copy(out, at, head.authorityStart, head.authorityEnd);
-    out[at] = CR;
-    out[at + 1] = LF;
-    slab.end = at + 2;
-  }
+  const named = head.authorityEnd > head.authorityStart;
+  if (named && !hosted) writeViaAndHost(slab, head);
+  else slab.add(head.minor === 1 ? VIA_11 : VIA_10);
+  if (!named) slab.add(NO_HOST);
   endHead(slab);
 }
 
@@ -139,6 +134,19 @@ export function addLine(slab: Slab, line: string): void {
   slab.end -= 2;
   slab.end += slab.bytes.write(line, slab.end, "latin1");
   endHead(slab);
+}
+
+/** Via, and X-Forwarded-Host with the Host as it came. */
+function writeViaAndHost(slab: Slab, head: Head): void {
+  slab.add(head.minor === 1 ? VIA_11_HOST : VIA_10_HOST);
+  const { bytes, authorityStart, authorityEnd } = head;
+  const out = slab.bytes;
+  let at = slab.end;
+  // Names are short, and to call for a copy costs more than the copy.
+  for (let i = authorityStart; i < authorityEnd; i++) out[at++] = bytes[i]!;
+  out[at] = CR;
+  out[at + 1] = LF;
+  slab.end = at + 2;
 }
 
 function writeRequestLine(slab: Slab, head: Head): void {
