@@ -18,8 +18,11 @@ const AT_ONCE = 16;
 /** The flood runs before and after what is measured. */
 const HEAD_START_MS = 500;
 const GRACE_SECONDS = 20;
-/** The origin and the paced client share its CPU, and must not wait for it. */
-const POLITELY = ["chrt", "--other", "0", "nice", "-n", "10"];
+/**
+ * The origin and the paced client share its CPU, and must not wait for it: a nice process keeps its
+ * slice of some milliseconds, an idle one (SCHED_IDLE) makes room at once.
+ */
+const POLITELY = ["chrt", "--idle", "0"];
 
 /** Microseconds of each answer, and how many were wrong or never came. */
 export type Answers = Readonly<{ failed: number; us: readonly number[] }>;

@@ -74,6 +74,7 @@ async function runOn(node: Node): Promise<void> {
   mkdirSync(state);
   const env = {
     RIND_HTTP: `${node.address}:80`,
+    RIND_HTTPS: `${node.address}:443`,
     RIND_ADMIN: `${node.address}:8080`,
     RIND_STATE: state,
   };
